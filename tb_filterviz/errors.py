@@ -1,0 +1,60 @@
+"""What can go wrong, as one tree.
+
+```
+FilterVizError
+├── ConfigError          (ValueError)  a setting that cannot work
+├── ModelError           (ValueError)  the model cannot be shown
+│   ├── UnbuiltModelError              it has no weights yet
+│   ├── NoConvolutionError             it has nothing to show
+│   └── UnknownLayerError              it has no such layer
+├── CheckpointError      (ValueError)  a file of weights that cannot be used
+├── DatasetError         (ValueError)  a file of images that cannot be used
+├── StepError            (ValueError)  a step that does not rise
+└── LogDirError          (OSError)     nothing can be written there
+VisualizationWarning     (UserWarning) a picture failed; the training goes on
+```
+"""
+
+
+class FilterVizError(Exception):
+    """Root of everything that tb_filterviz raises on purpose."""
+
+
+class ConfigError(FilterVizError, ValueError):
+    """A setting that cannot work."""
+
+
+class ModelError(FilterVizError, ValueError):
+    """The model cannot be shown."""
+
+
+class UnbuiltModelError(ModelError):
+    """The model has no weights yet."""
+
+
+class NoConvolutionError(ModelError):
+    """The model has no convolutional layer."""
+
+
+class UnknownLayerError(ModelError):
+    """The model has no layer of this name."""
+
+
+class CheckpointError(FilterVizError, ValueError):
+    """A file of weights that cannot be used."""
+
+
+class DatasetError(FilterVizError, ValueError):
+    """A file of images that cannot be used."""
+
+
+class StepError(FilterVizError, ValueError):
+    """A step that is not above the last one."""
+
+
+class LogDirError(FilterVizError, OSError):
+    """Nothing can be written to the log directory."""
+
+
+class VisualizationWarning(UserWarning):
+    """A picture could not be drawn; the training goes on."""

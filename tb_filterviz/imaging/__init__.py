@@ -1,0 +1,1 @@
+"""Arrays to pictures, with NumPy and Pillow only."""

@@ -1,0 +1,1 @@
+"""Feature visualization by optimization: a Keras model in, float arrays out."""

@@ -1,0 +1,86 @@
+"""Which objective shows something in a layer, and which part of the picture it draws on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from tb_filterviz.config import Config, Objective
+from tb_filterviz.optvis import backends
+from tb_filterviz.optvis.objectives import center_unit
+from tb_filterviz.optvis.probe import Target, full_response, reach
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of an image, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def cut(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """This part of images ``[n, h, w, c]``."""
+        return images[:, self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a layer is looked at."""
+
+    objective: Objective
+    box: Box | None  # the receptive field to cut to; None: the whole image
+
+
+def _samples(shape: Sequence[int], count: int, amplitude: float) -> npt.NDArray[np.float32]:
+    return np.random.default_rng(0).uniform(-amplitude, amplitude, (count, *shape)).astype(np.float32)
+
+
+def is_affine(model: keras.Model, target: Target, shape: Sequence[int], span: float) -> bool:
+    """Whether the layer's response is linear, up to a constant, in the image.
+
+    Then the gradient of a channel's mean is one constant per pixel, and its picture flat. Measured: an affine response
+    to the middle of two images is the middle of their responses. The images are far larger than real ones, so that
+    biases do not hide a ReLU.
+    """
+    first, second = _samples(shape, 2, 10 * span)
+    images = ops.convert_to_tensor(np.stack([first, second, (first + second) / 2]))
+    responses = ops.convert_to_numpy(reach(model, target.layer, images, full_response(target.layer)))
+    middle = (responses[0] + responses[1]) / 2
+    return bool(np.abs(responses[2] - middle).max() <= 1e-3 * max(np.abs(responses).max(), 1e-30))
+
+
+def receptive_field(model: keras.Model, target: Target, shape: Sequence[int], span: float) -> Box | None:
+    """The smallest box of pixels that the layer's centre unit sees; None if it sees none.
+
+    Measured as the pixels where the gradient of any filter is not 0, over several random images.
+    """
+    read = full_response(target.layer)
+
+    def mixed_center(images: Any) -> Any:
+        units = center_unit(reach(model, target.layer, images, read))
+        weights = np.random.default_rng(1).uniform(0.5, 1.5, units.shape[1:]).astype(np.float32)
+        return ops.sum(units * weights, axis=-1)
+
+    samples = ops.convert_to_tensor(_samples(shape, 8, span))
+    _, gradient = backends.current().value_and_gradient(mixed_center)(samples)
+    seen = np.abs(ops.convert_to_numpy(gradient)).max(axis=(0, 3)) > 0
+    if not seen.any():
+        return None
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    top, left = int(rows[0]), int(columns[0])
+    return Box(top, left, int(rows[-1]) - top + 1, int(columns[-1]) - left + 1)
+
+
+def choose_view(model: keras.Model, target: Target, shape: Sequence[int], span: float, config: Config) -> View:
+    """The configured objective; for ``"auto"`` the channel's mean, or the centre unit where the mean is flat."""
+    objective = config.objective
+    if objective == "auto":
+        objective = "center_unit" if is_affine(model, target, shape, span) else "channel_mean"
+    wants_box = config.crop and objective == "center_unit"
+    return View(objective, receptive_field(model, target, shape, span) if wants_box else None)

@@ -1,0 +1,122 @@
+"""The whole way of the data, at one step: model, probe, ascent, tone, snapshot, sinks."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from tb_filterviz.config import Config
+from tb_filterviz.imaging import tone
+from tb_filterviz.optvis import ascent, measures, objectives, probe, start, views
+from tb_filterviz.records import LayerSnapshot, StepUnit
+from tb_filterviz.sinks import Sink
+
+Tiles = npt.NDArray[np.uint8]
+
+
+@dataclass(slots=True)
+class History:
+    """Tiles by layer, to compare new ones with."""
+
+    first: dict[str, Tiles] = field(default_factory=dict)
+    last: dict[str, Tiles] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """A layer, how it is looked at, and its compiled ascent."""
+
+    target: probe.Target
+    filters: int
+    view: views.View
+    climb: ascent.Climb
+
+
+class Session:
+    """One model, looked at again and again while its weights change. Compiles once per layer.
+
+    Args:
+        model: a built Keras model that takes one image of a fixed size.
+        layers: names, paths or patterns of convolutional layers; None for all of them.
+        config: how filters are drawn.
+        unit: what steps count.
+        history: to go on from, when the model is another one.
+
+    Raises:
+        ModelError: if the model or its layers cannot be shown.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        *,
+        layers: str | Iterable[str] | None = None,
+        config: Config | None = None,
+        unit: StepUnit = "epoch",
+        history: History | None = None,
+    ) -> None:
+        self.model = model
+        self.config = config or Config()
+        self.unit = unit
+        self.history = history or History()
+        targets = probe.select(model, layers)
+        self._shape = probe.input_shape(model)
+        self._range = self.config.input_range or start.input_range(model)
+        self._sights = [self._sight(target) for target in targets]
+
+    def _sight(self, target: probe.Target) -> _Sight:
+        model, config, (low, high) = self.model, self.config, self._range
+        view = views.choose_view(model, target, self._shape, high - low, config)
+        *_, filters = probe.response_shape(model, target, self._shape)
+
+        def respond(images: Any, chosen: Any) -> Any:
+            return probe.reach(model, target.layer, images, probe.own_channel(target.layer, chosen))
+
+        step_length = config.ascent.step_size * (high - low) / 255
+        objective = objectives.SCORES[view.objective]
+        climb = ascent.compile_climb(respond, objective, step_length=step_length, config=config.ascent)
+        return _Sight(target, filters, view, climb)
+
+    def render(self, step: int) -> list[LayerSnapshot]:
+        """What every filter of the chosen layers responds to, with the weights of now."""
+        return [self._snapshot(sight, step) for sight in self._sights]
+
+    def _snapshot(self, sight: _Sight, step: int) -> LayerSnapshot:
+        config, target, box = self.config, sight.target, sight.view.box
+        filters = np.arange(sight.filters, dtype=np.int32)
+        begin = start.gray_noise(
+            filters, self._shape, self._range, config=config.ascent, seed=config.seed, position=target.position
+        )
+        climbed = sight.climb(begin, filters)
+        shown = box.cut(climbed.images) if box else climbed.images
+        tiles = tone.to_displayable(tone.to_uint8(shown, contrast=config.contrast))
+        is_first = target.path not in self.history.first
+        first = self.history.first.setdefault(target.path, tiles)
+        before = self.history.last.get(target.path, tiles)
+        self.history.last[target.path] = tiles
+        return LayerSnapshot(
+            layer=target.path,
+            position=target.position,
+            step=step,
+            unit=self.unit,
+            objective=sight.view.objective,
+            receptive_field=box is not None,
+            channels=tone.describe_channels(self._shape[-1]),
+            tiles=tiles,
+            scores=climbed.scores[-1].astype(np.float32),
+            responsive=measures.is_responsive(climbed, stays_positive=config.ascent.stays_positive),
+            flat=measures.is_flat(box.cut(begin) if box else begin, shown),
+            change=measures.rms_change(before, tiles),
+            change_since_start=measures.rms_change(first, tiles),
+            is_first=is_first,
+        )
+
+    def log(self, step: int, sinks: Sequence[Sink]) -> list[LayerSnapshot]:
+        """Render, and hand the snapshots to every sink."""
+        snapshots = self.render(step)
+        for sink in sinks:
+            sink.write(step, snapshots)
+        return snapshots
