@@ -1,13 +1,15 @@
-"""The command ``tb-filterviz``. Results go to stdout, everything else to stderr; exit status 0, 1 (failed), 2 (usage)."""
+"""The command ``tb-filterviz``: results on stdout, the rest on stderr; exit status 0, 1 (failed) or 2 (usage)."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +26,34 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+@contextlib.contextmanager
+def _without_start_up_remarks() -> Iterator[None]:
+    """What TensorFlow's native code says of CPUs and absent GPUs is not for our users, and no setting stops it."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as sunk:
+        os.dup2(sunk.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            sunk.seek(0)
+            os.write(kept, sunk.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _start_tensorflow() -> None:
+    _say("Loading TensorFlow ...")
+    with _without_start_up_remarks():
+        import tensorflow as tf
+
+        tf.zeros(1)  # looks for devices
+
+
 def _load(path: Path, architecture: str | None) -> "keras.Model":
+    _start_tensorflow()
     from tb_filterviz.checkpoints import load_model
     from tb_filterviz.lenet import build_lenet
 
@@ -42,7 +71,7 @@ def demo(args: argparse.Namespace) -> int:
         raise ConfigError(
             f"{str(log_dir)!r} already holds a training ({taken[0].name}). Give another --log-dir, or --overwrite it."
         )
-    _say("Loading Keras and TensorFlow ...")
+    _start_tensorflow()
     import keras
 
     from tb_filterviz.callbacks import FilterVisualizer
@@ -99,12 +128,12 @@ def render(args: argparse.Namespace) -> int:
 
 
 def _render(args: argparse.Namespace, config: Config) -> int:
+    model = _load(args.model, args.architecture)
     from tb_filterviz.imaging.encode import to_png
     from tb_filterviz.imaging.layout import cell_order, grid
     from tb_filterviz.optvis.probe import select
     from tb_filterviz.session import Session
 
-    model = _load(args.model, args.architecture)
     layer = args.layer or select(model)[-1].path
     snapshots = Session(model, layers=layer, config=config).render(step=0)
     if len(snapshots) > 1:
@@ -123,9 +152,9 @@ def _render(args: argparse.Namespace, config: Config) -> int:
 
 def layers(args: argparse.Namespace) -> int:
     """List what can be shown."""
+    model = _load(args.model, args.architecture)
     from tb_filterviz.optvis import probe, start, views
 
-    model = _load(args.model, args.architecture)
     shape = probe.input_shape(model)
     low, high = start.input_range(model)
     rows = []
@@ -212,7 +241,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         0, 1 if it failed, 2 if it was asked for something that cannot be.
     """
     args = build_parser().parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up remarks are not for our users
     try:
         status: int = args.run(args)
     except ConfigError as error:

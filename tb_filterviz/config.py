@@ -30,7 +30,9 @@ class AscentConfig:
     step_size: float = 4.0  # length of one step, RMS over the image, in units of the input range / 255
     gray: float = 128.0  # where a picture starts
     noise: float = 20.0  # width of the uniform noise around the gray
-    final_score: bool = True  # score the finished picture; False: the score before the last step, as the article prints it
+    final_score: bool = (
+        True  # score the finished picture; False: the score before the last step, as the article prints it
+    )
     stays_positive: bool = False  # True: a score not above 0 at any step makes a filter stuck (the article stops there)
     filters_per_batch: int = 64  # filters that climb together; bounds the memory
 

@@ -38,7 +38,7 @@ def describe_channels(channels: int) -> str:
 
 
 def to_displayable(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """uint8 ``[n, h, w, c]`` with ``c`` 1 or 3: two channels get a blue of 128, channels after the third are left out."""
+    """uint8 ``[n, h, w, c]`` with ``c`` 1 or 3: two channels get a blue of 128, those after the third are left out."""
     channels = pictures.shape[-1]
     if channels == 2:
         return np.concatenate([pictures, np.full_like(pictures[..., :1], 128)], axis=-1)

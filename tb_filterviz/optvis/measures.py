@@ -9,8 +9,8 @@ from tb_filterviz.optvis.ascent import Climbed
 def is_responsive(climbed: Climbed, *, stays_positive: bool) -> npt.NDArray[np.bool_]:
     """Which filters are not stuck, bool ``[n]``.
 
-    A filter is stuck when its score did not rise, or is not finite, or when no unit of it is above 0 even on the picture
-    made for it; with `stays_positive`, as in the article, when its score was not above 0 at any step.
+    A filter is stuck when its score did not rise, or is not finite, or when no unit of it is above 0 even on the
+    picture made for it; with `stays_positive`, as in the article, when its score was not above 0 at any step.
     """
     scores = climbed.scores
     finite = np.isfinite(scores).all(axis=0) & np.isfinite(climbed.images).all(axis=(1, 2, 3))

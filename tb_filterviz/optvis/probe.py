@@ -37,7 +37,7 @@ class Target:
     position: int  # among the model's convolutional layers, from 0
 
 
-class _Reached(BaseException):  # noqa: N818  not an error: it must pass every `except Exception` of a model's own code
+class _Reached(BaseException):  # not an Exception: it must pass every `except Exception` of a model's own code
     def __init__(self, response: Any) -> None:
         self.response = response
 

@@ -1,0 +1,70 @@
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import pytest
+
+from tb_filterviz import Config, build_lenet, digits
+from tb_filterviz.datasets import Digits
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def data() -> Digits:
+    return digits()
+
+
+@pytest.fixture(scope="session")
+def train(data: Digits) -> Callable[[int], keras.Model]:
+    """A LeNet after two epochs on the embedded digits, by seed."""
+    trained: dict[int, keras.Model] = {}
+
+    def by_seed(seed: int) -> keras.Model:
+        if seed not in trained:
+            keras.utils.set_random_seed(seed)
+            model = build_lenet()
+            model.compile("adam", "sparse_categorical_crossentropy")
+            model.fit(data.x_train, data.y_train, batch_size=128, epochs=2, verbose=0)
+            trained[seed] = model
+        return trained[seed]
+
+    return by_seed
+
+
+@pytest.fixture(scope="session")
+def lenet(train: Callable[[int], keras.Model]) -> keras.Model:
+    return train(0)
+
+
+@pytest.fixture
+def small_model() -> keras.Model:
+    """12 x 12 images, two convolutions, fast to train."""
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential(
+        [
+            keras.Input((12, 12, 1)),
+            keras.layers.Conv2D(4, 3, padding="same", name="conv_a"),
+            keras.layers.Activation("relu"),
+            keras.layers.MaxPooling2D(2),
+            keras.layers.Conv2D(6, 3, activation="relu", name="conv_b"),
+            keras.layers.Dropout(0.3),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+@pytest.fixture
+def classic() -> Config:
+    return Config.classic()
