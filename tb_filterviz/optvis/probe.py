@@ -128,8 +128,8 @@ def input_shape(model: keras.Model) -> tuple[int, int, int]:
         shape = model.input_shape
     except (AttributeError, ValueError):
         shape = (model.get_build_config() or {}).get("input_shape")
-    if isinstance(shape, list) and len(shape) == 1:
-        shape = shape[0]
+    if isinstance(shape, list | dict) and len(shape) == 1:
+        (shape,) = shape.values() if isinstance(shape, dict) else shape
     if not (isinstance(shape, tuple) and len(shape) == 4):
         raise ModelError(f"Model {model.name!r} must take one image [n, height, width, channels]. Received: {shape}")
     if None in shape[1:]:
@@ -155,6 +155,12 @@ def _replaced(layer: keras.Layer, **attributes: Any) -> Iterator[None]:
                 vars(layer)[name] = value
 
 
+def _as_inputs(model: keras.Model, images: Any) -> Any:
+    """The images in the structure that a functional model was made with: alone, in a list, or in a dict."""
+    structure = getattr(model, "_inputs_struct", None)
+    return images if structure is None else keras.tree.pack_sequence_as(structure, [images])
+
+
 def reach(model: keras.Model, layer: keras.Layer, images: Any, read: Read) -> Any:
     """What `read(call, inputs, ...)` makes of the layer's first call, when the model looks at `images`.
 
@@ -172,7 +178,7 @@ def reach(model: keras.Model, layer: keras.Layer, images: Any, read: Read) -> An
 
     with keras.StatelessScope(collect_losses=False), _replaced(layer, call=intercepted):
         try:
-            model(images, training=False)
+            model(_as_inputs(model, images), training=False)
         except _Reached as reached:
             return reached.response
     raise ModelError(f"The forward pass of model {model.name!r} never calls its layer {layer.name!r}.")
