@@ -33,7 +33,7 @@ def _as_schedule(update_freq: str | int | Schedule) -> Schedule | None:
     )
 
 
-class FilterVisualizer(keras.callbacks.Callback):  # type: ignore[misc]
+class FilterVisualizer(keras.callbacks.Callback):
     """Draws what every filter of a model's convolutional layers responds to, while the model trains.
 
     ```python

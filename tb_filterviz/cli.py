@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tb_filterviz.config import PRESETS, Config, as_config
 from tb_filterviz.errors import ConfigError, FilterVizError
@@ -157,11 +157,12 @@ def layers(args: argparse.Namespace) -> int:
 
     shape = probe.input_shape(model)
     low, high = start.input_range(model)
-    rows = []
-    for target in probe.select(model):
+    targets = probe.select(model)
+    rows: list[dict[str, Any]] = []
+    for target in targets:
         view = views.choose_view(model, target, shape, high - low, Config())
         height, width, filters = probe.response_shape(model, target, shape)
-        tile = (view.box.height, view.box.width) if view.box else shape[:2]
+        size = (view.box.height, view.box.width) if view.box else shape[:2]
         rows.append(
             {
                 "position": target.position,
@@ -170,19 +171,18 @@ def layers(args: argparse.Namespace) -> int:
                 "filters": filters,
                 "output": [height, width, filters],
                 "objective": view.objective,
-                "tile": list(tile),
+                "tile": list(size),
             }
         )
     if args.json:
         print(json.dumps(rows, indent=2))
         return 0
-    widest = max(len(str(row["layer"])) for row in rows)
+    widest = max(len(target.path) for target in targets)
     print(f"{'layer':{widest}}  {'kind':16}  filters  {'output':14}  objective (tile)")
     for row in rows:
-        output, tile_text = (" x ".join(map(str, row[name])) for name in ("output", "tile"))  # type: ignore[arg-type]
+        output, tile = (" x ".join(map(str, row[name])) for name in ("output", "tile"))
         print(
-            f"{row['layer']:{widest}}  {row['kind']:16}  {row['filters']:7}  {output:14}  "
-            f"{row['objective']} ({tile_text})"
+            f"{row['layer']:{widest}}  {row['kind']:16}  {row['filters']:7}  {output:14}  {row['objective']} ({tile})"
         )
     return 0
 

@@ -25,7 +25,7 @@ def to_uint8(images: npt.NDArray[np.float32], *, contrast: float) -> npt.NDArray
     )
     centered = np.where(finite, images, mean) - mean
     spread = centered.std(axis=(1, 2, 3), keepdims=True)
-    return (np.clip(centered / (spread + _EPSILON) * contrast + 0.5, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.clip(centered / (spread + _EPSILON) * contrast + 0.5, 0, 1) * 255).astype(np.uint8)
 
 
 def describe_channels(channels: int) -> str:

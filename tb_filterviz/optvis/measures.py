@@ -15,8 +15,8 @@ def is_responsive(climbed: Climbed, *, stays_positive: bool) -> npt.NDArray[np.b
     scores = climbed.scores
     finite = np.isfinite(scores).all(axis=0) & np.isfinite(climbed.images).all(axis=(1, 2, 3))
     if stays_positive:
-        return finite & (scores > 0).all(axis=0)
-    return finite & (climbed.peaks > 0) & (scores[-1] > scores[0])
+        return np.asarray(finite & (scores > 0).all(axis=0))
+    return np.asarray(finite & (climbed.peaks > 0) & (scores[-1] > scores[0]))
 
 
 def is_flat(start: npt.NDArray[np.float32], images: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

@@ -24,7 +24,13 @@ def input_range(model: keras.Model) -> Range:
 
 
 def gray_noise(
-    filters: Sequence[int], shape: Sequence[int], limits: Range, *, config: AscentConfig, seed: int, position: int
+    filters: Sequence[int] | npt.NDArray[np.int32],
+    shape: Sequence[int],
+    limits: Range,
+    *,
+    config: AscentConfig,
+    seed: int,
+    position: int,
 ) -> npt.NDArray[np.float32]:
     """Gray images with uniform noise, ``gray + (u - 0.5) * noise`` on a scale of 0..255, stretched to `limits`.
 
@@ -42,6 +48,6 @@ def gray_noise(
     low, high = limits
     images = np.empty((len(filters), *shape), np.float32)
     for i, index in enumerate(filters):
-        uniform = np.random.default_rng([seed, position, index]).random(tuple(shape))
+        uniform = np.random.default_rng([seed, position, int(index)]).random(tuple(shape))
         images[i] = low + (config.gray + (uniform - 0.5) * config.noise) / 255 * (high - low)
     return images

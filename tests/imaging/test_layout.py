@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -21,7 +23,7 @@ def _draw(
         "responsive": np.ones(count, bool),
         "flat": np.zeros(count, bool),
     }
-    return grid(tiles, **{**values, **changes}, config=config)  # type: ignore[arg-type]
+    return grid(tiles, **{**values, **changes}, config=config)
 
 
 @given(
@@ -51,15 +53,11 @@ def test_every_tile_lands_intact(count: int, columns: int | None, margin: int, s
 @pytest.mark.parametrize("left", [36, 50, 20, 0])
 def test_the_classic_grid_is_193_pixels_whatever_is_left(left: int) -> None:
     config = Config.classic().grid
-    picture = _draw(_tiles(50, 28), GridConfig(**_fields(config) | {"scale": 1}), responsive=np.arange(50) < left)
+    picture = _draw(_tiles(50, 28), dataclasses.replace(config, scale=1), responsive=np.arange(50) < left)
     assert picture.shape == (193, 193, 1)
     lit = [(picture[r * 33 : r * 33 + 28, c * 33 : c * 33 + 28] > 0).any() for r in range(6) for c in range(6)]
     assert sum(lit) == min(left, 36)
     assert lit == sorted(lit, reverse=True)
-
-
-def _fields(config: GridConfig) -> dict[str, object]:
-    return {name: getattr(config, name) for name in config.__dataclass_fields__}
 
 
 def test_the_best_come_first() -> None:

@@ -14,7 +14,7 @@ def gradient_step(model: keras.Model, layer: str) -> Any:
     """A compiled function of an image [1, h, w, c] and a filter, that returns the score and the normalized gradient."""
     below = keras.Model(model.inputs[0], model.get_layer(layer).output)
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]
     def compute(image: Any, index: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
             tape.watch(image)

@@ -45,7 +45,7 @@ def test_own_channel_is_the_full_responses_channel(kind: Any, options: dict[str,
 
 
 def test_a_layer_with_a_call_of_its_own_takes_the_general_path() -> None:
-    class Doubled(LAYERS.Conv2D):
+    class Doubled(keras.layers.Conv2D):
         def call(self, inputs: Any) -> Any:
             return 2 * super().call(inputs)
 

@@ -1,0 +1,66 @@
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from tb_filterviz import FilterLogger, FilterVisualizer
+from tb_filterviz.errors import ConfigError, LogDirError, StepError
+from tests.reading import series, steps
+
+
+def test_the_logger_writes_what_the_callback_writes(tmp_path: Path, small_model: keras.Model) -> None:
+    with FilterLogger(tmp_path / "logger") as logger:
+        for step in (-1, 0):
+            returned = logger.log(small_model, step)
+    frozen = keras.models.clone_model(small_model)
+    frozen.set_weights(small_model.get_weights())
+    frozen.compile(keras.optimizers.SGD(0.0), "mse")
+    rng = np.random.default_rng(0)
+    frozen.fit(rng.random((4, 12, 12, 1)), np.zeros((4, 10)), verbose=0, callbacks=[FilterVisualizer(tmp_path / "fit")])
+    for tag in ("filters/conv_a", "filterviz/conv_b/tiles", "filterviz/conv_b/stats", "filterviz/conv_a/mean_score"):
+        ours, theirs = (series(tmp_path / run / "filters", tag) for run in ("logger", "fit"))
+        assert list(ours) == list(theirs) == [-1, 0]
+        for step in ours:
+            assert np.array_equal(ours[step], theirs[step])
+    assert [snapshot.layer for snapshot in returned] == ["conv_a", "conv_b"]
+
+
+@pytest.mark.parametrize("step", [3, 2, -1, True, 4.0, "5"])
+def test_a_step_that_does_not_rise_is_refused_and_nothing_is_lost(
+    tmp_path: Path, small_model: keras.Model, step: Any
+) -> None:
+    with FilterLogger(tmp_path, "conv_a") as logger:
+        logger.log(small_model, 3)
+        with pytest.raises(StepError, match="must be a whole number above 3, the last one in the run. Received: step="):
+            logger.log(small_model, step)
+        logger.log(small_model, 4)
+    assert steps(tmp_path / "filters", "filters/conv_a") == [3, 4]
+
+
+def test_a_second_logger_goes_on_after_the_first(tmp_path: Path, small_model: keras.Model) -> None:
+    for step in (0, 1):
+        with FilterLogger(tmp_path, "conv_a") as logger:
+            logger.log(small_model, step)
+    with FilterLogger(tmp_path, "conv_a") as logger, pytest.raises(StepError):
+        logger.log(small_model, 1)
+    assert steps(tmp_path / "filters", "filters/conv_a") == [0, 1]
+
+
+def test_another_model_goes_on_in_the_same_run(tmp_path: Path, small_model: keras.Model) -> None:
+    other = keras.models.clone_model(small_model)
+    with FilterLogger(tmp_path) as logger:
+        (first, _) = logger.log(small_model, 0)
+        (second, _) = logger.log(other, 1)
+    assert not second.is_first
+    expected = np.abs(first.tiles.astype(float) - second.tiles).mean(axis=(1, 2, 3)) > 0
+    assert np.array_equal(second.change > 0, expected)
+
+
+def test_wrong_settings_fail_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(LogDirError, match="Cannot write to the log directory"):
+        FilterLogger(tmp_path / "file")
+    with pytest.raises(ConfigError, match="`config` must be"):
+        FilterLogger(tmp_path, config="best")

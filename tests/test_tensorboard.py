@@ -1,0 +1,144 @@
+"""The demo, and a real TensorBoard that looks at it."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.data.server_ingester import NoDataServerError, get_server_binary
+
+from tests.reading import series, steps
+
+EPOCHS = 5
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The log directory of a demo, and what it printed."""
+    log_dir = tmp_path_factory.mktemp("demo") / "logs"
+    done = subprocess.run(
+        [sys.executable, "-m", "tb_filterviz", "demo", "--log-dir", str(log_dir), "--epochs", str(EPOCHS)],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return log_dir, done.stdout
+
+
+def test_the_demo_learns_saves_and_says_what_to_type(demo: tuple[Path, str]) -> None:
+    log_dir, printed = demo
+    accuracy = series(log_dir / "validation", "epoch_accuracy")
+    assert float(accuracy[EPOCHS - 1]) >= 0.95
+    names = sorted(path.name for path in (log_dir / "checkpoints").iterdir())
+    assert names == [f"epoch-{epoch:02d}.weights.h5" for epoch in range(1, EPOCHS + 1)]
+    assert re.search(
+        rf"tensorboard --logdir {re.escape(str(log_dir))} --samples_per_plugin images=1000$", printed, re.M
+    )
+
+
+def test_steps_line_up_with_keras_curves(demo: tuple[Path, str]) -> None:
+    log_dir, _ = demo
+    epochs = steps(log_dir / "train", "epoch_accuracy")
+    assert epochs == list(range(EPOCHS))
+    for layer in ("conv2d_1", "conv2d_2"):
+        assert steps(log_dir / "filters", f"filters/{layer}") == [-1, *epochs]
+
+
+class TensorBoard:
+    """A TensorBoard on a port of its own."""
+
+    def __init__(self, log_dir: Path, *options: str) -> None:
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tensorboard.main",
+                "--logdir",
+                str(log_dir),
+                "--host",
+                "127.0.0.1",
+                "--port",
+                "0",
+                *options,
+            ],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._process.stderr
+        for line in self._process.stderr:
+            found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+            if found:
+                self.address = found[0]
+                return
+        raise AssertionError("TensorBoard did not start")
+
+    def get(self, path: str, **query: str) -> bytes:
+        with urllib.request.urlopen(
+            self.address + path + ("?" + urllib.parse.urlencode(query) if query else ""), timeout=30
+        ) as answer:
+            content: bytes = answer.read()
+        return content
+
+    def get_json(self, path: str, **query: str) -> Any:
+        return json.loads(self.get(path, **query))
+
+    def wait_for(self, path: str, run: str) -> Any:
+        for _ in range(120):
+            listed = self.get_json(path)
+            if run in listed:
+                return listed
+            time.sleep(0.5)
+        raise AssertionError(f"{run!r} never came up in {path}")
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=30)
+        assert self._process.stderr
+        self._process.stderr.close()
+
+
+@pytest.fixture(scope="module", params=["true", "false"], ids=["fast-loader", "python-loader"])
+def tensorboard(request: pytest.FixtureRequest, demo: tuple[Path, str]) -> Iterator[TensorBoard]:
+    if request.param == "true":
+        try:
+            get_server_binary()
+        except NoDataServerError as error:
+            pytest.skip(f"TensorBoard's fast loader is not to be had on this platform: {error}")
+    server = TensorBoard(demo[0], f"--load_fast={request.param}", "--samples_per_plugin", "images=1000")
+    yield server
+    server.close()
+
+
+def test_the_images_tab_has_every_epoch_and_one_before(tensorboard: TensorBoard) -> None:
+    tags = tensorboard.wait_for("data/plugin/images/tags", "filters")
+    assert set(tags["filters"]) == {"filters/conv2d_1", "filters/conv2d_2"}
+    for tag in tags["filters"]:
+        images = tensorboard.get_json("data/plugin/images/images", run="filters", tag=tag, sample="0")
+        assert [image["step"] for image in images] == [-1, *range(EPOCHS)]
+        pictures = [tensorboard.get(f"data/plugin/images/individualImage?{image['query']}") for image in images]
+        assert len(set(pictures)) == EPOCHS + 1
+        for png in pictures:
+            with Image.open(io.BytesIO(png)) as picture:
+                assert picture.size == {"filters/conv2d_1": (345, 275), "filters/conv2d_2": (707, 618)}[tag]
+                assert np.asarray(picture).std() > 10
+
+
+def test_the_curves_are_scalars_on_the_same_steps(tensorboard: TensorBoard) -> None:
+    scalars = tensorboard.wait_for("data/plugin/scalars/tags", "filters")
+    assert "epoch_accuracy" in scalars["train"]
+    accuracy = tensorboard.get_json("data/plugin/scalars/scalars", run="train", tag="epoch_accuracy")
+    change = tensorboard.get_json("data/plugin/scalars/scalars", run="filters", tag="filterviz/conv2d_2/mean_change")
+    assert [step for _, step, _ in accuracy] == [step for _, step, _ in change] == list(range(EPOCHS))
