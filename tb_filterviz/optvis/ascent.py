@@ -58,9 +58,11 @@ def compile_climb(
             climbing, scores = state
             values, gradient = scored(climbing, filters)
             rms = ops.sqrt(ops.mean(ops.square(gradient), axis=(1, 2, 3), keepdims=True))
-            scores = ops.slice_update(scores, (index, 0), values[None])
+            scores = ops.where(rows == index, values[None], scores)
             return climbing + gradient / (rms + _EPSILON) * step_length, scores
 
+        # Not slice_update nor scan: TensorFlow starts XLA for the one, and the other wants one shape for all it stacks.
+        rows = ops.arange(config.steps)[:, None]
         scores = ops.zeros((config.steps, images.shape[0]))
         images, scores = ops.fori_loop(0, config.steps, step, (images, scores))
         if not config.final_score:
