@@ -1,7 +1,7 @@
 """The whole way of the data, at one step: model, probe, ascent, tone, snapshot, sinks."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -75,9 +75,11 @@ class Session:
         def respond(images: Any, chosen: Any) -> Any:
             return probe.reach(model, target.layer, images, probe.own_channel(target.layer, chosen))
 
-        step_length = config.ascent.step_size * (high - low) / 255
+        ascent_config, step_length = config.ascent, config.ascent.step_size * (high - low) / 255
+        if view.is_affine:  # its gradient never changes, so one long step arrives where many short ones do
+            ascent_config, step_length = replace(ascent_config, steps=1), step_length * ascent_config.steps
         objective = objectives.SCORES[view.objective]
-        climb = ascent.compile_climb(respond, objective, step_length=step_length, config=config.ascent)
+        climb = ascent.compile_climb(respond, objective, step_length=step_length, config=ascent_config)
         return _Sight(target, filters, view, climb)
 
     def render(self, step: int) -> list[LayerSnapshot]:

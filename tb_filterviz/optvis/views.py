@@ -35,6 +35,7 @@ class View:
 
     objective: Objective
     box: Box | None  # the receptive field to cut to; None: the whole image
+    is_affine: bool = False  # known to be linear in the image, up to a constant
 
 
 def _samples(shape: Sequence[int], count: int, amplitude: float) -> npt.NDArray[np.float32]:
@@ -79,8 +80,9 @@ def receptive_field(model: keras.Model, target: Target, shape: Sequence[int], sp
 
 def choose_view(model: keras.Model, target: Target, shape: Sequence[int], span: float, config: Config) -> View:
     """The configured objective; for ``"auto"`` the channel's mean, or the centre unit where the mean is flat."""
-    objective = config.objective
+    objective, affine = config.objective, False
     if objective == "auto":
-        objective = "center_unit" if is_affine(model, target, shape, span) else "channel_mean"
+        affine = is_affine(model, target, shape, span)
+        objective = "center_unit" if affine else "channel_mean"
     wants_box = config.crop and objective == "center_unit"
-    return View(objective, receptive_field(model, target, shape, span) if wants_box else None)
+    return View(objective, receptive_field(model, target, shape, span) if wants_box else None, affine)

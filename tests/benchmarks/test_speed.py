@@ -20,6 +20,10 @@ from tb_filterviz.optvis.start import gray_noise
 from tb_filterviz.session import Session
 from tests.optvis import article
 
+pytestmark = pytest.mark.filterwarnings(
+    "default"
+)  # tf-keras-vis gives its inputs in another structure than Keras likes
+
 FILTERS, STEPS = 50, 20
 FULL_MNIST = 60_000
 

@@ -52,6 +52,13 @@ def test_no_tile_of_a_trained_lenet_is_flat(train: Callable[[int], keras.Model],
         assert np.corrcoef(tile.ravel(), kernels[..., index].ravel())[0, 1] > 0.98
 
 
+def test_one_long_step_arrives_where_many_short_ones_do(lenet: keras.Model) -> None:
+    (at_once,) = Session(lenet, layers="conv2d_1").render(0)
+    (in_steps,) = Session(lenet, layers="conv2d_1", config=Config(objective="center_unit")).render(0)
+    assert np.abs(at_once.tiles.astype(int) - in_steps.tiles).max() <= 1
+    np.testing.assert_allclose(at_once.scores, in_steps.scores, rtol=1e-3)
+
+
 def test_the_classic_preset_marks_the_first_layer_as_flat(lenet: keras.Model, classic: Config) -> None:
     first, second = Session(lenet, config=classic).render(step=0)
     assert first.flat.all()
