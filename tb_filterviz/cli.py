@@ -99,9 +99,9 @@ def demo(args: argparse.Namespace) -> int:
         epochs=args.epochs,
         verbose="auto" if sys.stdout.isatty() else 2,
         callbacks=[
+            visualizer,  # first: it says in one sentence what is wrong with a log directory
             keras.callbacks.TensorBoard(str(log_dir), write_graph=False),
             keras.callbacks.ModelCheckpoint(str(checkpoints / "epoch-{epoch:02d}.weights.h5"), save_weights_only=True),
-            visualizer,
         ],
     )
     model.save(log_dir / "lenet.keras")

@@ -66,6 +66,7 @@ def test_layers_lists_what_can_be_shown(saved: Path, capsys: pytest.CaptureFixtu
         (["render", "SAVED", "-o", "/proc/no/f.png"], 1, "/proc/no"),
         (["layers", __file__], 1, "is not a model or weights that Keras saved"),
         (["demo", "--epochs", "0", "--log-dir", "TMP"], 2, "`epochs` must be a positive integer"),
+        (["demo", "--log-dir", "/proc/no"], 1, "Cannot write to the log directory '/proc/no'"),
         (["demo", "--data", "absent.npz", "--log-dir", "TMP"], 1, "absent.npz cannot be read as an .npz archive"),
     ],
 )
