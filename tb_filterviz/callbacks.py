@@ -157,7 +157,7 @@ class FilterVisualizer(keras.callbacks.Callback):
                 sink.report(step, f"{message}\n\n```\n{details}```")
             except Exception as second:  # the sink itself may be what fails: the training goes on all the same
                 message += f" (and it could not be logged: {second})"
-        warnings.warn(f"{message} The training goes on.", VisualizationWarning, stacklevel=3)
+        warnings.warn(f"{message.rstrip('.')}. The training goes on.", VisualizationWarning, stacklevel=3)
 
     def _close(self) -> None:
         for sink in self._sinks:

@@ -165,7 +165,7 @@ def test_a_failure_in_mid_training_warns_and_training_goes_on(
     tmp_path: Path, small_model: keras.Model, fit: Fit
 ) -> None:
     sink = _FailingSink()
-    with pytest.warns(VisualizationWarning, match=r"at step 1: OSError: planted failure The training goes on"):
+    with pytest.warns(VisualizationWarning, match=r"at step 1: OSError: planted failure\. The training goes on"):
         history = fit(small_model, FilterVisualizer(tmp_path, sinks=[sink]))
     assert history.epoch == [0, 1, 2]
     assert sorted({snapshot.step for snapshot in sink.snapshots}) == [-1, 0, 2]
