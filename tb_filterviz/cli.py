@@ -119,11 +119,10 @@ def render(args: argparse.Namespace) -> int:
     config = as_config(args.preset)
     if args.steps is not None:
         config = dataclasses.replace(config, ascent=dataclasses.replace(config.ascent, steps=args.steps))
-    grid_config = dataclasses.replace(config.grid, scale=args.scale or (1 if args.preset == "classic" else None))
-    for name in ("columns", "top_k"):
-        if getattr(args, name) is not None:
-            grid_config = dataclasses.replace(grid_config, **{name: getattr(args, name)})
-    config = dataclasses.replace(config, grid=grid_config)
+    given = {name: getattr(args, name) for name in ("columns", "top_k", "scale") if getattr(args, name) is not None}
+    if args.preset == "classic":
+        given.setdefault("scale", 1)
+    config = dataclasses.replace(config, grid=dataclasses.replace(config.grid, **given))
     return _render(args, config)
 
 
@@ -143,7 +142,7 @@ def _render(args: argparse.Namespace, config: Config) -> int:
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_bytes(png)
     shown = len(cell_order(snapshot.scores, snapshot.responsive, config.grid))
-    _say(f"{snapshot.describe()} Shown: {shown}.")
+    _say(f"{snapshot.describe()} {snapshot.describe_outcome()} Shown: {shown}.")
     if snapshot.flat.mean() > 0.5:
         _say("Most are flat: this objective shows nothing in this layer. Try --preset default.")
     print(args.output)

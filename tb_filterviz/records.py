@@ -61,18 +61,20 @@ class LayerSnapshot:
         return np.stack(rows).astype(np.float32)
 
     def describe(self) -> str:
-        """One paragraph for whoever looks at the picture."""
+        """One sentence that holds for every step: what the tiles are."""
         what = {
             "channel_mean": "the mean of each filter's response over the image",
             "center_unit": "the response of each filter's centre unit",
         }[self.objective]
         cut = ", cut to its receptive field" if self.receptive_field else ""
-        stuck = int((~self.responsive).sum())
-        flat = int(self.flat.sum())
         return (
             f"The inputs that maximize {what}{cut}, in {self.layer}: {len(self.tiles)} filters of "
-            f"{self.tiles.shape[2]} x {self.tiles.shape[1]} px, {self.channels}. {stuck} stuck, {flat} flat."
+            f"{self.tiles.shape[2]} x {self.tiles.shape[1]} px, {self.channels}."
         )
+
+    def describe_outcome(self) -> str:
+        """One sentence about this step."""
+        return f"{int((~self.responsive).sum())} stuck, {int(self.flat.sum())} flat."
 
 
 def safe_tag(name: str) -> str:

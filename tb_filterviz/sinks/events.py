@@ -87,9 +87,7 @@ class EventSink:
         picture = grid(snapshot.tiles, snapshot.scores, snapshot.responsive, snapshot.flat, self._config)
         height, width, _ = picture.shape
         value = tf.constant([str(width).encode(), str(height).encode(), to_png(picture)])
-        # The first description of a tag is the one that TensorBoard keeps, so it says nothing about this step.
-        description = snapshot.describe().rsplit(". ", maxsplit=1)[0] + "."
-        tf.summary.write(image_tag(snapshot.layer), value, metadata=_image_metadata(description))
+        tf.summary.write(image_tag(snapshot.layer), value, metadata=_image_metadata(snapshot.describe()))
 
     def _write_tensors(self, snapshot: LayerSnapshot) -> None:
         tiles = shrink(snapshot.tiles, STORED_TILE_PX)

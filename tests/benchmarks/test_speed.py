@@ -20,9 +20,8 @@ from tb_filterviz.optvis.start import gray_noise
 from tb_filterviz.session import Session
 from tests.optvis import article
 
-pytestmark = pytest.mark.filterwarnings(
-    "default"
-)  # tf-keras-vis gives its inputs in another structure than Keras likes
+# tf-keras-vis gives its inputs in another structure than Keras likes
+pytestmark = pytest.mark.filterwarnings("default")
 
 FILTERS, STEPS = 50, 20
 FULL_MNIST = 60_000
