@@ -19,8 +19,6 @@ from tb_filterviz.errors import ConfigError, FilterVizError
 if TYPE_CHECKING:
     import keras
 
-ARCHITECTURES = ("lenet",)
-
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr)
@@ -52,12 +50,11 @@ def _start_tensorflow() -> None:
         tf.zeros(1)  # looks for devices
 
 
-def _load(path: Path, architecture: str | None) -> "keras.Model":
+def _load(args: argparse.Namespace) -> "keras.Model":
     _start_tensorflow()
     from tb_filterviz.checkpoints import load_model
-    from tb_filterviz.lenet import build_lenet
 
-    return load_model(path, build_lenet() if architecture == "lenet" else None)
+    return load_model(args.model, args.architecture, unsafe=args.unsafe)
 
 
 def demo(args: argparse.Namespace) -> int:
@@ -127,7 +124,7 @@ def render(args: argparse.Namespace) -> int:
 
 
 def _render(args: argparse.Namespace, config: Config) -> int:
-    model = _load(args.model, args.architecture)
+    model = _load(args)
     from tb_filterviz.imaging.encode import to_png
     from tb_filterviz.imaging.layout import cell_order, grid
     from tb_filterviz.optvis.probe import select
@@ -151,7 +148,7 @@ def _render(args: argparse.Namespace, config: Config) -> int:
 
 def layers(args: argparse.Namespace) -> int:
     """List what can be shown."""
-    model = _load(args.model, args.architecture)
+    model = _load(args)
     from tb_filterviz.optvis import probe, start, views
 
     shape = probe.input_shape(model)
@@ -188,11 +185,22 @@ def layers(args: argparse.Namespace) -> int:
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", type=Path, help="a model or weights that Keras saved")
+    _add_architecture_arguments(parser)
+
+
+def _add_architecture_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         dest="architecture",
-        choices=ARCHITECTURES,
-        help="the architecture that a file of weights belongs to",
+        metavar="ARCHITECTURE",
+        help="what files of weights belong to: lenet, a file that holds a model (.keras, .json, .h5), "
+        "or package.module:factory",
+    )
+    parser.add_argument(
+        "--unsafe",
+        action="store_true",
+        help="run Python code that a model file holds (Lambda layers): it may do whatever you may do, "
+        "so only for files of people whom you trust",
     )
 
 

@@ -12,6 +12,7 @@ FilterVizError
 ├── StepError            (ValueError)  a step that does not rise
 └── LogDirError          (OSError)     nothing can be written there
 VisualizationWarning     (UserWarning) a picture failed; the training goes on
+CheckpointWarning        (UserWarning) a file was loaded that may not hold what it seems to
 ```
 """
 
@@ -58,3 +59,7 @@ class LogDirError(FilterVizError, OSError):
 
 class VisualizationWarning(UserWarning):
     """A picture could not be drawn; the training goes on."""
+
+
+class CheckpointWarning(UserWarning):
+    """A file was loaded, but may not hold what it seems to."""
