@@ -9,6 +9,7 @@ import keras
 
 from tb_filterviz.config import Config, as_config
 from tb_filterviz.errors import StepError
+from tb_filterviz.history import History
 from tb_filterviz.records import LayerSnapshot
 from tb_filterviz.session import Session
 from tb_filterviz.sinks import Sink
@@ -48,6 +49,7 @@ class FilterLogger:
         self._layers = layers if layers is None or isinstance(layers, str) else tuple(layers)
         self._events = EventSink(str(log_dir), self._config.grid)
         self._sinks = [self._events, *sinks]
+        self._history = History(*self._events.held.first_and_last_tiles())
         self._session: Session | None = None
 
     def log(self, model: keras.Model, step: int) -> list[LayerSnapshot]:
@@ -69,8 +71,7 @@ class FilterLogger:
             above = "a whole number" if last is None else f"a whole number above {last}, the last one in the run"
             raise StepError(f"`step` must be {above}. Received: step={step!r}")
         if self._session is None or self._session.model is not model:
-            history = self._session.history if self._session else None
-            self._session = Session(model, layers=self._layers, config=self._config, history=history)
+            self._session = Session(model, layers=self._layers, config=self._config, history=self._history)
         return self._session.log(step, self._sinks)
 
     def close(self) -> None:
