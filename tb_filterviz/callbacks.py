@@ -10,7 +10,6 @@ import keras
 
 from tb_filterviz.config import Config, as_config
 from tb_filterviz.errors import ConfigError, VisualizationWarning
-from tb_filterviz.history import History
 from tb_filterviz.optvis import backends
 from tb_filterviz.session import Session
 from tb_filterviz.sinks import Sink
@@ -82,7 +81,6 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._on_error = on_error
         self._extra_sinks = list(sinks)
         self._sinks: list[Sink] = []
-        self._events: EventSink | None = None
         self._session: Session | None = None
         self._is_begun = False
         self._last_step: int | None = None
@@ -99,20 +97,20 @@ class FilterVisualizer(keras.callbacks.Callback):
         if self._session is None or self._session.model is not self.model:
             unit = "epoch" if self._schedule is None else "batch"
             self._session = Session(self.model, layers=self._layers, config=self._config, unit=unit)  # type: ignore[arg-type]
-        self._events = EventSink(self.log_dir, self._config.grid)
-        self._sinks = [self._events, *self._extra_sinks]
-        self._last_step = self._events.last_step
+        events = EventSink(self.log_dir, self._config.grid)
+        self._session.history = events.held.history
+        self._sinks = [events, *self._extra_sinks]
+        self._last_step = events.last_step
         self._is_begun = False
         self._batches = self._batches_before_epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Before the first epoch: the untrained network."""
         self._batches_before_epoch = self._batches
-        if self._is_begun or self._session is None or self._events is None or not self._sinks:
+        if self._is_begun or not self._sinks:
             return
         self._is_begun = True
         first = epoch if self._schedule is None else 1
-        self._session.history = History(*self._events.held.first_and_last_tiles(before=first))
         if self._last_step is not None and self._last_step >= first:
             warnings.warn(
                 f"{self.log_dir!r} already holds filters up to step {self._last_step}, and this training begins at "

@@ -10,6 +10,7 @@ FilterVizError
 ├── CheckpointError      (ValueError)  a file of weights that cannot be used
 ├── DatasetError         (ValueError)  a file of images that cannot be used
 ├── StepError            (ValueError)  a step that does not rise
+├── WorkerError          (RuntimeError) a process that died
 └── LogDirError          (OSError)     nothing can be written there
 VisualizationWarning     (UserWarning) a picture failed; the training goes on
 CheckpointWarning        (UserWarning) a file was loaded that may not hold what it seems to
@@ -51,6 +52,10 @@ class DatasetError(FilterVizError, ValueError):
 
 class StepError(FilterVizError, ValueError):
     """A step that is not above the last one."""
+
+
+class WorkerError(FilterVizError, RuntimeError):
+    """A process that draws checkpoints died, or cannot start."""
 
 
 class LogDirError(FilterVizError, OSError):

@@ -30,6 +30,19 @@ class Architecture:
     config: str | None = None
     factory: str | None = None
 
+    @classmethod
+    def of(cls, model: keras.Model) -> "Architecture":
+        """That of a model which is at hand.
+
+        Raises:
+            ConfigError: if the model does not say how it is made.
+        """
+        try:
+            config = json.dumps(keras.saving.serialize_keras_object(model))
+        except Exception as error:  # a model's own get_config may fail in any way
+            raise ConfigError(f"Model {model.name!r} does not say how it is made: {error} {_OWN_FACTORY}") from error
+        return cls(f"model {model.name!r}", config=config)
+
     def build(self, *, unsafe: bool = False, most_weights: int | None = None) -> keras.Model:
         """A new model, with weights as they are initialized.
 

@@ -23,7 +23,7 @@ def find(paths: Iterable[str | Path]) -> tuple[list[Checkpoint], dict[Path, Chec
     """
     found: dict[Path, Checkpoint] = {}
     wrong: dict[Path, CheckpointError] = {}
-    for path, is_named in _candidates(paths):
+    for path, is_named in candidates(paths):
         try:
             checkpoint = recognise(path)
         except CheckpointError as error:
@@ -34,18 +34,19 @@ def find(paths: Iterable[str | Path]) -> tuple[list[Checkpoint], dict[Path, Chec
     return list(found.values()), wrong
 
 
-def _candidates(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
-    candidates = []
+def candidates(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
+    """Every path to look at, and whether it has to be a checkpoint: by its suffix, or because somebody named it."""
+    listed = []
     for path in map(Path, paths):
         if path.is_dir() and not _is_saved_model(path):
-            candidates += [
+            listed += [
                 (member, member.name.endswith(_SUFFIXES))
                 for member in sorted(path.iterdir())
                 if member.is_file() or _is_saved_model(member)
             ]
         else:
-            candidates.append((path, path.name != "checkpoint"))  # TensorFlow's note of the latest: in every glob
-    return candidates
+            listed.append((path, path.name != "checkpoint"))  # TensorFlow's note of the latest: in every glob
+    return listed
 
 
 def _is_saved_model(folder: Path) -> bool:
@@ -117,8 +118,9 @@ def _epochs(checkpoints: Sequence[Checkpoint]) -> list[int]:
         telling = columns if len(checkpoints) == 1 else [column for column in columns if len(set(column)) > 1]
         if len(telling) == 1:
             return [int(text) for text in telling[0]]
+    doubtful = [checkpoint for checkpoint, numbers in zip(checkpoints, said, strict=True) if len(numbers) != 1]
     raise StepError(
-        f"The names do not say clearly of which epoch these are:{_listing(checkpoints)}\n"
+        f"The names do not say clearly of which epoch these are:{_listing(doubtful)}\n"
         r"Say it with --steps-from 'REGEX' (steps='REGEX' in Python), a group around the epoch: 'model_(\d+)'; "
         "or give one checkpoint its --step."
     )

@@ -91,11 +91,28 @@ def _is_of_the_model(name: str) -> bool:
 
 def _load_with_keras(model: keras.Model, path: Path, checkpoint: Checkpoint) -> None:
     try:
-        with warnings.catch_warnings():  # what Keras leaves out with a warning, we find and refuse
+        with (
+            _without_optimizer(model),
+            warnings.catch_warnings(),
+        ):  # what Keras leaves out with a warning, we find and refuse
             warnings.filterwarnings("ignore", message="Skipping nested container", category=UserWarning)
             model.load_weights(str(path))
     except Exception as error:  # Keras raises whatever the file makes it stumble over
         raise CheckpointError(f"{_intro(checkpoint)} do not fit {model.name!r}. {_first_mismatch(error)}") from error
+
+
+@contextmanager
+def _without_optimizer(model: keras.Model) -> Iterator[None]:
+    """Keras would load its state as well, and refuse files that have none."""
+    optimizer = vars(model).get("optimizer")
+    if optimizer is None:
+        yield
+        return
+    vars(model)["optimizer"] = None  # past Keras' own attribute tracking
+    try:
+        yield
+    finally:
+        vars(model)["optimizer"] = optimizer
 
 
 def _first_mismatch(error: Exception) -> str:

@@ -63,13 +63,17 @@ class EventSink:
         self._config = config or GridConfig()
         try:
             tf.io.gfile.makedirs(self.run_dir)
-            self.held = read_held(self.run_dir)  # when it was opened
-            self.last_step = self.held.last_step  # found there, or written since
+            self.held = read_held(self.run_dir)  # kept up to date with what is written
             self._writer = tf.summary.create_file_writer(self.run_dir)
             self._writer.flush()
         except (tf.errors.OpError, OSError) as error:
             reason = getattr(error, "message", None) or error
             raise LogDirError(f"Cannot write to the log directory {log_dir!r}: {reason}") from error
+
+    @property
+    def last_step(self) -> int | None:
+        """The highest step in the run, found there or written since."""
+        return self.held.last_step
 
     def write(self, step: int, snapshots: Sequence[LayerSnapshot]) -> None:
         """Everything of this step, flushed."""
@@ -77,7 +81,7 @@ class EventSink:
 
     def complete(self, step: int, snapshots: Sequence[LayerSnapshot]) -> None:
         """What the run does not hold yet of this step, flushed: a process may have been killed in the middle of it."""
-        self._write(step, snapshots, held={tag for tag, steps in self.held.steps.items() if step in steps})
+        self._write(step, snapshots, held=[tag for tag, steps in self.held.steps.items() if step in steps])
 
     def _write(self, step: int, snapshots: Sequence[LayerSnapshot], held: Collection[str]) -> None:
         # Keras' TensorBoard(update_freq=n) leaves a condition on for the whole of fit that drops other summaries.
@@ -86,8 +90,8 @@ class EventSink:
                 for tag, value, metadata in (*self._grid(snapshot), *_tensors(snapshot), *_curves(snapshot)):
                     if tag not in held:
                         tf.summary.write(tag, value, metadata=metadata)
+                        self.held.steps[tag].add(step)
         self._writer.flush()
-        self.last_step = step
 
     def _grid(self, snapshot: LayerSnapshot) -> Iterator[Summary]:
         picture = grid(snapshot.tiles, snapshot.scores, snapshot.responsive, snapshot.flat, self._config)

@@ -7,17 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.util import tensor_util
 
+from tb_filterviz.history import History
 from tb_filterviz.records import PLUGIN_NAME, decode_metadata, last_tag
-
-Tiles = npt.NDArray[np.uint8]
-
-_KEPT_LAST = 2  # the step that a killed process left unfinished, and the one before
 
 
 @dataclass(slots=True)
@@ -25,8 +21,7 @@ class HeldRun:
     """Which steps each tag has, and the tiles that later ones are compared with."""
 
     steps: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
-    _tiles: dict[str, dict[int, dict[int, Any]]] = field(default_factory=lambda: defaultdict(dict))
-    _filters: dict[str, int] = field(default_factory=dict)
+    history: History = field(default_factory=History)
 
     @property
     def last_step(self) -> int | None:
@@ -41,52 +36,37 @@ class HeldRun:
         """The last step at which all of a layer is there."""
         return max(self.steps.get(last_tag(layer), ()), default=None)
 
-    def first_and_last_tiles(self, before: int | None = None) -> tuple[dict[str, Tiles], dict[str, Tiles]]:
-        """The tiles of each layer, as stored, at its first step and its last, below `before` if given."""
-        first, last = {}, {}
-        for layer, by_step in self._tiles.items():
-            whole = {
-                step: parts
-                for step, parts in by_step.items()
-                if (before is None or step < before)
-                and sum(len(part) for part in parts.values()) == self._filters[layer]
-            }
-            if whole:
-                joined = [
-                    np.concatenate([whole[step][i] for i in sorted(whole[step])]) for step in (min(whole), max(whole))
-                ]
-                first[layer], last[layer] = joined
-        return first, last
-
-    def _keep(self, step: int, value: Any) -> None:
-        self.steps[value.tag].add(step)
-        if value.metadata.plugin_data.plugin_name != PLUGIN_NAME:
-            return
-        try:
-            described = decode_metadata(value.metadata.plugin_data.content)
-            if described["kind"] != "tiles":
-                return
-            layer, part = described["layer"], described["first_filter"]
-            tiles = tensor_util.make_ndarray(value.tensor)
-            self._filters[layer] = described["filters"]
-        except (ValueError, KeyError, TypeError):  # of another version, or not ours
-            return
-        by_step = self._tiles[layer]
-        by_step.setdefault(step, {})[part] = tiles
-        for passed in sorted(by_step)[1:-_KEPT_LAST]:
-            del by_step[passed]
-
 
 def read_held(run_dir: str) -> HeldRun:
     """What the event files of `run_dir` hold; nothing if there are none. Damaged tails are passed over."""
     held = HeldRun()
+    parts: dict[str, dict[int, Any]] = {}
     for path in sorted(tf.io.gfile.glob(posixpath.join(run_dir, "*tfevents*"))):
         for event in _events(path):
             for value in event.summary.value:
-                held._keep(event.step, value)
+                held.steps[value.tag].add(event.step)
+                if value.metadata.plugin_data.plugin_name == PLUGIN_NAME:
+                    _collect_tiles(held.history, parts, event.step, value)
     return held
 
 
 def _events(path: str) -> Iterator[Event]:
     for record in RawEventFileLoader(path).Load():
         yield Event.FromString(record)
+
+
+def _collect_tiles(history: History, parts: dict[str, dict[int, Any]], step: int, value: Any) -> None:
+    """Remember a layer's tiles once all parts of a step are there; they are written one after another."""
+    try:
+        described = decode_metadata(value.metadata.plugin_data.content)
+        if described["kind"] != "tiles":
+            return
+        layer, first_filter, filters = described["layer"], described["first_filter"], described["filters"]
+        tiles = tensor_util.make_ndarray(value.tensor)
+        if first_filter == 0:
+            parts[layer] = {}
+        parts[layer][first_filter] = tiles
+        if sum(map(len, parts[layer].values())) == filters:
+            history.remember(layer, step, np.concatenate([parts[layer][i] for i in sorted(parts[layer])]))
+    except (ValueError, KeyError, TypeError):  # of another version, or not ours
+        return

@@ -33,12 +33,10 @@ def test_a_run_says_what_it_holds(tmp_path: Path, small_model: keras.Model) -> N
     assert held.last_step == held.last_whole("conv_a") == 5
     assert [step for step in range(-1, 8) if held.has_whole("conv_b", step)] == list(range(6))
     assert not held.has_whole("conv_c", 0)
-    for before, expected in ((None, 5), (6, 5), (5, 4)):
-        first, last = held.first_and_last_tiles(before)
-        for layer in ("conv_a", "conv_b"):
-            tiles = {snapshot.step: snapshot.tiles for snapshot in written if snapshot.layer == layer}
-            assert np.array_equal(first[layer], tiles[0])
-            assert np.array_equal(last[layer], tiles[expected])
+    for layer in ("conv_a", "conv_b"):
+        tiles = {snapshot.step: snapshot.tiles for snapshot in written if snapshot.layer == layer}
+        assert list(held.history.tiles[layer]) == [0, 4, 5]
+        assert all(np.array_equal(kept, tiles[step]) for step, kept in held.history.tiles[layer].items())
 
 
 def test_large_layers_come_back_from_their_parts(tmp_path: Path) -> None:
@@ -46,9 +44,8 @@ def test_large_layers_come_back_from_their_parts(tmp_path: Path) -> None:
     memory, events = MemorySink(), EventSink(str(tmp_path))
     Session(model, config=Config(objective="channel_mean")).log(0, [events, memory])
     assert "filterviz/wide/tiles_1" in read_run(tmp_path / "filters").Tags()["tensors"]
-    first, last = read_held(str(tmp_path / "filters")).first_and_last_tiles()
-    assert np.array_equal(first["wide"], shrink(memory.snapshots[0].tiles, STORED_TILE_PX))
-    assert np.array_equal(first["wide"], last["wide"])
+    kept = read_held(str(tmp_path / "filters")).history.tiles["wide"][0]
+    assert np.array_equal(kept, shrink(memory.snapshots[0].tiles, STORED_TILE_PX))
 
 
 def test_a_run_that_is_resumed_goes_on_as_if_it_had_never_stopped(tmp_path: Path, small_model: keras.Model) -> None:
