@@ -17,7 +17,8 @@ import pytest
 from PIL import Image
 from tensorboard.data.server_ingester import NoDataServerError, get_server_binary
 
-from tests.reading import series, steps
+from tb_filterviz import FilterLogger
+from tests.reading import difference, series, steps
 
 EPOCHS = 5
 
@@ -54,6 +55,14 @@ def test_steps_line_up_with_keras_curves(demo: tuple[Path, str]) -> None:
     assert epochs == list(range(EPOCHS))
     for layer in ("conv2d_1", "conv2d_2"):
         assert steps(log_dir / "filters", f"filters/{layer}") == [-1, *epochs]
+
+
+def test_its_checkpoints_logged_afterwards_give_the_same_run(demo: tuple[Path, str], tmp_path: Path) -> None:
+    log_dir, _ = demo
+    with FilterLogger(tmp_path) as logger:
+        report = logger.log_checkpoints(log_dir / "checkpoints", "lenet")
+    assert [entry.step for entry in report.logged] == [-1, *range(EPOCHS)]
+    assert difference(tmp_path / "filters", log_dir / "filters") == ""
 
 
 class TensorBoard:

@@ -59,8 +59,11 @@ def demo(args: argparse.Namespace) -> int:
     visualizer = FilterVisualizer(log_dir, config=args.preset)
     checkpoints = log_dir / "checkpoints"
     say(f"Training LeNet on {len(data.x_train)} images for {args.epochs} epochs; filters are drawn after each.")
-    checkpoints.mkdir(parents=True)
-    model.save_weights(checkpoints / "epoch-00.weights.h5")  # before training
+
+    def save_untrained(logs: Any) -> None:  # noqa: ARG001  Keras gives it
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        model.save_weights(checkpoints / "epoch-00.weights.h5")
+
     history = model.fit(
         data.x_train,
         data.y_train,
@@ -71,6 +74,7 @@ def demo(args: argparse.Namespace) -> int:
         callbacks=[
             visualizer,  # first: it says in one sentence what is wrong with a log directory
             keras.callbacks.TensorBoard(str(log_dir), write_graph=False),
+            keras.callbacks.LambdaCallback(on_train_begin=save_untrained),
             keras.callbacks.ModelCheckpoint(str(checkpoints / "epoch-{epoch:02d}.weights.h5"), save_weights_only=True),
         ],
     )
