@@ -1,6 +1,8 @@
 """Event files for TensorBoard: the only module that writes them."""
 
 import posixpath
+import re
+import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -49,6 +51,15 @@ def _image_metadata(description: str) -> tf.compat.v1.SummaryMetadata:
     return tf.compat.v1.SummaryMetadata.FromString(ours.SerializeToString())
 
 
+def _wait_for_a_later_name(run_dir: str) -> None:
+    """TensorBoard reads a run's files in the order of their names, which begin with the second they were made in."""
+    names = [posixpath.basename(path) for path in tf.io.gfile.glob(posixpath.join(run_dir, "*tfevents*"))]
+    seconds = [int(found[1]) for name in names if (found := re.search(r"tfevents\.(\d+)\.", name))]
+    wait_s = max(seconds, default=0) + 1 - time.time()
+    if 0 < wait_s <= 1:  # more is another machine's clock
+        time.sleep(wait_s)
+
+
 class EventSink:
     """Writes the run ``<log_dir>/filters``: grids for the Images tab, tiles and stats for ours, a few curves.
 
@@ -63,6 +74,7 @@ class EventSink:
         self._config = config or GridConfig()
         try:
             tf.io.gfile.makedirs(self.run_dir)
+            _wait_for_a_later_name(self.run_dir)
             self.held = read_held(self.run_dir)  # kept up to date with what is written
             self._writer = tf.summary.create_file_writer(self.run_dir)
             self._writer.flush()

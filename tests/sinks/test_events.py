@@ -107,3 +107,13 @@ def test_pictures_go_to_files(tmp_path: Path, small_model: keras.Model) -> None:
     sink.report(4, "no picture")
     names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
     assert names == ["conv_a-0003.png", "conv_b-0003.png", "failed-0004.txt"]
+
+
+def test_files_sort_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
+    names = []
+    for _ in range(3):
+        EventSink(str(tmp_path)).close()
+        (new,) = {path.name for path in (tmp_path / "filters").iterdir()} - set(names)
+        names.append(new)
+    assert names == sorted(names)
+    assert len({name.split(".")[3] for name in names}) == 3  # a second each, whatever comes after it in the name
