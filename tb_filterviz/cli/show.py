@@ -87,22 +87,24 @@ def layers(args: argparse.Namespace) -> int:
     """List what can be shown."""
     model = _load(args)
     from tb_filterviz.optvis import probe, start, views
+    from tb_filterviz.optvis.subject import subject_of
+    from tb_filterviz.optvis.survey import survey
 
-    shape = probe.input_shape(model)
     low, high = start.input_range(model)
-    targets = probe.select(model)
+    subject, targets = subject_of(model), probe.select(model)
+    surveyed = survey(subject, targets, high - low)
     rows: list[dict[str, Any]] = []
     for target in targets:
-        view = views.choose_view(model, target, shape, high - low, Config())
-        height, width, filters = probe.response_shape(model, target, shape)
-        size = (view.box.height, view.box.width) if view.box else shape[:2]
+        seen = surveyed[target.path]
+        view = views.choose_view(subject, target, seen, high - low, Config())
+        size = (view.box.height, view.box.width) if view.box else subject.shape[:2]
         rows.append(
             {
                 "position": target.position,
                 "layer": target.path,
                 "kind": type(target.layer).__name__,
-                "filters": filters,
-                "output": [height, width, filters],
+                "filters": seen.filters,
+                "output": [seen.height, seen.width, seen.filters],
                 "objective": view.objective,
                 "tile": list(size),
             }
