@@ -79,6 +79,7 @@ class Config:
     crop: bool = True  # cut a centre unit's picture to its receptive field
     input_range: tuple[float, float] | None = None  # of the model's inputs; None: from a Rescaling layer, else (0, 1)
     image_shape: tuple[int, ...] | None = None  # (height, width[, channels]), for models that take any
+    max_filters: int | None = None  # the first so many of a layer; None: all
     contrast: float = 0.2  # standard deviation of a picture after tone mapping, 1 is the full range
     seed: int = 0  # of the start noise, which is the same at every step
     ascent: AscentConfig = field(default_factory=AscentConfig)
@@ -94,6 +95,8 @@ class Config:
         sizes = self.image_shape
         is_shape = sizes is None or (len(sizes) in (2, 3) and all(map(_is_count, sizes)))
         _require(is_shape, "image_shape", "(height, width) or (height, width, channels)", sizes)
+        most = self.max_filters
+        _require(most is None or _is_count(most), "max_filters", "None or a positive integer", most)
         _require(math.isfinite(self.contrast) and self.contrast > 0, "contrast", "a positive number", self.contrast)
         _require(self.seed == 0 or _is_count(self.seed), "seed", "zero or a positive integer", self.seed)
 

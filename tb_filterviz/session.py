@@ -10,7 +10,7 @@ import numpy as np
 from tb_filterviz.config import Config
 from tb_filterviz.history import History
 from tb_filterviz.imaging import tone
-from tb_filterviz.optvis import ascent, measures, objectives, probe, start
+from tb_filterviz.optvis import ascent, measures, objectives, probe, start, weights
 from tb_filterviz.optvis.subject import subject_of
 from tb_filterviz.optvis.survey import Surveyed, survey
 from tb_filterviz.optvis.views import View, choose_view
@@ -37,7 +37,6 @@ class Session:
         config: how filters are drawn.
         unit: what steps count.
         history: to go on from.
-        views: how layers are looked at, by path, if it is not to be chosen anew.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
 
     Raises:
@@ -52,7 +51,6 @@ class Session:
         config: Config | None = None,
         unit: StepUnit = "epoch",
         history: History | None = None,
-        views: Mapping[str, View] | None = None,
         other_inputs: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = model
@@ -62,21 +60,26 @@ class Session:
         targets = probe.select(model, layers)
         self._subject = subject_of(model, image_shape=self.config.image_shape, other_inputs=other_inputs)
         self._range = self.config.input_range or start.input_range(model)
-        surveyed = survey(self._subject, targets, self._range[1] - self._range[0])
-        self._sights = [self._sight(each, surveyed[each.path], (views or {}).get(each.path)) for each in targets]
+        span = self._range[1] - self._range[0]
+        with weights.given(weights.typical(model)):
+            surveyed = survey(self._subject, targets, span)
+            chosen = {
+                each.path: choose_view(self._subject, each, surveyed[each.path], span, self.config) for each in targets
+            }
+        self._sights = [self._sight(each, surveyed[each.path], chosen[each.path]) for each in targets]
 
     @property
-    def views(self) -> dict[str, View]:
-        """How each layer is looked at, by path, in the model's order."""
-        return {sight.target.path: sight.view for sight in self._sights}
+    def layers(self) -> list[str]:
+        """The paths of the layers that are drawn, in the model's order."""
+        return [sight.target.path for sight in self._sights]
 
-    def _sight(self, target: probe.Target, surveyed: Surveyed, view: View | None) -> _Sight:
+    def _sight(self, target: probe.Target, surveyed: Surveyed, view: View) -> _Sight:
         subject, config, (low, high) = self._subject, self.config, self._range
-        view = view or choose_view(subject, target, surveyed, high - low, config)
 
         def respond(images: Any, chosen: Any) -> Any:
             return probe.reach(subject, target, images, probe.own_channel(target.layer, chosen))
 
+        filters = min(surveyed.filters, config.max_filters or surveyed.filters)
         ascent_config, step_length = config.ascent, config.ascent.step_size * (high - low) / 255
         if view.is_affine:  # its gradient never changes, so one long step arrives where many short ones do
             ascent_config, step_length = replace(ascent_config, steps=1), step_length * ascent_config.steps
@@ -84,12 +87,12 @@ class Session:
             respond,
             objectives.SCORES[view.objective],
             model=self.model,
-            batch=ascent.batch_size(surveyed.filters, surveyed.numbers_below, ascent_config),
+            batch=ascent.batch_size(filters, surveyed.numbers_below, ascent_config),
             gain=objectives.gain(view.objective, surveyed.height, surveyed.width),
             step_length=step_length,
             config=ascent_config,
         )
-        return _Sight(target, surveyed.filters, view, climb)
+        return _Sight(target, filters, view, climb)
 
     def draw(self) -> list[LayerDrawing]:
         """What every filter of the chosen layers responds to, with the weights of now."""

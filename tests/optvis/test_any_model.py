@@ -140,8 +140,6 @@ def _shared(call: int) -> Case:
 
 
 def _channels_first() -> Case:
-    if keras.backend.backend() == "tensorflow":
-        pytest.skip("TensorFlow on a CPU has no gradient of convolutions of channels first")
     layers = [
         L.Conv2D(4, 3, activation="elu", data_format="channels_first"),
         L.Conv2D(5, 3, name="shown", data_format="channels_first"),
