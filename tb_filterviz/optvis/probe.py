@@ -9,7 +9,7 @@ import difflib
 import fnmatch
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,7 +174,7 @@ def reach(subject: Subject, target: Target, images: Any, read: Read) -> Any:
             response = read(own_call, *args, **kwargs)
         raise _Reached(response)
 
-    with untouched(), replaced(layer, call=intercepted):
+    with untouched(subject), replaced(layer, call=intercepted):
         try:
             subject.look(images)
         except _Reached as reached:
@@ -193,9 +193,16 @@ def not_called(subject: Subject, target: Target, calls: int) -> ModelError:
     )
 
 
-def untouched() -> keras.StatelessScope:
+@contextmanager
+def untouched(subject: Subject) -> Iterator[None]:
     """A block in which forward passes update nothing, and take the weights that are given, if any are."""
-    return keras.StatelessScope(state_mapping=weights.current(), collect_losses=False)
+    with keras.StatelessScope(state_mapping=weights.current(), collect_losses=False), ExitStack() as stack:
+        for _, layer in leaves(subject.model):
+            if isinstance(layer, keras.layers.Normalization) and layer.built and layer.input_mean is None:
+                # It calls with a mean that it computed once; anew in this pass, so that a compiled one reads weights.
+                stack.enter_context(replaced(layer, mean=layer.mean, variance=layer.variance))
+                layer.finalize_state()
+        yield
 
 
 def _channel_axis(layer: keras.Layer) -> int:

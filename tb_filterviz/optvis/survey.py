@@ -82,7 +82,7 @@ def survey(subject: Subject, targets: Sequence[Target], span: float) -> dict[str
             numbers += sum(math.prod(tensor.shape[1:]) for tensor in keras.tree.flatten(output))
         return output
 
-    with untouched(), ExitStack() as stack:
+    with untouched(subject), ExitStack() as stack:
         for _, layer in leaves(subject.model):
             own_call = layer.call
             stack.enter_context(replaced(layer, call=_bound(observed, layer, own_call)))

@@ -174,6 +174,12 @@ def _preprocessing() -> Case:
     return _single(layer, before=before, shape=(20, 24, 3))
 
 
+def _adapted() -> Case:
+    normalization = L.Normalization()
+    normalization.adapt(np.random.default_rng(3).normal(0.4, 0.3, (50, 12, 12, 3)).astype(np.float32))
+    return _single(L.Conv2D(5, 3, name="shown"), before=(normalization,))
+
+
 def _augmented() -> Case:
     stem, layer = L.Conv2D(4, 3, activation="elu"), L.Conv2D(5, 3, name="shown")
     augmentation = [L.RandomFlip(), L.RandomRotation(0.2), L.RandomContrast(0.2), L.GaussianNoise(0.5)]
@@ -206,6 +212,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "mixed_bfloat16": lambda: _mixed("mixed_bfloat16"),
     "any size": _any_size,
     "preprocessing": _preprocessing,
+    "adapted normalization": _adapted,
     "augmentation and dropout": _augmented,
     "dense units": _dense_units,
     "normalization": _after_normalization,
@@ -290,6 +297,9 @@ def test_a_session_draws_it_with_the_weights_of_now(name: str) -> None:
     (again,) = session.draw()
     assert np.array_equal(first.tiles, again.tiles)
     case.model.set_weights([weights * 1.3 for weights in case.model.get_weights()])
+    for layer in case.model._flatten_layers():  # as loading weights does
+        if isinstance(layer, L.Normalization):
+            layer.finalize_state()
     (changed,) = session.draw()
     assert not np.allclose(first.scores, changed.scores)
     (fresh,) = Session(case.model, layers=case.layer, config=config, other_inputs=others).draw()
