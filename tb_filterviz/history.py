@@ -11,6 +11,7 @@ from tb_filterviz.records import STORED_TILE_PX, LayerDrawing, LayerSnapshot, St
 
 Tiles = npt.NDArray[np.uint8]
 
+_SAME = 0.01  # median RMS difference of tiles, of 1
 _KEPT_LAST = 2  # a step may be drawn again that a killed process left unfinished: it compares with the one before
 
 
@@ -36,6 +37,15 @@ class History:
             change_since_start=rms_change(first, tiles),
             is_first=not earlier,
         )
+
+    def holds(self, layer: str, step: int) -> bool:
+        """Whether the tiles of this step are still kept."""
+        return step in self.tiles.get(layer, {})
+
+    def resembles(self, drawing: LayerDrawing, step: int) -> bool:
+        """Whether the drawing is that of this step, give or take what another machine rounds differently."""
+        tiles, kept = shrink(drawing.tiles, STORED_TILE_PX), self.tiles[drawing.layer][step]
+        return kept.shape == tiles.shape and float(np.median(rms_change(kept, tiles))) < _SAME
 
     def remember(self, layer: str, step: int, tiles: Tiles) -> None:
         """Keep the first tiles of a layer, and the last."""

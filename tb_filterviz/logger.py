@@ -1,8 +1,8 @@
 """For hand-written training loops, and for after the training."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,9 +13,9 @@ from tb_filterviz.checkpoints import ModelSource
 from tb_filterviz.checkpoints.naming import find
 from tb_filterviz.config import Config, as_config
 from tb_filterviz.errors import CheckpointError, ConfigError, StepError
-from tb_filterviz.posthoc.log import CheckpointLog, LogReport, Progress, weights_kept
+from tb_filterviz.posthoc.log import CheckpointLog, LogPlan, LogReport, Progress, Steps, weights_kept
 from tb_filterviz.posthoc.pool import Pool
-from tb_filterviz.posthoc.watching import settled
+from tb_filterviz.posthoc.watching import Watch
 from tb_filterviz.records import LayerSnapshot
 from tb_filterviz.session import Session
 from tb_filterviz.sinks import Sink
@@ -137,8 +137,7 @@ class FilterLogger:
         if not found:
             reason = next(iter(wrong.values()), "there is no checkpoint in it.")
             raise CheckpointError(f"Nothing to log in {', '.join(map(repr, map(str, listed)))}: {reason}")
-        with ExitStack() as stack:
-            log = self._checkpoint_log(stack, model, said, executor, window, unsafe, progress)
+        with self._checkpoint_log(self._plan(model, said, unsafe, progress), executor, window) as log:
             log.add(found, wrong)
             return log.report
 
@@ -175,41 +174,29 @@ class FilterLogger:
         """
         if poll_s <= 0 or (idle_s is not None and idle_s <= 0):
             raise ConfigError(f"`poll_s` and `idle_s` must be above 0. Received: poll_s={poll_s}, idle_s={idle_s}")
-        listed = [paths] if isinstance(paths, str | Path) else list(paths)
-        with ExitStack() as stack:
-            log = self._checkpoint_log(stack, model, steps, executor, window, unsafe, progress)
+        watch = Watch([paths] if isinstance(paths, str | Path) else list(paths), poll_s=poll_s, idle_s=idle_s)
+        with self._checkpoint_log(self._plan(model, steps, unsafe, progress), executor, window) as log:
             try:
-                for found, wrong in settled(listed, poll_s=poll_s, idle_s=idle_s):
+                for found, wrong in watch.batches():
                     log.add(found, wrong)
             except KeyboardInterrupt:
-                pass  # the usual end of watching
+                log.end_early(watch.waiting)
             return log.report
 
+    def _plan(
+        self, model: ModelSource | keras.Model | None, steps: Steps, unsafe: bool, progress: Progress | None
+    ) -> LogPlan:
+        return LogPlan(model, self._layers, self._config, self._other_inputs, steps, unsafe, progress)
+
+    @contextmanager
     def _checkpoint_log(
-        self,
-        stack: ExitStack,
-        model: ModelSource | keras.Model | None,
-        steps: str | Mapping[Path, int] | None,
-        executor: Executor | int | None,
-        window: int | None,
-        unsafe: bool,
-        progress: Progress | None,
-    ) -> CheckpointLog:
-        if isinstance(model, keras.Model):
-            stack.enter_context(weights_kept(model))
-        pool = None if executor is None else stack.enter_context(Pool(executor, window))
-        return CheckpointLog(
-            self._events,
-            self._extra_sinks,
-            layers=self._layers,
-            config=self._config,
-            other_inputs=self._other_inputs,
-            model=model,
-            steps=steps,
-            unsafe=unsafe,
-            pool=pool,
-            progress=progress,
-        )
+        self, plan: LogPlan, executor: Executor | int | None, window: int | None
+    ) -> Iterator[CheckpointLog]:
+        with ExitStack() as stack:
+            if isinstance(plan.model, keras.Model):
+                stack.enter_context(weights_kept(plan.model))
+            pool = None if executor is None else stack.enter_context(Pool(executor, window))
+            yield CheckpointLog(self._events, self._extra_sinks, plan, pool)
 
     def close(self) -> None:
         """Close every sink."""
@@ -229,8 +216,8 @@ def _steps_of(paths: Sequence[str | Path], steps: Sequence[int]) -> dict[Path, i
     """The step that was said of each path, by the path of the checkpoint that it is."""
     if len(paths) != len(steps) or not all(isinstance(step, int) and not isinstance(step, bool) for step in steps):
         raise ConfigError(f"`steps` must be a whole number for each of the {len(paths)} paths. Received: {steps!r}")
-    if len(set(steps)) < len(steps):
-        raise StepError(f"`steps` must differ. Received: {steps!r}")
+    if len(set(steps)) < len(steps) or any(abs(step) >= 2**63 for step in steps):
+        raise StepError(f"`steps` must differ, and fit 64 bits. Received: {steps!r}")
     said: dict[Path, int] = {}
     for path, step in zip(paths, steps, strict=True):
         found, wrong = find([path])

@@ -19,7 +19,7 @@ def _without_remarks() -> Iterator[None]:
         os.dup2(sunk.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             sunk.seek(0)
             os.write(kept, sunk.read())
             raise

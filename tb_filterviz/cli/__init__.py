@@ -1,6 +1,8 @@
 """The command ``tb-filterviz``: results on stdout, the rest on stderr; exit status 0, 1 (failed) or 2 (usage)."""
 
 import argparse
+import signal
+import threading
 from collections.abc import Sequence
 
 from tb_filterviz.cli.console import say
@@ -22,6 +24,10 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _as_ctrl_c(number: int, frame: object) -> None:  # noqa: ARG001
+    raise KeyboardInterrupt
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
@@ -29,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0, 1 if it failed, 2 if it was asked for something that cannot be.
     """
     args = build_parser().parse_args(argv)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _as_ctrl_c)
     try:
         status: int = args.run(args)
     except ConfigError as error:

@@ -16,11 +16,13 @@ def say(text: str) -> None:
 
 def load_tensorflow() -> None:
     """The slow part of every command that draws."""
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # --model package.module:factory is found where it is typed, as `python -m` does
     say("Loading TensorFlow ...")
     start_tensorflow()
 
 
-def tensorboard_command(log_dir: Path) -> str:
+def tensorboard_command(log_dir: str | Path) -> str:
     """What to type to see what was logged."""
     tensorboard = Path(sys.executable).with_name("tensorboard")
     command = str(tensorboard) if tensorboard.exists() and not shutil.which("tensorboard") else "tensorboard"

@@ -4,9 +4,10 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import posixpath
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +20,14 @@ from tb_filterviz.cli.console import (
 )
 from tb_filterviz.config import PRESETS, as_config
 from tb_filterviz.errors import ConfigError, WorkerError
+from tb_filterviz.records import RUN_NAME
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from tb_filterviz.posthoc.log import LogEntry, LogReport
+    from tb_filterviz.posthoc.log import LogEntry, LogReport, Progress
 
+_OUTCOMES = ("logged", "held", "failed")
 _LISTED = 10
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -34,7 +37,7 @@ def add_log(commands: Any) -> None:
     command = commands.add_parser("log", help="draw the filters of saved weights, of any number of epochs")
     command.add_argument("paths", nargs="+", metavar="PATH", help="files of weights or models, or folders of them")
     command.add_argument(
-        "--logdir", "--log-dir", type=Path, default=Path("logs"), help="where TensorBoard looks (default: logs)"
+        "--logdir", "--log-dir", default="logs", help="where TensorBoard looks, a folder or a URL (default: logs)"
     )
     add_architecture_arguments(command)
     command.add_argument("--layer", action="append", help="name, path or pattern; may be repeated (default: all)")
@@ -42,7 +45,10 @@ def add_log(commands: Any) -> None:
     add_filters_argument(command)
     where = command.add_mutually_exclusive_group()
     where.add_argument(
-        "--steps-from", metavar="REGEX", help="finds the epoch in the path, as its group: 'model_(\\d+)'"
+        "--steps-from",
+        metavar="REGEX",
+        help="finds the epoch in the path, as its group, counted from 1: 'model_(\\d+)'; "
+        "a group (?P<step>\\d+) is TensorBoard's step itself",
     )
     where.add_argument("--step", type=int, help="the step of the one checkpoint that is given")
     pool = command.add_mutually_exclusive_group()
@@ -70,30 +76,39 @@ def log(args: argparse.Namespace) -> int:
         executor, window = (args.workers, None) if args.dask is None else stack.enter_context(_dask(args.dask))
         config = dataclasses.replace(as_config(args.preset), image_shape=args.image_shape, max_filters=args.filters)
         logger = stack.enter_context(FilterLogger(args.logdir, args.layer, config=config))
-        progress = stack.enter_context(_progress(is_endless=args.watch))
-        if args.watch:
-            report = logger.watch(
-                args.paths,
-                args.architecture,
-                steps=args.steps_from,
-                idle_s=args.idle,
-                executor=executor,
-                window=window,
-                unsafe=args.unsafe,
-                progress=progress,
-            )
-        else:
-            report = logger.log_checkpoints(
-                args.paths,
-                args.architecture,
-                steps=args.steps_from if args.step is None else [args.step],
-                executor=executor,
-                window=window,
-                unsafe=args.unsafe,
-                progress=progress,
-            )
+        told = _Told(stack.enter_context(_progress(is_endless=args.watch)))
+        options: dict[str, Any] = {
+            "executor": executor,
+            "window": window,
+            "unsafe": args.unsafe,
+            "progress": told,
+        }
+        status = 0
+        try:
+            if args.watch:
+                options |= {"steps": args.steps_from, "idle_s": args.idle}
+                report = logger.watch(args.paths, args.architecture, **options)
+            else:
+                options["steps"] = args.steps_from if args.step is None else [args.step]
+                report = logger.log_checkpoints(args.paths, args.architecture, **options)
+        except KeyboardInterrupt:
+            report, status = told.report, 130
     _summarize(report, args.logdir, time.monotonic() - started, as_json=args.json)
-    return 1 if report.failed else 0
+    return status or (1 if report.failed else 0)
+
+
+class _Told:
+    """What the progress was told last, for when there is no end to it."""
+
+    def __init__(self, progress: "Progress") -> None:
+        from tb_filterviz.posthoc.log import LogReport
+
+        self.report = LogReport()
+        self._progress = progress
+
+    def __call__(self, report: "LogReport", total: int) -> None:
+        self.report = report
+        self._progress(report, total)
 
 
 @contextlib.contextmanager
@@ -114,7 +129,7 @@ def _dask(address: str) -> "Iterator[tuple[Executor, int]]":
 
 
 @contextlib.contextmanager
-def _progress(*, is_endless: bool) -> "Iterator[Callable[[LogReport, int], None]]":
+def _progress(*, is_endless: bool) -> "Iterator[Progress]":
     """A bar on a terminal; elsewhere a line from time to time."""
     if not sys.stderr.isatty():
         yield _lines()
@@ -140,7 +155,7 @@ def _progress(*, is_endless: bool) -> "Iterator[Callable[[LogReport, int], None]
         yield lambda report, total: bar.update(task, completed=report.done, total=total)
 
 
-def _lines() -> "Callable[[LogReport, int], None]":
+def _lines() -> "Progress":
     started = last = time.monotonic()
 
     def tell(report: "LogReport", total: int) -> None:
@@ -155,26 +170,29 @@ def _lines() -> "Callable[[LogReport, int], None]":
     return tell
 
 
-def _summarize(report: "LogReport", log_dir: Path, seconds: float, *, as_json: bool) -> None:
+def _summarize(report: "LogReport", log_dir: str, seconds: float, *, as_json: bool) -> None:
+    run = posixpath.join(log_dir, RUN_NAME)
     if as_json:
         said = {name: [dataclasses.asdict(entry) for entry in getattr(report, name)] for name in _OUTCOMES}
-        print(json.dumps({"run": str(log_dir / "filters"), **said, "seconds": round(seconds, 3)}, indent=2))
+        print(json.dumps({"run": run, **said, "seconds": round(seconds, 3)}, indent=2))
     else:
         rate = f", {len(report.logged) / seconds:.1f}/s" if report.logged else ""
-        print(f"Logged: {_counted(report.logged)} in {seconds:.1f} s{rate}, into {log_dir / 'filters'}")
+        print(f"Logged: {_counted(report.logged)} in {seconds:.1f} s{rate}, into {run}")
+        for entry in dict.fromkeys([*report.logged[:1], *report.logged[-1:]]):
+            print(f"  step {entry.step}: {entry.checkpoint}")
         if report.held:
             print(f"There already: {_counted(report.held)}")
     if report.failed:
         say(f"Failed: {_counted(report.failed)}")
     for entry in report.failed[:_LISTED]:
-        say(f"  {entry.checkpoint}: {entry.error}")
+        said_already = Path(entry.checkpoint).name in (entry.error or "")
+        say(f"  {entry.error}" if said_already else f"  {entry.checkpoint}: {entry.error}")
     if len(report.failed) > _LISTED:
         say(f"  ... and {len(report.failed) - _LISTED} more{'' if as_json else '; --json lists all'}")
+    if report.failed and report.logged:
+        say("Steps only rise: to add one of these later, log all again into another directory.")
     if not as_json and (report.logged or report.held):
         print(f"To see the filters of every epoch, type:\n\n    {tensorboard_command(log_dir)}\n")
-
-
-_OUTCOMES = ("logged", "held", "failed")
 
 
 def _counted(entries: "Sequence[LogEntry]") -> str:

@@ -1,7 +1,7 @@
 """Checkpoints, batch after batch, into one run: each at its step, none twice, in rising order."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -51,111 +51,136 @@ Progress = Callable[[LogReport, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawn:
-    """What draws: a model here, and the job that describes it to other processes."""
+class LogPlan:
+    """How checkpoints are logged: what `FilterLogger.log_checkpoints` says of these."""
 
-    session: Session
-    task: Callable[[Checkpoint], list[LayerDrawing]]
+    model: ModelSource | keras.Model | None
+    layers: str | Sequence[str] | None
+    config: Config
+    other_inputs: Mapping[str, Any]
+    steps: Steps
+    unsafe: bool
+    progress: Progress | None
 
 
 class CheckpointLog:
-    """A run that checkpoints are added to.
+    """A run that checkpoints are added to, batch after batch.
 
     Args:
         events: the run.
         sinks: further places to write to.
-        layers: names, paths or patterns; None for all.
-        config: how filters are drawn.
-        other_inputs: what the model's inputs are that are not the image, by name.
-        model: whose weights they are; None if the checkpoints say it.
-        steps: where they go.
-        unsafe: run code that model files hold.
+        plan: how.
         pool: where they are drawn; None for here.
-        progress: told after every checkpoint, with the report so far and how many there are.
     """
 
-    def __init__(
-        self,
-        events: EventSink,
-        sinks: Sequence[Sink],
-        *,
-        layers: Sequence[str] | str | None,
-        config: Config,
-        other_inputs: Mapping[str, Any],
-        model: ModelSource | Architecture | keras.Model | None,
-        steps: Steps,
-        unsafe: bool,
-        pool: Pool | None,
-        progress: Progress | None,
-    ) -> None:
+    def __init__(self, events: EventSink, sinks: Sequence[Sink], plan: LogPlan, pool: Pool | None) -> None:
         self.report = LogReport()
-        self._events, self._sinks = events, sinks
-        self._layers, self._config, self._other_inputs = layers, config, other_inputs
-        self._model, self._unsafe, self._steps, self._pool = model, unsafe, steps, pool
-        self._progress = progress
+        self._events, self._sinks, self._plan, self._pool = events, sinks, plan, pool
         self._steps_of: dict[Path, int] = {}
         self._checkpoints: dict[Path, Checkpoint] = {}
-        self._drawn: _Drawn | None = None
+        self._unfinished: dict[Path, int] = {}
+        self._draw: Callable[[Checkpoint], list[LayerDrawing]] | None = None
+        self._layers: list[str] = []
 
     def add(self, found: Sequence[Checkpoint], wrong: Mapping[Path, CheckpointError]) -> None:
         """Log these checkpoints; those that are `wrong`, or turn out to be, are reported.
 
         Raises:
-            StepError: if the steps cannot be told; nothing was logged then.
+            StepError: if the steps cannot be told, or are in the run already with other pictures.
             ModelError, ConfigError: if the model cannot be built or shown.
             WorkerError: if the pool is broken for good.
             LogDirError: if the run cannot be written to.
         """
+        said = self._plan.steps if isinstance(self._plan.steps, Mapping) else {}
         for path, error in wrong.items():
-            self._report_failure(path, self._known_step(path), error)
-        if not found:
-            return
+            self._report_failure(path, said.get(path), error)
         in_rising_order = self._with_steps(found)
-        drawn = self._drawn or self._prepare([checkpoint for checkpoint, _ in in_rising_order])
-        self._drawn = drawn
+        if not in_rising_order:
+            return
+        if self._draw is None:
+            self._draw = self._prepare([checkpoint for checkpoint, _ in in_rising_order])
+            self._check_same_run(in_rising_order, self._draw)
         total = self.report.done + len(in_rising_order)
-        missing = [pair for pair in in_rising_order if self._is_missing(*pair, layers=drawn.session.layers)]
+        missing = [pair for pair in in_rising_order if self._is_missing(*pair)]
+        self._unfinished |= {checkpoint.path: step for checkpoint, step in missing}
         self._tell(total)
-        steps = iter([step for _, step in missing])
-        for checkpoint, outcome in in_order(self._pool, drawn.task, [checkpoint for checkpoint, _ in missing]):
-            step = next(steps)
+        outcomes = in_order(self._pool, self._draw, [checkpoint for checkpoint, _ in missing])
+        for (checkpoint, step), (_, outcome) in zip(missing, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 self._report_failure(checkpoint.path, step, outcome)
             else:
-                self._write(drawn.session, step, outcome)
+                self._write(step, outcome)
                 self.report.logged.append(LogEntry(str(checkpoint), step))
+            del self._unfinished[checkpoint.path]
             self._tell(total)
 
-    def _tell(self, total: int) -> None:
-        if self._progress is not None:
-            self._progress(self.report, total)
+    def end_early(self, waiting: Mapping[Path, CheckpointError]) -> None:
+        """Report what was waited for, and what was not drawn yet."""
+        for path, error in waiting.items():
+            self._report_failure(path, self._steps_of.get(path), error)
+        for path, step in self._unfinished.items():
+            self._report_failure(path, step, CheckpointError("It was not drawn before the end."))
 
-    def _known_step(self, path: Path) -> int | None:
-        return self._steps.get(path) if isinstance(self._steps, Mapping) else None
+    def _tell(self, total: int) -> None:
+        if self._plan.progress is not None:
+            self._plan.progress(self.report, total)
 
     def _with_steps(self, found: Sequence[Checkpoint]) -> list[tuple[Checkpoint, int]]:
-        """Each with its step, in rising order; earlier batches have to agree."""
-        everything = [*self._checkpoints.values(), *found]
-        unique = list({checkpoint.path: checkpoint for checkpoint in everything}.values())
-        if isinstance(self._steps, Mapping):
-            steps = {checkpoint.path: self._steps[checkpoint.path] for checkpoint in unique}
+        """Each with its step, in rising order; new ones that make all names doubtful are reported."""
+        try:
+            self._place(found)
+            placed = list(found)
+        except StepError:
+            if not self._steps_of:
+                raise
+            placed = []
+            for checkpoint in found:  # the names of those before were clear
+                try:
+                    self._place([checkpoint])
+                    placed.append(checkpoint)
+                except StepError as error:
+                    self._report_failure(checkpoint.path, None, error)
+        return sorted(((each, self._steps_of[each.path]) for each in placed), key=lambda pair: pair[1])
+
+    def _place(self, found: Sequence[Checkpoint]) -> None:
+        """Tell the steps of all that is known; what was told before has to stay."""
+        known = self._checkpoints | {checkpoint.path: checkpoint for checkpoint in found}
+        if isinstance(self._plan.steps, Mapping):
+            steps = {path: self._plan.steps[path] for path in known}
         else:
-            told = steps_from_names(unique, self._steps)
-            steps = {checkpoint.path: step for checkpoint, step in zip(unique, told, strict=True)}
+            steps = dict(zip(known, steps_from_names(list(known.values()), self._plan.steps), strict=True))
         moved = [path for path, step in self._steps_of.items() if steps[path] != step]
         if moved:
             raise StepError(
-                f"With the new checkpoint {str(found[-1])!r}, the names say another step of {str(moved[0])!r} than "
-                f"before: {steps[moved[0]]}, not {self._steps_of[moved[0]]}. Say which with --steps-from 'REGEX'."
+                f"With {str(found[-1])!r}, the names say another step of {str(moved[0])!r} than before: "
+                f"{steps[moved[0]]}, not {self._steps_of[moved[0]]}. Say which with --steps-from 'REGEX'."
             )
-        self._steps_of = steps
-        self._checkpoints = {checkpoint.path: checkpoint for checkpoint in unique}
-        return sorted(((checkpoint, steps[checkpoint.path]) for checkpoint in found), key=lambda pair: pair[1])
+        self._steps_of, self._checkpoints = steps, known
 
-    def _is_missing(self, checkpoint: Checkpoint, step: int, layers: Sequence[str]) -> bool:
+    def _check_same_run(
+        self, pairs: Sequence[tuple[Checkpoint, int]], draw: Callable[[Checkpoint], list[LayerDrawing]]
+    ) -> None:
+        """Draw again the last checkpoint of which the run holds pictures: are they the same?"""
+        history = self._events.held.history
+        known = [pair for pair in pairs if any(history.holds(layer, pair[1]) for layer in self._layers)]
+        if not known:
+            return
+        checkpoint, step = known[-1]
+        ((_, drawings),) = in_order(self._pool, draw, [checkpoint])
+        if isinstance(drawings, Exception):  # that is reported where its turn comes, if it has one
+            return
+        for drawing in drawings:
+            if history.holds(drawing.layer, step) and not history.resembles(drawing, step):
+                raise StepError(
+                    f"{self._events.run_dir!r} holds step {step} already, with other pictures of {drawing.layer!r} "
+                    f"than {str(checkpoint)!r} gives: it is of another training, or was drawn with other settings. "
+                    "Use another log directory."
+                )
+
+    def _is_missing(self, checkpoint: Checkpoint, step: int) -> bool:
         """Whether the run lacks this step and has room for it; if not, that is reported."""
         held = self._events.held
-        lacking = [layer for layer in layers if not held.has_whole(layer, step)]
+        lacking = [layer for layer in self._layers if not held.has_whole(layer, step)]
         if not lacking:
             self.report.held.append(LogEntry(str(checkpoint), step))
             return False
@@ -164,7 +189,8 @@ class CheckpointLog:
             if last is not None and last > step:
                 late = StepError(
                     f"The run goes on to step {last} without step {step} of {layer!r}, and TensorBoard drops what is "
-                    "written before. Log all of them into another directory."
+                    f"before a step that it adds. Delete {self._events.run_dir!r} and log all of them again, or log "
+                    "them into another directory."
                 )
                 self._report_failure(checkpoint.path, step, late)
                 return False
@@ -174,37 +200,39 @@ class CheckpointLog:
         said = str(error) if isinstance(error, FilterVizError) else f"{type(error).__name__}: {error}"
         self.report.failed.append(LogEntry(str(path), step, said))
 
-    def _write(self, session: Session, step: int, drawings: Sequence[LayerDrawing]) -> None:
-        snapshots = [self._events.held.history.snapshot(drawing, step, session.unit) for drawing in drawings]
+    def _write(self, step: int, drawings: Sequence[LayerDrawing]) -> None:
+        snapshots = [self._events.held.history.snapshot(drawing, step, "epoch") for drawing in drawings]
         for sink in self._sinks:
             sink.write(step, snapshots)
         self._events.complete(step, snapshots)  # last: what the run holds is done
 
-    def _prepare(self, checkpoints: Sequence[Checkpoint]) -> _Drawn:
-        model, layers, config = self._model, self._layers, self._config
-        if isinstance(model, keras.Model) and self._pool is None:
-            session = Session(model, layers=layers, config=config, other_inputs=self._other_inputs)
-            return _Drawn(session, partial(draw_with, session))
+    def _prepare(self, checkpoints: Sequence[Checkpoint]) -> Callable[[Checkpoint], list[LayerDrawing]]:
+        """What draws, and which layers."""
+        plan = self._plan
+        if isinstance(plan.model, keras.Model) and self._pool is None:
+            return self._here(plan.model)
         architecture, most_weights = self._architecture(checkpoints)
-        built = architecture.build(unsafe=self._unsafe, most_weights=most_weights)
-        session = Session(built, layers=layers, config=config, other_inputs=self._other_inputs)
+        draw_here = self._here(architecture.build(unsafe=plan.unsafe, most_weights=most_weights))
         if self._pool is None:
-            return _Drawn(session, partial(draw_with, session))
-        job = Job(architecture, self._unsafe, most_weights, config, tuple(session.layers), packed(self._other_inputs))
-        return _Drawn(session, partial(draw, job))
+            return draw_here
+        others = packed(plan.other_inputs)
+        return partial(draw, Job(architecture, plan.unsafe, most_weights, plan.config, tuple(self._layers), others))
+
+    def _here(self, model: keras.Model) -> Callable[[Checkpoint], list[LayerDrawing]]:
+        plan = self._plan
+        session = Session(model, layers=plan.layers, config=plan.config, other_inputs=plan.other_inputs)
+        self._layers = session.layers
+        return partial(draw_with, session)
 
     def _architecture(self, checkpoints: Sequence[Checkpoint]) -> tuple[Architecture, int]:
         """The first that can be had, and how many weights there are for it; damaged checkpoints do not count."""
-        if isinstance(self._model, keras.Model):
-            return Architecture.of(self._model), self._model.count_params()
-        failure: CheckpointError | None = None
-        for checkpoint in checkpoints:
-            try:
-                return architecture_of(checkpoint, self._model), stored_numbers(checkpoint)
-            except CheckpointError as error:
-                failure = failure or error
-        assert failure is not None  # there is a checkpoint
-        raise failure
+        if isinstance(self._plan.model, keras.Model):
+            return Architecture.of(self._plan.model), self._plan.model.count_params()
+        *rest, last = checkpoints
+        for checkpoint in rest:
+            with suppress(CheckpointError):
+                return architecture_of(checkpoint, self._plan.model), stored_numbers(checkpoint)
+        return architecture_of(last, self._plan.model), stored_numbers(last)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -135,6 +135,11 @@ def in_order(
             return
         item, generation, future = given_out.popleft()
         outcome = _outcome(future.result)
+        if isinstance(outcome, CancelledError):
+            raise WorkerError(
+                "The executor gave up what it was given (did its cluster end?). What was logged is kept; the same "
+                "again goes on from there."
+            ) from outcome
         if isinstance(outcome, BrokenExecutor):
             outcome = pool.alone(task, item, outcome, generation)
         yield item, outcome
@@ -143,5 +148,5 @@ def in_order(
 def _outcome(compute: Callable[[], Any]) -> Any:
     try:
         return compute()
-    except Exception as error:
+    except (Exception, CancelledError) as error:
         return error

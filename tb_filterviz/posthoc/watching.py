@@ -27,10 +27,8 @@ class _Seen:
     is_settled: bool = False
 
 
-def settled(
-    paths: Sequence[str | Path], *, poll_s: float = 1.0, idle_s: float | None = None, patience_s: float = PATIENCE_S
-) -> Iterator[Batch]:
-    """What is in the folders, and then what is new or changed there, again and again.
+class Watch:
+    """What is in folders, and then what is new or changed there, again and again.
 
     A checkpoint is passed on when it has not changed between two looks, and can be read; until then those that come
     after it in natural order wait for it, since steps have to rise. One that stays unreadable is given up after a
@@ -39,47 +37,64 @@ def settled(
     Args:
         paths: folders or files, which need not be there yet.
         poll_s: seconds between two looks.
-        idle_s: ends when nothing new has come for so many seconds; None: never.
+        idle_s: ends when nothing new has come, and nothing is waited for, for so many seconds; None: never.
         patience_s: seconds after which a file that is unreadable and does not change is given up.
     """
-    seen: dict[Path, _Seen] = {}
-    quiet_since = time.monotonic()
-    while idle_s is None or time.monotonic() - quiet_since < idle_s:
-        found, wrong = _look(paths, seen, patience_s)
-        if found or wrong:
-            quiet_since = time.monotonic()
-            yield found, wrong
-            quiet_since = time.monotonic()
-        time.sleep(poll_s)
 
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        poll_s: float = 1.0,
+        idle_s: float | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._paths, self._poll_s, self._idle_s, self._patience_s = paths, poll_s, idle_s, patience_s
+        self._seen: dict[Path, _Seen] = {}
+        self.waiting: dict[Path, CheckpointError] = {}  # at the last look, and why
 
-def _look(paths: Sequence[str | Path], seen: dict[Path, _Seen], patience_s: float) -> Batch:
-    found: list[Checkpoint] = []
-    wrong: dict[Path, CheckpointError] = {}
-    is_blocked = False
-    for path, is_named in sorted(candidates(paths), key=lambda candidate: natural(candidate[0])):
-        known = seen.get(path)
-        if known and known.is_settled and known.fingerprint == _fingerprint(known.files):
-            continue
-        checkpoint, error = _recognised(path)
-        files = checkpoint.files if checkpoint else [path]
-        fingerprint = _fingerprint(files)
-        if not fingerprint:  # not there, or deleted since
-            continue
-        if known is None or known.fingerprint != fingerprint:
-            known = seen[path] = _Seen(files, fingerprint, time.monotonic(), is_settled=bool(error and not is_named))
-            is_blocked = is_blocked or not known.is_settled
-            continue
-        error = error or (_unreadable(checkpoint) if checkpoint else None)
-        is_blocked = is_blocked or (error is not None and time.monotonic() - known.since < patience_s)
-        if is_blocked:
-            continue
-        known.is_settled = True
-        if error:
-            wrong[path] = error
-        elif checkpoint:
-            found.append(checkpoint)
-    return found, wrong
+    def batches(self) -> Iterator[Batch]:
+        """What is ready, as it gets ready."""
+        quiet_since = time.monotonic()
+        while self._idle_s is None or time.monotonic() - quiet_since < self._idle_s:
+            found, wrong = self._look()
+            if found or wrong:
+                yield found, wrong
+            if found or wrong or self.waiting:
+                quiet_since = time.monotonic()
+            time.sleep(self._poll_s)
+
+    def _look(self) -> Batch:
+        found: list[Checkpoint] = []
+        wrong: dict[Path, CheckpointError] = {}
+        self.waiting = {}
+        for path, is_named in sorted(candidates(self._paths), key=lambda candidate: natural(candidate[0])):
+            known = self._seen.get(path)
+            if known and known.is_settled and known.fingerprint == _fingerprint(known.files):
+                continue
+            checkpoint, error = _recognised(path)
+            files = checkpoint.files if checkpoint else [path]
+            fingerprint = _fingerprint(files)
+            if not fingerprint:  # not there, or deleted since
+                continue
+            if known is None or known.fingerprint != fingerprint:
+                known = self._seen[path] = _Seen(files, fingerprint, time.monotonic(), bool(error and not is_named))
+                if not known.is_settled:
+                    self.waiting[path] = error or CheckpointError(f"{str(path)!r} was still being written.")
+                continue
+            error = error or (_unreadable(checkpoint) if checkpoint else None)
+            if error and time.monotonic() - known.since < self._patience_s:
+                self.waiting[path] = error
+            elif self.waiting:
+                first = next(iter(self.waiting))
+                self.waiting[path] = CheckpointError(f"It waited for {str(first)!r}, which comes before it.")
+            else:
+                known.is_settled = True
+                if error:
+                    wrong[path] = error
+                elif checkpoint:
+                    found.append(checkpoint)
+        return found, wrong
 
 
 def _recognised(path: Path) -> tuple[Checkpoint | None, CheckpointError | None]:

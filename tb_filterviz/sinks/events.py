@@ -4,6 +4,7 @@ import posixpath
 import re
 import time
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from tb_filterviz.records import (
     tiles_tag,
 )
 from tb_filterviz.sinks.held import read_held
+from tb_filterviz.sinks.lock import lock, release, written_by_others
 
 Summary = tuple[str, Any, Any]  # tag, value, metadata
 
@@ -51,9 +53,14 @@ def _image_metadata(description: str) -> tf.compat.v1.SummaryMetadata:
     return tf.compat.v1.SummaryMetadata.FromString(ours.SerializeToString())
 
 
+def _event_files(run_dir: str) -> list[str]:
+    files: list[str] = tf.io.gfile.glob(posixpath.join(run_dir, "*tfevents*"))
+    return files
+
+
 def _wait_for_a_later_name(run_dir: str) -> None:
     """TensorBoard reads a run's files in the order of their names, which begin with the second they were made in."""
-    names = [posixpath.basename(path) for path in tf.io.gfile.glob(posixpath.join(run_dir, "*tfevents*"))]
+    names = map(posixpath.basename, _event_files(run_dir))
     seconds = [int(found[1]) for name in names if (found := re.search(r"tfevents\.(\d+)\.", name))]
     wait_s = max(seconds, default=0) + 1 - time.time()
     if 0 < wait_s <= 1:  # more is another machine's clock
@@ -72,15 +79,42 @@ class EventSink:
     def __init__(self, log_dir: str, config: GridConfig | None = None) -> None:
         self.run_dir = posixpath.join(log_dir, RUN_NAME)
         self._config = config or GridConfig()
-        try:
+        self._log_dir = log_dir
+        with self._told():
             tf.io.gfile.makedirs(self.run_dir)
+            self._check_alone()
             _wait_for_a_later_name(self.run_dir)
             self.held = read_held(self.run_dir)  # kept up to date with what is written
+            before = set(_event_files(self.run_dir))
             self._writer = tf.summary.create_file_writer(self.run_dir)
             self._writer.flush()
+            self._files = [path for path in _event_files(self.run_dir) if path not in before]
+            for path in self._files:
+                lock(path)
+            self._check_alone()  # of two that begin at the same moment, neither had seen the other
+
+    def _check_alone(self) -> None:
+        if written_by_others(_event_files(self.run_dir)):
+            raise LogDirError(
+                f"Another process is writing to {self.run_dir!r} at this moment, and TensorBoard loses events of two. "
+                "Wait for its end, or use another log directory."
+            )
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever the file system says, as one sentence."""
+        try:
+            yield
+        except LogDirError:
+            raise
         except (tf.errors.OpError, OSError) as error:
             reason = getattr(error, "message", None) or error
-            raise LogDirError(f"Cannot write to the log directory {log_dir!r}: {reason}") from error
+            raise LogDirError(f"Cannot write to the log directory {self._log_dir!r}: {reason}") from error
+
+    def _flush(self) -> None:
+        self._writer.flush()
+        if not all(map(tf.io.gfile.exists, self._files)):
+            raise LogDirError(f"The event file in {self.run_dir!r} is gone: somebody deleted it. What it held is lost.")
 
     @property
     def last_step(self) -> int | None:
@@ -97,13 +131,13 @@ class EventSink:
 
     def _write(self, step: int, snapshots: Sequence[LayerSnapshot], held: Collection[str]) -> None:
         # Keras' TensorBoard(update_freq=n) leaves a condition on for the whole of fit that drops other summaries.
-        with self._writer.as_default(step), tf.summary.record_if(True):
+        with self._told(), self._writer.as_default(step), tf.summary.record_if(True):
             for snapshot in snapshots:
                 for tag, value, metadata in (*self._grid(snapshot), *_tensors(snapshot), *_curves(snapshot)):
                     if tag not in held:
                         tf.summary.write(tag, value, metadata=metadata)
                         self.held.steps[tag].add(step)
-        self._writer.flush()
+            self._flush()
 
     def _grid(self, snapshot: LayerSnapshot) -> Iterator[Summary]:
         picture = grid(snapshot.tiles, snapshot.scores, snapshot.responsive, snapshot.flat, self._config)
@@ -113,13 +147,17 @@ class EventSink:
 
     def report(self, step: int, text: str) -> None:
         """The reason for a missing picture, in TensorBoard's Text tab."""
-        with self._writer.as_default(step), tf.summary.record_if(True):
+        with self._told(), self._writer.as_default(step), tf.summary.record_if(True):
             tf.summary.text(f"{PLUGIN_NAME}/failures", text)
-        self._writer.flush()
+            self._flush()
 
     def close(self) -> None:
         """Close the event file."""
-        self._writer.close()
+        for path in self._files:
+            release(path)
+        self._files = []
+        with self._told():
+            self._writer.close()
 
 
 def _tensors(snapshot: LayerSnapshot) -> Iterator[Summary]:

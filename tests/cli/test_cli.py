@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tb_filterviz import build_lenet, cli
+from tb_filterviz import build_lenet, cli, load_model
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,29 @@ def test_render_draws_the_articles_picture(saved: Path, tmp_path: Path, capsys: 
     printed = capsys.readouterr()
     assert printed.out.strip() == str(tmp_path / "new" / "f.png")
     assert "in conv2d_2: 50 filters of 12 x 12 px, gray" in printed.err
+
+
+ARTICLE = Path(__file__).parent.parent.parent.parent / "shared" / "legacy"
+
+
+@pytest.mark.skipif(not ARTICLE.exists(), reason="the article's weights for 28 x 28 images (5 MB) are not at hand")
+def test_render_draws_the_articles_picture_from_the_articles_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = ARTICLE / "lenet28_keras213_weights.hdf5"
+    assert cli.main(["render", str(weights), "--model", "lenet", "-o", str(tmp_path / "f.png")]) == 0
+    with Image.open(tmp_path / "f.png") as picture:
+        assert picture.size == (193, 193)
+        cells = [np.asarray(picture)[row : row + 28, column : column + 28] for row, column in _cells()]
+    assert "20 stuck, 0 flat. Shown: 30." in capsys.readouterr().err
+    assert [bool(cell.any()) for cell in cells] == [True] * 30 + [False] * 6
+    with np.load(ARTICLE / "lenet28_keras213_reference.npz") as reference:
+        predicted = load_model(weights, "lenet").predict(reference["x"], verbose=0)
+        assert np.abs(predicted - reference["y"]).max() < 1e-5
+
+
+def _cells() -> list[tuple[int, int]]:
+    return [(33 * row, 33 * column) for row in range(6) for column in range(6)]
 
 
 def test_render_takes_weights_and_settings(tmp_path: Path) -> None:

@@ -66,6 +66,17 @@ def fatal() -> keras.Model:
     return _network(Fatal(4, 3, name="conv_a"))
 
 
+def normalizing() -> keras.Model:
+    keras.utils.set_random_seed(3)
+    layers = [
+        keras.Input((10, 10, 1)),
+        keras.layers.Normalization(name="normalization"),
+        keras.layers.Conv2D(4, 3, activation="relu", name="conv_a"),
+        keras.layers.Conv2D(5, 3, name="conv_b"),
+    ]
+    return keras.Sequential(layers, name="normalizing")
+
+
 def save_epochs(
     folder: Path, epochs: range, make: Callable[[], keras.Model] = plain, poison: int | None = None
 ) -> None:

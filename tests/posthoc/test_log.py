@@ -11,7 +11,7 @@ from tb_filterviz import FilterLogger, MemorySink
 from tb_filterviz.errors import CheckpointError, ConfigError, StepError
 from tb_filterviz.posthoc.log import LogReport
 from tests.posthoc import networks
-from tests.reading import difference, steps
+from tests.reading import difference, series, steps
 
 PLAIN = "tests.posthoc.networks:plain"
 
@@ -223,3 +223,33 @@ def test_other_sinks_get_the_same(saved: Path, tmp_path: Path) -> None:
     assert [snapshot.step for snapshot in memory.snapshots] == list(range(12))
     assert memory.snapshots[0].is_first
     assert all(snapshot.change.max() > 0 for snapshot in memory.snapshots[1:])
+
+
+def test_another_trainings_checkpoints_are_not_taken_for_there_already(saved: Path, tmp_path: Path) -> None:
+    networks.save_epochs(tmp_path / "other", range(101, 105))
+    other = sorted((tmp_path / "other").iterdir())
+    _log(tmp_path, sorted(saved.iterdir())[:3])
+    with pytest.raises(StepError, match=r"holds step 2 already, with other pictures of 'conv_a' than .*epoch-103"):
+        _log(tmp_path, other, steps=range(4))
+    with (
+        pytest.raises(StepError, match="or was drawn with other settings"),
+        FilterLogger(tmp_path, config="classic") as it,
+    ):
+        it.log_checkpoints(sorted(saved.iterdir())[:5], PLAIN)
+    assert steps(tmp_path / "filters", "filters/conv_a") == [0, 1, 2]
+
+
+def test_normalization_is_drawn_with_the_statistics_of_each_checkpoint(tmp_path: Path) -> None:
+    model = networks.normalizing()
+    (tmp_path / "saved").mkdir()
+    for epoch in (1, 2, 3):
+        model.layers[0].adapt(np.random.default_rng(epoch).normal(epoch, epoch, (100, 10, 10, 1)))
+        model.save_weights(tmp_path / "saved" / f"epoch-{epoch}.weights.h5")
+        with FilterLogger(tmp_path / "separately" / str(epoch)) as logger:
+            logger.log(model, 0)
+    _log(tmp_path / "together", tmp_path / "saved", "tests.posthoc.networks:normalizing")
+    together = series(tmp_path / "together" / "filters", "filterviz/conv_b/stats")
+    for epoch in (1, 2, 3):
+        alone = series(tmp_path / "separately" / str(epoch) / "filters", "filterviz/conv_b/stats")
+        assert np.array_equal(together[epoch - 1][0], alone[0][0])
+    assert not np.allclose(together[0][0], together[1][0])

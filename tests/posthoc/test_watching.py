@@ -8,9 +8,9 @@ import h5py
 import pytest
 
 from tb_filterviz import FilterLogger
-from tb_filterviz.errors import ConfigError, StepError
+from tb_filterviz.errors import ConfigError
 from tb_filterviz.posthoc.log import LogReport
-from tb_filterviz.posthoc.watching import natural, settled
+from tb_filterviz.posthoc.watching import Watch, natural
 from tests.posthoc import networks
 from tests.reading import difference, steps
 
@@ -86,8 +86,8 @@ def test_what_stays_unreadable_is_given_up_and_said(saved: Path, tmp_path: Path)
         shutil.copy(saved / _name(epoch), folder)
     (folder / _name(2)).write_bytes(b"half of it")
     started = time.monotonic()
-    batches = list(settled([folder], poll_s=0.1, idle_s=2.0, patience_s=1.0))
-    assert time.monotonic() - started >= 3.0
+    batches = list(Watch([folder], poll_s=0.1, idle_s=0.5, patience_s=1.0).batches())
+    assert time.monotonic() - started >= 1.5
     assert [[checkpoint.path.name for checkpoint in found] for found, _ in batches] == [[_name(1)], [_name(3)]]
     assert [[path.name for path in wrong] for _, wrong in batches] == [[], [_name(2)]]
 
@@ -104,7 +104,7 @@ def test_steps_go_on_over_restarts_and_deletions(saved: Path, tmp_path: Path) ->
     assert steps(tmp_path / "filters", "filters/conv_b") == list(range(6))
 
 
-def test_names_that_turn_out_doubtful_stop_it_with_a_sentence(saved: Path, tmp_path: Path) -> None:
+def test_a_name_that_turns_out_doubtful_is_reported_and_the_others_go_on(saved: Path, tmp_path: Path) -> None:
     folder = tmp_path / "saved"
     folder.mkdir()
     shutil.copy(saved / _name(1), folder / "w.1.h5")
@@ -112,10 +112,35 @@ def test_names_that_turn_out_doubtful_stop_it_with_a_sentence(saved: Path, tmp_p
     def train() -> None:
         time.sleep(1.0)
         shutil.copy(saved / _name(2), folder / "best.h5")
+        shutil.copy(saved / _name(3), folder / "w.3.h5")
 
-    with pytest.raises(StepError, match=r"do not say clearly.*\n.*w\.1\.h5\n.*best\.h5"):
-        _watch_while(train, folder, tmp_path)
-    assert steps(tmp_path / "filters", "filters/conv_b") == [0]
+    report = _watch_while(train, folder, tmp_path)
+    assert [entry.step for entry in report.logged] == [0, 2]
+    ((checkpoint, error),) = [(Path(entry.checkpoint).name, entry.error or "") for entry in report.failed]
+    assert checkpoint == "best.h5"
+    assert "do not say clearly of which epoch these are" in error
+
+
+def test_what_is_still_waited_for_at_the_end_is_reported(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    for epoch in (1, 2, 3):
+        shutil.copy(saved / _name(epoch), folder)
+    (folder / _name(2)).write_bytes(b"half of it")
+    looks = iter(range(8))
+
+    def sleep(_: float) -> None:
+        if next(looks, None) is None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("tb_filterviz.posthoc.watching.time.sleep", sleep)
+    with FilterLogger(tmp_path) as logger:
+        report = logger.watch(folder, PLAIN)
+    assert [entry.step for entry in report.logged] == [0]
+    assert {Path(entry.checkpoint).name for entry in report.failed} == {_name(2), _name(3)}
+    assert "It waited for" in (report.failed[1].error or "")
 
 
 @pytest.mark.parametrize("setting", [{"poll_s": 0.0}, {"idle_s": -1.0}])

@@ -1,4 +1,7 @@
 import io
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -117,3 +120,55 @@ def test_files_sort_in_the_order_in_which_they_were_made(tmp_path: Path) -> None
         names.append(new)
     assert names == sorted(names)
     assert len({name.split(".")[3] for name in names}) == 3  # a second each, whatever comes after it in the name
+
+
+_HOLD = """
+import sys
+from tb_filterviz.sinks.events import EventSink
+sink = EventSink(sys.argv[1])
+print("open", flush=True)
+input()
+"""
+
+
+def test_a_run_that_another_process_writes_is_refused(tmp_path: Path, small_model: keras.Model) -> None:
+    other = subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout
+    assert other.stdout.readline() == "open\n"
+    with pytest.raises(LogDirError, match=r"Another process is writing to '.*filters' at this moment"):
+        EventSink(str(tmp_path))
+    other.kill()  # whatever ends it
+    other.communicate()
+    first, second = EventSink(str(tmp_path)), EventSink(str(tmp_path))  # in one process, as in a notebook
+    Session(small_model).log(0, [second])
+    first.close()
+    second.close()
+
+
+def test_a_log_directory_that_vanishes_is_noticed(tmp_path: Path, small_model: keras.Model) -> None:
+    events, session = EventSink(str(tmp_path)), Session(small_model)
+    session.log(0, [events])
+    shutil.rmtree(tmp_path / "filters")
+    with pytest.raises(LogDirError, match=r"The event file in '.*filters' is gone"):
+        session.log(1, [events])
+
+
+def test_a_full_disk_is_told_in_a_sentence() -> None:
+    done = subprocess.run([sys.executable, "-c", _FULL], capture_output=True, text=True, timeout=120, check=False)
+    assert "LogDirError: Cannot write to the log directory" in done.stderr
+
+
+_FULL = """
+import os, resource, tempfile
+import numpy as np
+from tb_filterviz import build_lenet
+from tb_filterviz.session import Session
+from tb_filterviz.sinks.events import EventSink
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+events, session = EventSink(tempfile.mkdtemp()), Session(build_lenet(12, 12))
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))  # like a disk with no more room
+session.log(0, [events])
+"""
