@@ -59,7 +59,7 @@ def test_steps_line_up_with_keras_curves(demo: tuple[Path, str]) -> None:
 class TensorBoard:
     """A TensorBoard on a port of its own."""
 
-    def __init__(self, log_dir: Path, *options: str) -> None:
+    def __init__(self, log_dir: Path, *options: str, package_from: Path | None = None) -> None:
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -76,6 +76,7 @@ class TensorBoard:
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,
+            cwd=package_from,
         )
         assert self._process.stderr
         for line in self._process.stderr:
