@@ -19,10 +19,10 @@ from tb_filterviz.plugin.curves import read_curves
 from tb_filterviz.plugin.store import Array, Decoded, Place, Store
 from tb_filterviz.records import PLUGIN_NAME
 
-STATIC = {  # the only files that are served; nothing that a caller says becomes a path
-    "index.js": "text/javascript",
-    "style.css": "text/css",
-}
+MODULES = ("app", "chart", "data", "dom", "draw", "grid", "host", "index", "model", "panels", "save", "stage")
+MODULES += ("timeline", "toolbar")
+# the only files that are served; nothing that a caller says becomes a path
+STATIC = {**{f"{name}.js": "text/javascript" for name in MODULES}, "style.css": "text/css"}
 FURTHEST_STEP = 1 << 62
 
 Answer = Callable[["FiltersPlugin", wrappers.Request], Any]

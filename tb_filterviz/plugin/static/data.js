@@ -1,0 +1,214 @@
+// What the server has: layers, numbers, curves; and the pictures of a layer, as many as there is room for.
+
+const CHUNK_BYTES = 12 << 20;
+const FILM_BYTES = 192 << 20;
+const AT_ONCE = 2;
+
+async function get(route, query, signal) {
+  const address = `./${route}?${new URLSearchParams(query)}`;
+  let answer;
+  try {
+    answer = await fetch(address, { signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("TensorBoard does not answer. Is it still running?");
+  }
+  if (!answer.ok) throw new Error((await answer.text()).slice(0, 500) || `TensorBoard answers ${answer.status}.`);
+  return answer;
+}
+
+export async function getJson(route, query = {}, signal = undefined) {
+  return (await get(route, query, signal)).json();
+}
+
+export async function getTiles(query, signal = undefined) {
+  const buffer = await (await get("tiles", query, signal)).arrayBuffer();
+  const length = new DataView(buffer).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const [, count, height, width, channels] = header.shape;
+  return { steps: header.steps, count, height, width, channels, bytes: new Uint8Array(buffer, 4 + length) };
+}
+
+// Some filters at some steps; finds the picture of one of them.
+class Block {
+  constructor(tiles, first) {
+    Object.assign(this, tiles);
+    this.first = first;
+    this.tileBytes = tiles.height * tiles.width * tiles.channels;
+    this.index = new Map(tiles.steps.map((step, at) => [step, at]));
+  }
+
+  find(step, filter) {
+    const at = this.index.get(step);
+    const within = filter - this.first;
+    if (at === undefined || within < 0 || within >= this.count) return undefined;
+    const offset = (at * this.count + within) * this.tileBytes;
+    return { bytes: this.bytes, offset, height: this.height, width: this.width, channels: this.channels };
+  }
+}
+
+// All pictures of a layer, reduced by a whole factor if they would not fit; the latest step comes first.
+export class Film {
+  constructor(where, about, stepCount, onArrival) {
+    const [height, width, channels] = about.tile;
+    const bytesAt = (factor) =>
+      stepCount * about.filters * Math.ceil(height / factor) * Math.ceil(width / factor) * channels;
+    this.factor = 1;
+    while (bytesAt(this.factor) > FILM_BYTES && this.factor < Math.max(height, width)) this.factor += 1;
+    this.where = where;
+    this.about = about;
+    this.query = { ...where, size: Math.ceil(Math.max(height, width) / this.factor) };
+    this.perChunk = Math.min(about.filters,
+      Math.max(1, Math.floor(CHUNK_BYTES / (bytesAt(this.factor) / about.filters))));
+    this.blocks = Array.from({ length: Math.ceil(about.filters / this.perChunk) }, () => []);
+    this.latest = undefined;
+    this.sharp = undefined;
+    this.waiting = 0;
+    this.onArrival = onArrival;
+    this.abort = new AbortController();
+  }
+
+  get bytes() {
+    return this.blocks.flat().reduce((sum, block) => sum + block.bytes.length, 0);
+  }
+
+  get progress() {
+    return 1 - this.waiting / this.blocks.length;
+  }
+
+  find(step, filter) {
+    for (const block of this.blocks[Math.floor(filter / this.perChunk)]) {
+      const found = block.find(step, filter);
+      if (found) return found;
+    }
+    return this.latest && this.latest.find(step, filter);
+  }
+
+  // As `find`, in full size where that has been fetched.
+  findSharp(step, filter) {
+    return (this.sharp && this.sharp.find(step, filter)) || this.find(step, filter);
+  }
+
+  async load() {
+    this.waiting = this.blocks.length;
+    if (this.blocks.length > 1 || this.about.filters * this.about.tile[0] * this.about.tile[1] > 20000) {
+      this.latest = new Block(await getTiles({ ...this.query, steps: "latest" }, this.abort.signal), 0);
+      this.onArrival();
+    }
+    await this.fetchChunks({});
+  }
+
+  async extend(afterStep) {
+    this.waiting = this.blocks.length;
+    await this.fetchChunks({ from: afterStep + 1 });
+  }
+
+  async fetchChunks(steps) {
+    const queue = this.blocks.map((_, chunk) => chunk);
+    const work = async () => {
+      for (let chunk = queue.shift(); chunk !== undefined; chunk = queue.shift()) {
+        const first = chunk * this.perChunk;
+        const last = Math.min(first + this.perChunk, this.about.filters) - 1;
+        const tiles = await getTiles({ ...this.query, ...steps, filters: `${first}-${last}` }, this.abort.signal);
+        this.blocks[chunk].push(new Block(tiles, first));
+        this.waiting -= 1;
+        this.onArrival();
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+  }
+
+  // The layer at one step in full size, where the film has it reduced.
+  async sharpen(step) {
+    if (this.factor === 1 || (this.sharp && this.sharp.index.has(step))) return;
+    const { run, layer } = this.where;
+    this.sharp = new Block(await getTiles({ run, layer, from: step, to: step }, this.abort.signal), 0);
+    this.onArrival();
+  }
+
+  close() {
+    this.abort.abort();
+  }
+}
+
+// One filter over all steps, in full size.
+export async function getReel(where, filter) {
+  return new Block(await getTiles({ ...where, filters: filter }), filter);
+}
+
+// A layer of a run: when it was logged, its numbers, its curves, its film.
+export class Recording {
+  constructor(run, about, onArrival, onError) {
+    this.run = run;
+    this.about = about;
+    this.where = { run, layer: about.id };
+    this.steps = [];
+    this.rows = {};
+    this.curves = [];
+    this.loggedSteps = 0;
+    this.film = undefined;
+    this.onArrival = onArrival;
+    this.onError = onError;
+  }
+
+  async open() {
+    await this.readNumbers();
+    this.startFilm();
+    return this;
+  }
+
+  async readNumbers() {
+    const [stats, curves] = await Promise.all([getJson("stats", this.where), getJson("curves", this.where)]);
+    this.steps = stats.steps;
+    this.rows = stats.rows;
+    this.wallTimes = stats.wall_times;
+    this.curves = curves.curves;
+    this.loggedSteps = curves.logged_steps;
+  }
+
+  startFilm() {
+    this.film?.close();
+    this.film = new Film(this.where, this.about, this.steps.length, this.onArrival);
+    this.watch(this.film.load());
+  }
+
+  watch(loading) {
+    loading.catch((error) => {
+      if (error.name !== "AbortError") this.onError(error);
+    });
+  }
+
+  // After TensorBoard's reload: only what is new, unless a restarted training wrote steps again.
+  async refresh(about) {
+    if (about.last_step === this.about.last_step && about.last_wall_time === this.about.last_wall_time) return;
+    const { steps, wallTimes } = this;
+    this.about = about;
+    await this.readNumbers();
+    const goesOn = steps.every((step, at) => step === this.steps[at] && wallTimes[at] === this.wallTimes[at]);
+    const fits = this.film.about.filters === about.filters && String(this.film.about.tile) === String(about.tile);
+    if (goesOn && fits && this.film.waiting === 0) this.watch(this.film.extend(steps.at(-1) ?? -Infinity));
+    else this.startFilm();
+  }
+
+  // Values of one measure, for every filter at one step.
+  row(name, at) {
+    return this.rows[name]?.[at];
+  }
+
+  // Values of one measure, for one filter over the steps.
+  history(name, filter) {
+    return (this.rows[name] ?? []).map((row) => row[filter]);
+  }
+
+  isStuck(filter, at) {
+    return this.row("responsive", at)?.[filter] === 0;
+  }
+
+  isFlat(filter, at) {
+    return this.row("flat", at)?.[filter] === 1;
+  }
+
+  close() {
+    this.film?.close();
+  }
+}
