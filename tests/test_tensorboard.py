@@ -59,14 +59,13 @@ def test_steps_line_up_with_keras_curves(demo: tuple[Path, str]) -> None:
 class TensorBoard:
     """A TensorBoard on a port of its own."""
 
-    def __init__(self, log_dir: Path, *options: str, package_from: Path | None = None) -> None:
+    def __init__(self, log_dir: Path | None, *options: str, package_from: Path | None = None) -> None:
         self._process = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
                 "tensorboard.main",
-                "--logdir",
-                str(log_dir),
+                *([] if log_dir is None else ["--logdir", str(log_dir)]),
                 "--host",
                 "127.0.0.1",
                 "--port",
@@ -80,7 +79,7 @@ class TensorBoard:
         )
         assert self._process.stderr
         for line in self._process.stderr:
-            found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+            found = re.search(r"http://127\.0\.0\.1:(\d+)/(\w+/)*", line)
             if found:
                 self.address = found[0]
                 return

@@ -65,6 +65,7 @@ class Browser:
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
+        self.downloads = Path()
 
     def open(self, address: str, *, dark: bool = False) -> None:
         """Go to an address of TensorBoard, and into the frame of the tab."""
@@ -134,7 +135,8 @@ class Browser:
         self.settle()
 
     def settle(self) -> None:
-        """Two frames later."""
+        """Once nothing is being fetched, two frames later."""
+        self.wait(lambda: not self.all("main[aria-busy=true]"), "an end of waiting")
         self.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
 
     def choose(self, label: str, option: str) -> None:
@@ -169,9 +171,10 @@ class Browser:
         return np.array(seen, np.uint8).reshape(len(seen), height, width, 3)
 
     def complaints(self) -> list[str]:
-        """Errors in the console, and whatever else it says about files of ours."""
+        """Errors in the console, and whatever else it says about files of ours; TensorBoard misses fonts of its own."""
         said: list[dict[str, str]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
-        return [one["message"] for one in said if one["level"] == "SEVERE" or "filterviz/static" in one["message"]]
+        ours = [one for one in said if one["level"] == "SEVERE" or "filterviz/static" in one["message"]]
+        return [one["message"] for one in ours if "/font-roboto/" not in one["message"]]
 
     def screenshot(self, path: Path) -> None:
         self.settle()

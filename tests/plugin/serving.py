@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tensorflow as tf
 from tensorboard.backend import application
 from tensorboard.backend.event_processing import data_provider as multiplexer_provider
 from tensorboard.backend.event_processing import plugin_event_multiplexer
@@ -25,6 +26,15 @@ from tb_filterviz.records import LayerSnapshot, StepUnit
 from tb_filterviz.sinks.events import EventSink
 
 LOADERS = ("fast-loader", "python-loader")
+HOSTILE = (
+    '<img src=x onerror="window.hacked=1">',
+    "</script><script>window.hacked=1</script>",
+    "../../etc/passwd",
+    "a\"b'c\\d",
+    "Ünï\u202ecode \U0001f9e0/%2e%2e/ ?&#=",
+    "a/tiles",
+    "x" * 300,
+)
 
 
 def pixels(step: int, layer: str, shape: tuple[int, int, int, int]) -> npt.NDArray[np.uint8]:
@@ -71,6 +81,15 @@ def write(log_dir: Path, steps: Sequence[int], *layers: dict[str, Any]) -> None:
     for step in steps:
         sink.write(step, [snapshot(step, **layer) for layer in (layers or ({},))])
     sink.close()
+
+
+def scalars(folder: Path, tags: dict[str, list[tuple[int, float]]]) -> None:
+    writer = tf.summary.create_file_writer(str(folder))
+    with writer.as_default():
+        for tag, points in tags.items():
+            for step, value in points:
+                tf.summary.scalar(tag, value, step=step)
+    writer.close()
 
 
 @contextmanager

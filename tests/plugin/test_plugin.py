@@ -16,7 +16,7 @@ from tb_filterviz import MemorySink
 from tb_filterviz.records import STATS_ROWS, encode_metadata
 from tb_filterviz.session import Session
 from tb_filterviz.sinks.events import EventSink
-from tests.plugin.serving import LOADERS, Tab, pixels, snapshot, tab, write
+from tests.plugin.serving import HOSTILE, LOADERS, Tab, pixels, scalars, snapshot, tab, write
 
 FULL = (6, 5, 5, 1)
 
@@ -25,15 +25,6 @@ FULL = (6, 5, 5, 1)
 def loader(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
-
-
-def scalars(folder: Path, tags: dict[str, list[tuple[int, float]]]) -> None:
-    writer = tf.summary.create_file_writer(str(folder))
-    with writer.as_default():
-        for tag, points in tags.items():
-            for step, value in points:
-                tf.summary.scalar(tag, value, step=step)
-    writer.close()
 
 
 def test_a_session_comes_back_bit_by_bit(loader: str, tmp_path: Path, small_model: keras.Model) -> None:
@@ -132,17 +123,6 @@ def test_scores_that_are_not_finite_are_null(loader: str, tmp_path: Path) -> Non
         (scores,) = served.get("stats", run="filters", layer="conv2d_1")["rows"]["score"]
         assert scores[:2] == [None, None]
         assert scores[3:] == [4.5, 6.0, 7.5]
-
-
-HOSTILE = (
-    '<img src=x onerror="window.hacked=1">',
-    "</script><script>window.hacked=1</script>",
-    "../../etc/passwd",
-    "a\"b'c\\d",
-    "Ünï\u202ecode \U0001f9e0/%2e%2e/ ?&#=",
-    "a/tiles",
-    "x" * 300,
-)
 
 
 def test_hostile_names_come_back_as_they_are(loader: str, tmp_path: Path) -> None:

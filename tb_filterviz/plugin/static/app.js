@@ -95,7 +95,19 @@ export class App {
     return this.open({ ...this.state, ...changes }).catch((error) => this.fail(error));
   }
 
+  // To a wanted state; of several asked for at once, to the last.
   async open(wanted) {
+    const request = {};
+    this.request = request;
+    this.page.busy(true);
+    try {
+      await this.prepare(wanted, request);
+    } finally {
+      if (this.request === request) this.page.busy(false);
+    }
+  }
+
+  async prepare(wanted, request) {
     const state = { ...wanted };
     if (!this.layersOf(state.run).length) Object.assign(state, { run: this.runs[0]?.run ?? null, layer: null });
     const layers = this.layersOf(state.run);
@@ -103,8 +115,6 @@ export class App {
     if (!about) return;
     state.layer = about.id;
     if (state.filter !== null && !(state.filter >= 0 && state.filter < about.filters)) state.filter = null;
-    const request = {};
-    this.request = request;
     const isWaiting = !this.recordings.has(`${state.run}\n${state.layer}`);
     if (isWaiting) this.page.showLoading();
     const recording = await this.record(state.run, about);

@@ -69,6 +69,7 @@ export class TileGrid {
 
   zoomBy(factor) {
     this.zoom = factor === 0 ? 1 : Math.min(16, Math.max(1, this.zoom * factor));
+    if (!this.step) return; // not in sight
     const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.root;
     const before = this.step.x;
     this.layout();

@@ -101,6 +101,10 @@ class Page {
     this.side.hidden = app.isComparing && state.filter === null;
   }
 
+  busy(isBusy) {
+    this.root.setAttribute("aria-busy", String(isBusy));
+  }
+
   announce(text) {
     this.live.textContent = text;
   }
