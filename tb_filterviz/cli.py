@@ -107,11 +107,17 @@ def demo(args: argparse.Namespace) -> int:
     model.save(log_dir / "lenet.keras")
     print(f"\nAccuracy on {len(data.x_test)} test images: {history.history['val_accuracy'][-1]:.1%}")
     print(f"Weights of every epoch: {checkpoints}{os.sep}   The trained model: {log_dir / 'lenet.keras'}")
-    tensorboard = Path(sys.executable).with_name("tensorboard")
-    command = str(tensorboard) if tensorboard.exists() and not shutil.which("tensorboard") else "tensorboard"
     print("To see the filters of every epoch, type:\n")
-    print(f"    {shlex.quote(command)} --logdir {shlex.quote(str(log_dir))} --samples_per_plugin images=1000\n")
+    print(f"    {shlex.quote(_tensorboard())} --logdir {shlex.quote(str(log_dir))}\n")
+    print("and choose the tab Filters.")
     return 0
+
+
+def _tensorboard() -> str:
+    """The command of this environment: another environment's TensorBoard lacks the tab."""
+    ours, found = Path(sys.executable).with_name("tensorboard"), shutil.which("tensorboard")
+    is_first = found is not None and Path(found).resolve() == ours.resolve()
+    return str(ours) if ours.exists() and not is_first else "tensorboard"
 
 
 def render(args: argparse.Namespace) -> int:
@@ -186,6 +192,15 @@ def layers(args: argparse.Namespace) -> int:
     return 0
 
 
+def board(args: argparse.Namespace) -> int:
+    """Serve a log directory, the Filters tab in front."""
+    from tb_filterviz.plugin.board import board as serve
+
+    if "://" not in args.log_dir and not Path(args.log_dir).is_dir():
+        _say(f"There is no directory {args.log_dir!r} yet: the tab fills as soon as something is logged there.")
+    return serve(args.log_dir, args.options, open_browser=args.open)
+
+
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", type=Path, help="a model or weights that Keras saved")
     parser.add_argument(
@@ -230,6 +245,14 @@ def build_parser() -> argparse.ArgumentParser:
     _add_model_arguments(command)
     command.add_argument("--json", action="store_true", help="for scripts")
     command.set_defaults(run=layers)
+
+    command = commands.add_parser("board", help="start TensorBoard on a log directory, the Filters tab in front")
+    command.add_argument("--open", action="store_true", help="show it in the browser")
+    command.add_argument("log_dir", metavar="LOGDIR", help="as tensorboard --logdir")
+    command.add_argument(
+        "options", nargs=argparse.REMAINDER, metavar="...", help="options of TensorBoard's, like --port 6007"
+    )
+    command.set_defaults(run=board)
     return parser
 
 

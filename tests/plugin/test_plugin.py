@@ -1,6 +1,7 @@
 """The routes, asked through TensorBoard's own application, on both of its loaders."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -296,8 +297,6 @@ def test_nothing_else_is_served(small: Tab, path: str) -> None:
 
 
 def test_every_static_file_is_served_and_every_import_is_a_static_file(small: Tab, root: Path) -> None:
-    import re
-
     files = {path.name for path in (root / "tb_filterviz" / "plugin" / "static").iterdir()}
     for name in files:
         answer = small.answer(f"static/{name}")
@@ -315,3 +314,26 @@ def test_the_tab_shows_itself_as_soon_as_there_is_something(small: Tab) -> None:
     page = small.answer("/data/plugin_entry.html", name="filterviz")
     assert page.status_code == 200
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+def test_the_answers_are_those_of_the_document(small: Tab, root: Path) -> None:
+    document = (root / "tb_filterviz" / "plugin" / "http_api.md").read_text(encoding="utf-8")
+    examples = dict(re.findall(r"^## `/(\w+)[^\n]*\n.*?```json\n(.*?)```", document, re.DOTALL | re.MULTILINE))
+    where = {"run": "filters", "layer": "conv2d_1"}
+    answers: dict[str, Any] = {
+        "layers": small.get("layers"),
+        "stats": small.get("stats", **where),
+        "tiles": small.tiles(**where)[0],
+        "curves": small.get("curves", **where),
+    }
+    assert set(examples) == set(answers)
+
+    def same_shape(example: Any, answer: Any) -> bool:
+        if isinstance(example, dict):
+            return example.keys() == answer.keys() and all(same_shape(example[name], answer[name]) for name in example)
+        if isinstance(example, list):
+            return isinstance(answer, list) and (not example or not answer or same_shape(example[0], answer[0]))
+        return isinstance(answer, type(example))
+
+    for route, example in examples.items():
+        assert same_shape(json.loads(example), answers[route]), route

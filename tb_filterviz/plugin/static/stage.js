@@ -139,6 +139,7 @@ export class Stage {
       const mean = found.reduce((sum, one) => sum + one.rms, 0) / (found.length || 1);
       this.changeTitle.textContent = app.comparable ? `Difference ${percent(mean)}` : "No difference to show";
     }
+    this.markFirstPicture();
     const films = [app.recording.film, ...(app.isComparing && app.other?.film ? [app.other.film] : [])];
     const done = Math.min(...films.map((film) => film.progress));
     this.progress.hidden = done >= 1;
@@ -147,6 +148,13 @@ export class Stage {
     this.hint.textContent = app.compareProblem
       ?? (this.grid.hovered === null ? this.rest() : app.describe(this.grid.hovered));
     this.sharpenSoon();
+  }
+
+  // For whoever measures: when the whole layer could first be seen.
+  markFirstPicture() {
+    if (this.isMarked || !this.app.order.every((filter) => this.app.recording.film.find(this.app.step, filter))) return;
+    this.isMarked = true;
+    requestAnimationFrame(() => performance.mark("filters-first-picture"));
   }
 
   // Where tiles are shown larger than the film holds them: fetch this step in full, once one has stopped at it.
