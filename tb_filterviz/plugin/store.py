@@ -132,6 +132,7 @@ class Store:
     def __init__(self, data_provider: Any, cache_bytes: int = CACHE_BYTES) -> None:
         self._provider = data_provider
         self.cache = Cache(cache_bytes)
+        self._reading = [threading.Lock() for _ in range(16)]
 
     def runs(self, context: Any, experiment: str) -> dict[str, tuple[list[Layer], list[str]]]:
         """Layers and problems of every run that holds anything of ours."""
@@ -159,11 +160,12 @@ class Store:
 
     def series(self, place: Place, series: Series) -> Decoded:
         """All steps of one series."""
-        decoded = self.cache.get(place, series)
-        if decoded is None:
-            decoded = decode(self._read(place, [series.tag], ALL).get(series.tag, ()), series)
-            self.cache.put(place, series, decoded)
-        return decoded
+        with self._reading[hash((place.run, series.tag)) % len(self._reading)]:  # whoever comes second finds it read
+            decoded = self.cache.get(place, series)
+            if decoded is None:
+                decoded = decode(self._read(place, [series.tag], ALL).get(series.tag, ()), series)
+                self.cache.put(place, series, decoded)
+            return decoded
 
     def tiles(
         self, place: Place, layer: Layer, filters: range, *, steps: tuple[int, int] | None, largest_px: int

@@ -27,13 +27,13 @@ START = """
 import sys
 from importlib import metadata
 real = metadata.entry_points
-if sys.argv.pop(1) == "without":
-    metadata.entry_points = lambda **named: metadata.EntryPoints(
-        one for one in real(**named) if one.name != "filterviz"
-    )
+unseen = {"with": "nothing", "without": "filterviz"}[sys.argv.pop(1)]
+metadata.entry_points = lambda **named: metadata.EntryPoints(one for one in real(**named) if one.name != unseen)
 from tensorboard.main import run_main
 run_main()
 """
+
+FIRST_PICTURE = "return performance.getEntriesByName('filters-first-picture').map((one) => one.startTime)"
 
 # Seconds that one step of the slider keeps the page busy, and that one step takes from frame to frame.
 STEP = """
@@ -188,8 +188,7 @@ def measure(window: Browser, server: TensorBoard, name: str, layer: str, idle: s
     firsts = []
     for _ in range(3):
         window.open(f"{server.address}#filterviz&p.filterviz.layer={layer}")
-        marks = "return performance.getEntriesByName('filters-first-picture').map((one) => one.startTime)"
-        (first,) = window.wait(lambda: window.run(marks), "the first picture", seconds=120)
+        (first,) = window.wait(lambda: window.run(FIRST_PICTURE), "the first picture", seconds=120)
         firsts.append(first)
         started = time.perf_counter()
         window.wait(lambda: window.shown(".grid") and not window.shown(".progress"), "all pictures", seconds=300)

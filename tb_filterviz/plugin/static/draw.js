@@ -5,6 +5,17 @@ import { wholePixels } from "./model.js";
 const scratch = document.createElement("canvas");
 const enlarged = document.createElement("canvas");
 
+let buffer = { image: { width: 0, height: 0 } };
+
+// Playing draws many pictures of one size: their memory is taken once.
+function pixelBuffer(width, height) {
+  if (buffer.image.width !== width || buffer.image.height !== height) {
+    const image = new ImageData(width, height);
+    buffer = { image, target: new Uint32Array(image.data.buffer) };
+  }
+  return buffer;
+}
+
 function atLeast(canvas, width, height) {
   if (canvas.width < width || canvas.height < height) {
     canvas.width = Math.max(canvas.width, width);
@@ -41,8 +52,7 @@ export function drawPictures(context, placed) {
   const columns = Math.max(1, Math.min(shown.length, Math.floor(4096 / cellWidth)));
   const width = columns * cellWidth;
   const height = Math.ceil(shown.length / columns) * cellHeight;
-  const image = new ImageData(width, height);
-  const target = new Uint32Array(image.data.buffer);
+  const { image, target } = pixelBuffer(width, height);
   shown.forEach((one, at) => {
     expand(one.picture, target, width, (at % columns) * cellWidth, Math.floor(at / columns) * cellHeight);
   });
