@@ -92,6 +92,19 @@ def scalars(folder: Path, tags: dict[str, list[tuple[int, float]]]) -> None:
     writer.close()
 
 
+def write_raw(folder: Path, values: dict[str, tuple[bytes, Any]]) -> None:
+    """Any tensors under our plugin's name."""
+    writer = tf.summary.create_file_writer(str(folder))
+    with writer.as_default(step=0):
+        for tag, (content, value) in values.items():
+            metadata = tf.compat.v1.SummaryMetadata()
+            metadata.plugin_data.plugin_name = "filterviz"
+            metadata.plugin_data.content = content
+            metadata.data_class = 2
+            tf.summary.write(tag, value, metadata=metadata)
+    writer.close()
+
+
 @contextmanager
 def provider(log_dir: Path, loader: str, samples: int = 0) -> Iterator[Any]:
     """The data provider of one of TensorBoard's two loaders."""

@@ -14,8 +14,9 @@ from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from tb_filterviz.records import encode_metadata
 from tests.plugin.browser import AXE, Browser, browser, needs_axe, needs_browser
-from tests.plugin.serving import HOSTILE, pixels, scalars, write
+from tests.plugin.serving import HOSTILE, pixels, scalars, snapshot, write, write_raw
 from tests.test_tensorboard import TensorBoard
 
 pytestmark = needs_browser
@@ -456,3 +457,52 @@ def test_hostile_names_are_text(window: Browser, tmp_path: Path) -> None:
         assert server.get_json("data/plugins_listing")["filterviz"]["enabled"]
     finally:
         server.close()
+
+
+def test_a_damaged_run_does_not_keep_one_from_the_others(window: Browser, tmp_path: Path) -> None:
+    content = encode_metadata(snapshot(0, **FIRST), kind="tiles", shape=FIRST["shape"], part=slice(0, 6))
+    write_raw(tmp_path / "damaged", {"filterviz/conv_a/tiles": (content, np.zeros(FIRST["shape"], np.float32))})
+    write(tmp_path / "whole", range(3), FIRST)
+    server = TensorBoard(tmp_path)
+    try:
+        wait_for_tab(server)
+        window.open(server.address)
+        window.wait(lambda: "This could not be shown" in window.text(), "the error")
+        assert "holds nothing of the type and shape that its metadata says" in window.text()
+        window.choose("Run", "whole/filters")
+        window.loaded()
+        assert readout(window) == "Epoch 2"
+        window.choose("Run", "damaged")
+        assert "This could not be shown" in window.text()
+        window.choose("Run", "whole/filters")
+        assert "3 of 3 pictures" in window.text()
+    finally:
+        server.close()
+    window.complaints()  # the browser's own, about the answer 400
+
+
+def test_places_orders_and_sizes(tab: Browser) -> None:
+    """The pure functions of the frontend, asked in the browser."""
+
+    def ask(expression: str) -> Any:
+        script = f"const done = arguments[0]; import('./static/model.js').then((m) => done({expression}))"
+        return tab.driver.execute_async_script(script)
+
+    assert ask("m.settledAt([0, 0.4, 0.2, 0.05, 0.11, 0.09])") == 4
+    assert ask("m.settledAt([0, 0, 0])") == 0
+    assert ask("m.settledAt([null, 0.1, 0.2])") == 2
+    assert ask("[0, 5, 9, 10, 99, -3].map((step) => m.placeOf(step, [0, 10, 20]))") == [0, 0.25, 0.45, 0.5, 1, 0]
+    assert ask("m.placeOf(3, [3])") == 0
+    assert ask("[m.nearestIndex(7, [1, 5, 9]), m.nearestIndex(null, [1, 5]), m.nearestIndex(-9, [1, 5])]") == [1, 1, 0]
+    assert ask("m.fit(50, {width: 28, height: 28}, {width: 900, height: 470}, 4, 200, 1).columns") == 10
+    assert ask("m.fit(1, {width: 5, height: 5}, {width: 900, height: 470}, 4, 200, 1).scale") == 40
+    for scale, ratio in ((0.4, 1), (1.5, 1), (4.7, 1), (2.3, 2)):
+        whole = ask(f"m.wholePixels({scale}, {ratio})")
+        assert whole <= scale
+        assert whole * ratio < 4 or whole * ratio == int(whole * ratio)
+    assert ask("[m.number(0.00012), m.number(-1.23456), m.number(123456), m.number(null)]") == [
+        "1.20e-4",
+        "-1.23",
+        "1.23e+5",
+        "not finite",
+    ]

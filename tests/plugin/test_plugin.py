@@ -9,7 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +16,7 @@ from tb_filterviz import MemorySink
 from tb_filterviz.records import STATS_ROWS, encode_metadata
 from tb_filterviz.session import Session
 from tb_filterviz.sinks.events import EventSink
-from tests.plugin.serving import HOSTILE, LOADERS, Tab, pixels, scalars, snapshot, tab, write
+from tests.plugin.serving import HOSTILE, LOADERS, Tab, pixels, scalars, snapshot, tab, write, write_raw
 
 FULL = (6, 5, 5, 1)
 
@@ -141,19 +140,6 @@ def test_hostile_names_come_back_as_they_are(loader: str, tmp_path: Path) -> Non
             assert np.array_equal(tiles[1], pixels(1, layer["name"], FULL))
             assert served.get("stats", **where)["steps"] == [0, 1]
             assert len(served.get("curves", **where)["curves"]) == 3
-
-
-def write_raw(folder: Path, values: dict[str, tuple[bytes, Any]]) -> None:
-    """Any tensors under our plugin's name."""
-    writer = tf.summary.create_file_writer(str(folder))
-    with writer.as_default(step=0):
-        for tag, (content, value) in values.items():
-            metadata = tf.compat.v1.SummaryMetadata()
-            metadata.plugin_data.plugin_name = "filterviz"
-            metadata.plugin_data.content = content
-            metadata.data_class = 2
-            tf.summary.write(tag, value, metadata=metadata)
-    writer.close()
 
 
 def test_foreign_events_under_our_name_are_named_and_do_no_harm(loader: str, tmp_path: Path) -> None:

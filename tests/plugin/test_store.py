@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -111,3 +112,25 @@ def test_large_layers_come_in_any_cut(loader: str, tmp_path: Path) -> None:
         assert store.tiles(place, layer, range(3), steps=(50, 60), largest_px=64).values.shape == (0, 3, 64, 64, 3)
         with pytest.raises(errors.NotFoundError, match="has no layer 'small'. Its layers: large"):
             store.layer(place, "small")
+
+
+def test_a_series_is_read_once_however_many_ask_for_it(tmp_path: Path) -> None:
+    write(tmp_path, range(5))
+    with provider(tmp_path, "python-loader") as data:
+
+        class Counting:
+            reads = 0
+
+            def list_tensors(self, *given: Any, **named: Any) -> Any:
+                return data.list_tensors(*given, **named)
+
+            def read_tensors(self, *given: Any, **named: Any) -> Any:
+                Counting.reads += 1
+                return data.read_tensors(*given, **named)
+
+        store, place = Store(Counting()), Place(RequestContext(), "", "filters")
+        layer = store.layer(place, "conv2d_1")
+        with ThreadPoolExecutor(8) as asking:
+            read = list(asking.map(lambda _: store.series(place, layer.parts[0]), range(8)))
+        assert Counting.reads == 1
+        assert all(one is read[0] for one in read)

@@ -65,7 +65,13 @@ export class App {
         this.page.showEmpty(this.problems);
         return;
       }
+      const before = this.recording;
       await this.open(this.state);
+      if (before && before === this.recording) { // a training may log an epoch's accuracy after its filters
+        await before.readCurves();
+        this.timeline.updateCurves();
+        this.update();
+      }
     } catch (error) {
       this.fail(error);
     }
@@ -73,7 +79,8 @@ export class App {
 
   fail(error) {
     if (error.name === "AbortError") return;
-    this.page.showError(error.message, () => this.reload());
+    this.page.showError(error.message, this.runs.length > 0, () => this.reload());
+    this.toolbar.update();
   }
 
   layersOf(run) {
@@ -115,6 +122,7 @@ export class App {
     if (!about) return;
     state.layer = about.id;
     if (state.filter !== null && !(state.filter >= 0 && state.filter < about.filters)) state.filter = null;
+    Object.assign(this.state, { run: state.run, layer: state.layer }); // what the pickers show if this fails
     const isWaiting = !this.recordings.has(`${state.run}\n${state.layer}`);
     if (isWaiting) this.page.showLoading();
     const recording = await this.record(state.run, about);
@@ -212,6 +220,8 @@ export class App {
       `change ${percent(recording.row("change", index)[filter])}`];
     if (recording.isStuck(filter, index)) words.push("stuck");
     if (recording.isFlat(filter, index)) words.push("flat");
+    const changed = this.isComparing && this.stage.differenceOf(filter);
+    if (changed) words.push(`differs by ${percent(changed.rms)}`);
     return words.join(" · ");
   }
 

@@ -47,20 +47,28 @@ class Block {
   }
 }
 
+function filterBytes({ tile: [height, width, channels] }, stepCount, factor) {
+  return stepCount * Math.ceil(height / factor) * Math.ceil(width / factor) * channels;
+}
+
+// By how much tiles have to be reduced to leave room for all.
+function reduction(about, stepCount) {
+  let factor = 1;
+  while (about.filters * filterBytes(about, stepCount, factor) > FILM_BYTES && factor < Math.max(...about.tile)) factor += 1;
+  return factor;
+}
+
 // All pictures of a layer, reduced by a whole factor if they would not fit; the latest step comes first.
 export class Film {
   constructor(where, about, stepCount, onArrival) {
-    const [height, width, channels] = about.tile;
-    const bytesAt = (factor) =>
-      stepCount * about.filters * Math.ceil(height / factor) * Math.ceil(width / factor) * channels;
-    this.factor = 1;
-    while (bytesAt(this.factor) > FILM_BYTES && this.factor < Math.max(height, width)) this.factor += 1;
+    this.factor = reduction(about, stepCount);
     this.where = where;
     this.about = about;
-    this.query = { ...where, size: Math.ceil(Math.max(height, width) / this.factor) };
+    this.query = { ...where, size: Math.ceil(Math.max(about.tile[0], about.tile[1]) / this.factor) };
     this.perChunk = Math.min(about.filters,
-      Math.max(1, Math.floor(CHUNK_BYTES / (bytesAt(this.factor) / about.filters))));
-    this.blocks = Array.from({ length: Math.ceil(about.filters / this.perChunk) }, () => []);
+      Math.max(1, Math.floor(CHUNK_BYTES / filterBytes(about, stepCount, this.factor))));
+    this.chunks = Array.from({ length: Math.ceil(about.filters / this.perChunk) }, () => new Map()); // blocks by step
+    this.bytes = 0;
     this.latest = undefined;
     this.sharp = undefined;
     this.waiting = 0;
@@ -68,30 +76,23 @@ export class Film {
     this.abort = new AbortController();
   }
 
-  get bytes() {
-    return this.blocks.flat().reduce((sum, block) => sum + block.bytes.length, 0);
-  }
-
   get progress() {
-    return 1 - this.waiting / this.blocks.length;
+    return 1 - this.waiting / this.chunks.length;
   }
 
   find(step, filter) {
-    for (const block of this.blocks[Math.floor(filter / this.perChunk)]) {
-      const found = block.find(step, filter);
-      if (found) return found;
-    }
-    return this.latest && this.latest.find(step, filter);
+    const block = this.chunks[Math.floor(filter / this.perChunk)]?.get(step) ?? this.latest;
+    return block?.find(step, filter);
   }
 
   // As `find`, in full size where that has been fetched.
   findSharp(step, filter) {
-    return (this.sharp && this.sharp.find(step, filter)) || this.find(step, filter);
+    return this.sharp?.find(step, filter) ?? this.find(step, filter);
   }
 
   async load() {
-    this.waiting = this.blocks.length;
-    if (this.blocks.length > 1 || this.about.filters * this.about.tile[0] * this.about.tile[1] > 20000) {
+    this.waiting = this.chunks.length;
+    if (this.chunks.length > 1 || this.about.filters * this.about.tile[0] * this.about.tile[1] > 20000) {
       this.latest = new Block(await getTiles({ ...this.query, steps: "latest" }, this.abort.signal), 0);
       this.onArrival();
     }
@@ -99,18 +100,20 @@ export class Film {
   }
 
   async extend(afterStep) {
-    this.waiting = this.blocks.length;
+    this.waiting = this.chunks.length;
     await this.fetchChunks({ from: afterStep + 1 });
   }
 
   async fetchChunks(steps) {
-    const queue = this.blocks.map((_, chunk) => chunk);
+    const queue = this.chunks.map((_, chunk) => chunk);
     const work = async () => {
       for (let chunk = queue.shift(); chunk !== undefined; chunk = queue.shift()) {
         const first = chunk * this.perChunk;
         const last = Math.min(first + this.perChunk, this.about.filters) - 1;
         const tiles = await getTiles({ ...this.query, ...steps, filters: `${first}-${last}` }, this.abort.signal);
-        this.blocks[chunk].push(new Block(tiles, first));
+        const block = new Block(tiles, first);
+        for (const step of tiles.steps) this.chunks[chunk].set(step, block);
+        this.bytes += tiles.bytes.length;
         this.waiting -= 1;
         this.onArrival();
       }
@@ -158,12 +161,16 @@ export class Recording {
   }
 
   async readNumbers() {
-    const [stats, curves] = await Promise.all([getJson("stats", this.where), getJson("curves", this.where)]);
+    const [stats] = await Promise.all([getJson("stats", this.where), this.readCurves()]);
     this.steps = stats.steps;
     this.rows = stats.rows;
     this.wallTimes = stats.wall_times;
-    this.curves = curves.curves;
-    this.loggedSteps = curves.logged_steps;
+  }
+
+  async readCurves() {
+    const answer = await getJson("curves", this.where);
+    this.curves = answer.curves;
+    this.loggedSteps = answer.logged_steps;
   }
 
   startFilm() {
@@ -185,8 +192,10 @@ export class Recording {
     this.about = about;
     await this.readNumbers();
     const goesOn = steps.every((step, at) => step === this.steps[at] && wallTimes[at] === this.wallTimes[at]);
-    const fits = this.film.about.filters === about.filters && String(this.film.about.tile) === String(about.tile);
-    if (goesOn && fits && this.film.waiting === 0) this.watch(this.film.extend(steps.at(-1) ?? -Infinity));
+    const { film } = this;
+    const fits = film.about.filters === about.filters && String(film.about.tile) === String(about.tile)
+      && reduction(about, this.steps.length) === film.factor;
+    if (goesOn && fits && film.waiting === 0) this.watch(film.extend(steps.at(-1) ?? -Infinity));
     else this.startFilm();
   }
 

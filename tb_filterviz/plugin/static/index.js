@@ -40,11 +40,12 @@ class Page {
     this.live = element("div", { class: "sr", role: "status", "aria-live": "polite" });
     this.parts = parts;
     this.work = element("div", { class: "work" },
-      parts.toolbar.root, this.notice,
       element("div", { class: "middle" }, parts.stage.root, this.side),
       parts.timeline.root);
-    this.root = element("main", { class: "page" }, element("h1", { class: "sr" }, "Filters"), this.message, this.work,
-      parts.help, this.live);
+    this.root = element("main", { class: "page" }, element("h1", { class: "sr" }, "Filters"),
+      parts.toolbar.root, this.notice, this.message, this.work, parts.help, this.live);
+    this.notice.hidden = true;
+    parts.toolbar.show({ isWorking: false, hasRuns: false });
     this.only(this.message);
   }
 
@@ -52,18 +53,23 @@ class Page {
     for (const one of [this.message, this.work]) one.hidden = one !== shown;
   }
 
-  say(title, ...content) {
+  get isWorking() {
+    return !this.work.hidden;
+  }
+
+  // Instead of pictures; which run and layer can still be chosen, if there are any.
+  say(hasRuns, title, ...content) {
     this.message.replaceChildren(element("h2", {}, title), ...content);
+    this.parts.toolbar.show({ isWorking: false, hasRuns });
     this.only(this.message);
   }
 
   showLoading() {
-    if (!this.work.hidden) return;
-    this.say("Loading …");
+    if (!this.isWorking) this.say(false, "Loading …");
   }
 
   showEmpty(problems) {
-    this.say("No filters have been logged here yet",
+    this.say(false, "No filters have been logged here yet",
       element("p", {}, "Train a model with the callback; this tab fills after its first epoch and TensorBoard's next reload:"),
       element("pre", {}, element("code", {}, "from tb_filterviz import FilterVisualizer\n\n"
         + "model.fit(x, y, epochs=5, callbacks=[FilterVisualizer(\"logs\")])")),
@@ -76,13 +82,14 @@ class Page {
     return element("ul", {}, problems.slice(0, 20).map((problem) => element("li", {}, problem)));
   }
 
-  showError(text, onRetry) {
+  showError(text, hasRuns, onRetry) {
     const retry = element("button", { type: "button", class: "button", on: { click: onRetry } }, "Try again");
-    this.say("This could not be shown", element("p", { role: "alert" }, text), retry);
+    this.say(hasRuns, "This could not be shown", element("p", { role: "alert" }, text), retry);
   }
 
   showWork(app) {
     this.only(this.work);
+    this.parts.toolbar.show({ isWorking: true, hasRuns: true });
     const { recording, state } = app;
     const kept = recording.steps.length;
     const notes = [];
@@ -111,7 +118,7 @@ class Page {
 }
 
 function onKeyDown(app, event) {
-  if (!app.recording || event.ctrlKey || event.metaKey || event.altKey || app.help.open) return;
+  if (!app.page.isWorking || event.ctrlKey || event.metaKey || event.altKey || app.help.open) return;
   const at = event.target.closest?.("select, input, button, [role=listbox]");
   const kind = at?.matches("[role=listbox]") ? "LISTBOX" : at?.tagName;
   if (kind === "SELECT") return;

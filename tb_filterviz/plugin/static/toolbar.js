@@ -21,8 +21,8 @@ export class Toolbar {
       on: { click: () => this.saveAsPicture() } }, icon("picture"), "PNG");
     this.saveFilm = element("button", { type: "button", class: "button", title: "Save every epoch as an animated PNG",
       on: { click: () => this.saveAsFilm() } }, icon("film"), "Animation");
-    this.root = element("header", { class: "toolbar" },
-      this.run.wrapper, this.layer.wrapper, this.view.wrapper, element("span", { class: "space" }),
+    this.tools = element("div", { class: "tools" },
+      this.view.wrapper, element("span", { class: "space" }),
       this.sort.wrapper, this.stuck.wrapper,
       element("div", { class: "buttons", role: "group", "aria-label": "Zoom" },
         iconButton("minus", "Smaller", "-", () => app.stage.zoomBy(1 / 1.5)),
@@ -30,6 +30,12 @@ export class Toolbar {
         iconButton("plus", "Larger", "+", () => app.stage.zoomBy(1.5))),
       element("div", { class: "buttons", role: "group", "aria-label": "Save" }, this.savePicture, this.saveFilm),
       iconButton("keys", "Keyboard", "?", () => app.help.showModal()));
+    this.root = element("header", { class: "toolbar" }, this.run.wrapper, this.layer.wrapper, this.tools);
+  }
+
+  show({ isWorking, hasRuns }) {
+    this.root.hidden = !hasRuns;
+    this.tools.hidden = !isWorking;
   }
 
   update() {
