@@ -17,9 +17,9 @@ EPOCHS = 30
 VIEWS: dict[str, dict[str, object]] = {
     "grid": {"layer": "conv2d_2", "step": 9},
     "kernels": {"layer": "conv2d_1", "sort": "score"},
-    "filter": {"layer": "conv2d_2", "step": 9, "filter": 14, "metric": "loss"},
+    "filter": {"layer": "conv2d_2", "step": 9, "filter": 24, "metric": "loss"},
     "compare": {"layer": "conv2d_2", "view": "compare", "step2": 1},
-    "compare-filter": {"layer": "conv2d_2", "view": "compare", "step2": 1, "filter": 14},
+    "compare-filter": {"layer": "conv2d_2", "view": "compare", "step2": 1, "filter": 24},
     "runs": {"layer": "conv2d_1", "view": "compare", "run2": "another/filters"},
 }
 README = ("filter-dark", "examples/tab.png")

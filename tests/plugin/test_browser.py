@@ -152,7 +152,7 @@ def test_orders_and_the_stuck(tab: Browser) -> None:
         return [str(one.get_attribute("aria-label")) for one in tab.all(".stage .grid [role=option]")][:6]
 
     assert order() == [f"Filter {index}" for index in range(6)]
-    tab.choose("Sort", "Score, at the end")
+    tab.choose("Sort", "Score")
     assert order() == [f"Filter {index}" for index in (5, 4, 3, 2, 1, 0)]
     tab.choose("Sort", "Index")
     shown = tab.tiles("Filters", 5, 5)[2]
@@ -251,7 +251,7 @@ def test_everything_by_keyboard(tab: Browser) -> None:
 def test_the_address_restores_the_view(tab: Browser, server: TensorBoard) -> None:
     tab.choose("Run", "one/filters")
     tab.choose("Layer", "conv_a")
-    tab.choose("Sort", "Score, at the end")
+    tab.choose("Sort", "Score")
     tab.choose("Curve", "Loss")
     tab.one("input[type=range]").send_keys(Keys.HOME, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     tab.run("document.activeElement.blur()")
@@ -476,6 +476,12 @@ def test_a_damaged_run_does_not_keep_one_from_the_others(window: Browser, tmp_pa
         assert "This could not be shown" in window.text()
         window.choose("Run", "whole/filters")
         assert "3 of 3 pictures" in window.text()
+        window.click("Compare")
+        window.choose("Reference", "damaged")
+        assert "holds nothing of the type and shape" in window.one(".stage-hint").text
+        window.choose("Reference", "whole/filters")
+        window.loaded()
+        assert window.one(".stage-hint").text.startswith("crossed out")
     finally:
         server.close()
     window.complaints()  # the browser's own, about the answer 400

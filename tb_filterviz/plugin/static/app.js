@@ -127,13 +127,23 @@ export class App {
     if (isWaiting) this.page.showLoading();
     const recording = await this.record(state.run, about);
     const match = state.view === "compare" ? this.matching(state.run2 ?? state.run, about) : undefined;
-    const other = match ? await this.record(state.run2 ?? state.run, match) : null;
+    const { other, otherError } = await this.reference(state.run2 ?? state.run, match);
     if (this.request !== request) return; // something else was asked for meanwhile
-    Object.assign(this, { state, recording, other });
+    Object.assign(this, { state, recording, other, otherError });
     this.steps = recording.steps;
     this.index = nearestIndex(state.step, this.steps);
     if (this.index === this.steps.length - 1) state.step = null; // the latest, whichever that will be
     this.show();
+  }
+
+  // What is compared with; that it cannot be shown is no reason not to show the rest.
+  async reference(run, about) {
+    if (!about) return { other: null, otherError: null };
+    try {
+      return { other: await this.record(run, about), otherError: null };
+    } catch (error) {
+      return { other: null, otherError: error.message };
+    }
   }
 
   async record(run, about) {
@@ -182,6 +192,7 @@ export class App {
 
   get compareProblem() {
     if (!this.isComparing) return null;
+    if (this.otherError) return this.otherError;
     if (!this.other) return `Run ${this.otherRun} has no layer at this place. Choose another reference.`;
     if (!this.comparable) return "The tiles of these two layers differ in size: they can be seen side by side only.";
     return null;

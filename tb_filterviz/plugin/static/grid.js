@@ -85,8 +85,8 @@ export class TileGrid {
     let columns;
     let scale;
     if (this.fixedPx) {
-      scale = wholePixels(this.fixedPx / this.tile.width, ratio);
-      columns = Math.max(1, Math.floor((area.width - GAP) / (this.tile.width * scale + GAP)));
+      columns = Math.max(1, Math.floor((area.width - GAP) / (this.fixedPx + GAP)));
+      scale = wholePixels(Math.min((area.width - GAP) / columns - GAP, this.fixedPx * 1.5) / this.tile.width, ratio);
     } else {
       ({ columns, scale } = fit(this.items.length, this.tile, area, GAP, this.largestPx, ratio));
       scale = wholePixels(scale * this.zoom, ratio);

@@ -2,9 +2,9 @@
 
 export const ORDERS = [
   ["index", "Index"],
-  ["score", "Score, at the end"],
-  ["change", "Change since start"],
-  ["settled", "When settled"],
+  ["score", "Score"],
+  ["change", "Change"],
+  ["settled", "Settling"],
 ];
 
 // The position in `changes` (one filter's change at every step) after which it stays below a quarter of its largest.
@@ -102,7 +102,8 @@ export function number(value) {
 
 export function percent(share) {
   if (share === null || share === undefined) return "–";
-  return `${(100 * share).toFixed(share < 0.0995 && share > 0 ? 1 : 0)} %`;
+  const digits = share === 0 || share >= 0.0995 ? 0 : share >= 0.00995 ? 1 : 2;
+  return `${(100 * share).toFixed(digits)} %`;
 }
 
 export function plural(count, noun) {

@@ -62,7 +62,8 @@ export class LayerPanel {
     this.about.textContent = `Each tile is the input that maximizes ${OBJECTIVES[about.objective] ?? about.objective}`
       + `${about.receptive_field ? ", cut to its receptive field" : ""}: ${plural(about.filters, "filter")}, `
       + `${width} × ${height} px, ${about.channels}.`;
-    this.charts.responsive.set(curve((rows.responsive ?? []).map(mean)), { range: [0, 1], show: percent });
+    const counts = (rows.responsive ?? []).map((row) => row.filter((value) => value === 1).length);
+    this.charts.responsive.set(curve(counts), { range: [0, about.filters] });
     this.charts.change.set(curve(withoutFirst((rows.change ?? []).map(mean))), { show: percent });
     this.charts.score.set(curve((rows.score ?? []).map(mean)));
   }
@@ -83,7 +84,7 @@ export class LayerPanel {
         ...(stuck.length > 24 ? [element("span", { class: "quiet" }, `and ${stuck.length - 24} more`)] : []));
     }
     const place = steps.length > 1 ? index / (steps.length - 1) : 0;
-    for (const [name, show] of [["responsive", percent], ["change", percent], ["score", number]]) {
+    for (const [name, show] of [["responsive", number], ["change", percent], ["score", number]]) {
       const chart = this.charts[name];
       const value = chart.curves[0]?.points[index]?.[1];
       chart.value.textContent = value === null || value === undefined ? "" : show(value);

@@ -137,6 +137,7 @@ export class Stage {
       this.nowTitle.textContent = app.nowName;
       const found = app.order.map((filter) => this.differenceOf(filter)).filter(Boolean);
       const mean = found.reduce((sum, one) => sum + one.rms, 0) / (found.length || 1);
+      this.changeKey.hidden = !app.comparable;
       this.changeTitle.textContent = app.comparable ? `Difference ${percent(mean)}` : "No difference to show";
     }
     this.markFirstPicture();

@@ -16,6 +16,8 @@ export class Toolbar {
     this.layer = choice("Layer", (value) => app.set({ layer: value, filter: null }));
     this.view = segments("View", (value) => app.set({ view: value }));
     this.sort = choice("Sort", (value) => app.set({ sort: value }));
+    this.sort.select.title = "By score at the end, change since the start, or how early a filter settled. "
+      + "The order is that of the last step, so that filters keep their places.";
     this.stuck = choice("Stuck", (value) => app.set({ stuck: value }));
     this.savePicture = element("button", { type: "button", class: "button", title: "Save what is seen (s)",
       on: { click: () => this.saveAsPicture() } }, icon("picture"), "PNG");
