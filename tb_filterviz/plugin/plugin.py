@@ -20,7 +20,7 @@ from tb_filterviz.plugin.store import Array, Decoded, Place, Store
 from tb_filterviz.records import PLUGIN_NAME
 
 MODULES: tuple[str, ...] = ("app", "chart", "data", "dom", "draw", "grid", "host", "index", "model", "panels")
-MODULES += ("save", "stage", "timeline", "toolbar")
+MODULES += ("save", "stage", "timeline", "toolbar", "view")
 # the only files that are served; nothing that a caller says becomes a path
 STATIC = {**{f"{name}.js": "text/javascript" for name in MODULES}, "style.css": "text/css"}
 FURTHEST_STEP = 1 << 62

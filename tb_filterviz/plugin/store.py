@@ -219,7 +219,8 @@ class Store:
         except errors.PublicError:
             raise
         except Exception as error:  # providers decode what anybody may have written, and raise whatever that leads to
-            raise SeriesError(f"TensorBoard cannot read {tags[0]}: {str(error)[:300]}") from error
+            reason = error.details() if hasattr(error, "details") else error  # of gRPC: too large, for example
+            raise SeriesError(f"TensorBoard cannot read {tags[0]}: {str(reason)[:300]}") from error
         found: Mapping[str, Sequence[Any]] = read.get(place.run, {})
         return found
 

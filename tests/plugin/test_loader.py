@@ -34,6 +34,14 @@ def test_every_epoch_is_kept_unless_the_user_says_otherwise(given: list[str], ke
     assert server.flags.samples_per_plugin == kept
 
 
+def test_it_is_so_for_those_who_start_tensorboard_from_python() -> None:
+    server = program.TensorBoard(plugins=[CorePluginLoader, FiltersLoader])
+    server.configure(logdir="logs")
+    assert server.flags.samples_per_plugin == {"filterviz": 0, "images": 100}
+    server.configure(logdir="logs", samples_per_plugin={"filterviz": 9})
+    assert server.flags.samples_per_plugin == {"filterviz": 9, "images": 100}
+
+
 @pytest.mark.parametrize("flags", [argparse.Namespace(), argparse.Namespace(samples_per_plugin=None), None])
 def test_flags_of_another_tensorboard_do_not_matter(flags: Any) -> None:
     FiltersLoader().fix_flags(flags)

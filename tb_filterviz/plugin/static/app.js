@@ -2,11 +2,10 @@
 
 import { getJson, Recording } from "./data.js";
 import { onAddressChange, onReload, readView, writeView } from "./host.js";
-import { capital, nameOfStep, nearestIndex, number, orderOf, ORDERS, percent } from "./model.js";
+import { capital, nameOfStep, nearestIndex, number, orderOf, percent } from "./model.js";
+import { changedIn, START, viewOf } from "./view.js";
 
 const KEPT_BYTES = 300 << 20;
-const START = { run: null, layer: null, step: null, filter: null, view: "grid", sort: "index", stuck: "show",
-  run2: undefined, step2: undefined, metric: undefined };
 
 export class App {
   constructor() {
@@ -23,36 +22,15 @@ export class App {
   }
 
   async start() {
-    this.apply(readView());
+    this.state = viewOf(readView());
     onReload(() => this.reload());
-    onAddressChange((view) => (view ? this.open({ ...START, ...this.read(view) }) : this.saveView()));
+    onAddressChange((view) => (view ? this.set(viewOf(view)) : this.saveView()));
     await this.reload();
-  }
-
-  // Only what a view can hold, of the types it has.
-  read(view) {
-    const whole = (text) => (/^-?\d{1,15}$/.test(text ?? "") ? Number(text) : undefined);
-    const oneOf = (text, known, other) => (known.includes(text) ? text : other);
-    return {
-      run: view.run ?? null, layer: view.layer ?? null, step: whole(view.step) ?? null, filter: whole(view.filter) ?? null,
-      view: oneOf(view.view, ["grid", "compare"], "grid"),
-      sort: oneOf(view.sort, ORDERS.map(([key]) => key), "index"),
-      stuck: oneOf(view.stuck, ["show", "dim", "hide"], "show"),
-      run2: view.run2, step2: whole(view.step2), metric: view.metric,
-    };
-  }
-
-  apply(view) {
-    Object.assign(this.state, this.read(view));
   }
 
   saveView() {
     clearTimeout(this.saving);
-    this.saving = setTimeout(() => {
-      const { state } = this;
-      const changed = Object.entries(state).filter(([name, value]) => value !== START[name]);
-      writeView(Object.fromEntries(changed));
-    }, 200);
+    this.saving = setTimeout(() => writeView(changedIn(this.state)), 200);
   }
 
   // From the server again: at the start, after TensorBoard's reload, on retry.
