@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import tensorflow as tf
 from tensorboard.backend import application
 from tensorboard.backend.event_processing import data_provider as multiplexer_provider
 from tensorboard.backend.event_processing import plugin_event_multiplexer
+from tensorboard.context import RequestContext
 from tensorboard.data import server_ingester
 from tensorboard.plugins import base_plugin
 from tensorboard.plugins.scalar.scalars_plugin import ScalarsPlugin
@@ -23,7 +25,7 @@ from werkzeug.test import Client
 
 from tb_filterviz.plugin.plugin import FiltersPlugin
 from tb_filterviz.records import LayerSnapshot, StepUnit
-from tb_filterviz.sinks.events import EventSink
+from tb_filterviz.sinks.events import EventSink, last_step
 
 LOADERS = ("fast-loader", "python-loader")
 HOSTILE = (
@@ -92,17 +94,34 @@ def scalars(folder: Path, tags: dict[str, list[tuple[int, float]]]) -> None:
     writer.close()
 
 
-def write_raw(folder: Path, values: dict[str, tuple[bytes, Any]]) -> None:
+def write_raw(folder: Path, values: dict[str, tuple[bytes, Any]], steps: Sequence[int] = (0,)) -> None:
     """Any tensors under our plugin's name."""
     writer = tf.summary.create_file_writer(str(folder))
-    with writer.as_default(step=0):
-        for tag, (content, value) in values.items():
-            metadata = tf.compat.v1.SummaryMetadata()
-            metadata.plugin_data.plugin_name = "filterviz"
-            metadata.plugin_data.content = content
-            metadata.data_class = 2
-            tf.summary.write(tag, value, metadata=metadata)
+    with writer.as_default():
+        for step in steps:
+            for tag, (content, value) in values.items():
+                metadata = tf.compat.v1.SummaryMetadata()
+                metadata.plugin_data.plugin_name = "filterviz"
+                metadata.plugin_data.content = content
+                metadata.data_class = 2
+                tf.summary.write(tag, value, step=step, metadata=metadata)
     writer.close()
+
+
+def wait_until_read(data_provider: Any, log_dir: Path, seconds: float = 3) -> None:
+    """The fast loader answers while it still reads: until it is at the last step of every run."""
+    folders = {path.parent for path in log_dir.rglob("*tfevents*")}
+    ends = {folder.relative_to(log_dir).as_posix(): last_step(str(folder)) for folder in folders}
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        at: dict[str, int] = {}
+        for listed in (data_provider.list_tensors, data_provider.list_scalars):
+            plugin = "scalars" if listed == data_provider.list_scalars else "filterviz"
+            for run, tags in listed(RequestContext(), experiment_id="", plugin_name=plugin).items():
+                at[run] = max([at.get(run, -(1 << 60)), *(series.max_step for series in tags.values())])
+        if all(run in at and end is not None and at[run] >= end for run, end in ends.items()):
+            return
+        time.sleep(0.02)
 
 
 @contextmanager
@@ -128,6 +147,7 @@ def provider(log_dir: Path, loader: str, samples: int = 0) -> Iterator[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # it lets go of a process that is to run on
         ingester.start()
+    wait_until_read(ingester.data_provider, log_dir)
     try:
         yield ingester.data_provider
     finally:

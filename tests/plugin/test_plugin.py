@@ -323,3 +323,15 @@ def test_the_answers_are_those_of_the_document(small: Tab, root: Path) -> None:
 
     for route, example in examples.items():
         assert same_shape(json.loads(example), answers[route]), route
+
+
+def test_a_series_above_tensorboards_limit_is_a_sentence(loader: str, tmp_path: Path) -> None:
+    shape = (64, 128, 128, 1)  # 1 MiB a value, eight times what is ever written
+    content = encode_metadata(snapshot(0, shape=shape), kind="tiles", shape=shape, part=slice(0, 64))
+    write_raw(tmp_path / "huge", {"filterviz/huge/tiles": (content, np.zeros(shape, np.uint8))}, range(260))
+    with tab(tmp_path, loader) as served:
+        header, _ = served.tiles(run="huge", layer="huge", steps="latest")
+        assert header["steps"] == [259]
+        answer = served.answer("tiles", run="huge", layer="huge")
+        assert answer.status_code == 400
+        assert "TensorBoard cannot read" in answer.text or "more than 128 MiB at once" in answer.text
