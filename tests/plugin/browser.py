@@ -39,13 +39,13 @@ FLAGS = (
 
 # The pixels of every tile in sight, read from the canvas as it is on the screen.
 READ_TILES = """
-const [label, height, width] = arguments;
+const [label, height, width, most] = arguments;
 const root = [...document.querySelectorAll(".grid")].find((grid) => grid.getAttribute("aria-label").startsWith(label));
 const canvas = root.querySelector("canvas");
 const corner = canvas.getBoundingClientRect();
 const scale = canvas.width / corner.width;
 const image = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-return [...root.querySelectorAll("[role=option]")].map((option) => {
+return [...root.querySelectorAll("[role=option]")].slice(0, most).map((option) => {
   const place = option.getBoundingClientRect();
   const seen = [];
   for (let row = 0; row < height; row += 1) {
@@ -164,10 +164,10 @@ class Browser:
         value: str = self.run("return parent.location.hash")
         return value
 
-    def tiles(self, label: str, height: int, width: int) -> npt.NDArray[np.uint8]:
+    def tiles(self, label: str, height: int, width: int, most: int = 1000) -> npt.NDArray[np.uint8]:
         """What the canvas of a grid shows, uint8 ``[n, height, width, 3]``."""
         self.settle()
-        seen = self.run(READ_TILES, label, height, width)
+        seen = self.run(READ_TILES, label, height, width, most)
         return np.array(seen, np.uint8).reshape(len(seen), height, width, 3)
 
     def complaints(self) -> list[str]:

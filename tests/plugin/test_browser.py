@@ -114,9 +114,9 @@ def test_colour_and_zoom_keep_the_pixels(tab: Browser) -> None:
     assert np.array_equal(tab.tiles("Filters", 9, 9)[seen], truth(7, SECOND)[seen])
     for _ in range(3):
         tab.click("Larger")
-    width = tab.run("return document.querySelector('.grid [role=option]').getBoundingClientRect().width")
+    width = tab.run("return document.querySelector('.pane:not([hidden]) [role=option]').getBoundingClientRect().width")
     tab.click("Whole layer")
-    assert tab.run("return document.querySelector('.grid [role=option]').getBoundingClientRect().width") < width
+    assert tab.run("return document.querySelector('.pane:not([hidden]) [role=option]').getBoundingClientRect().width") < width
     assert np.array_equal(tab.tiles("Filters", 9, 9)[seen], truth(7, SECOND)[seen])
 
 
@@ -481,7 +481,7 @@ def test_a_damaged_run_does_not_keep_one_from_the_others(window: Browser, tmp_pa
         assert "holds nothing of the type and shape" in window.one(".stage-hint").text
         window.choose("Reference", "whole/filters")
         window.loaded()
-        assert window.one(".stage-hint").text.startswith("crossed out")
+        assert window.one(".stage-hint").text.startswith("crossed out: stuck")
     finally:
         server.close()
     window.complaints()  # the browser's own, about the answer 400
@@ -512,3 +512,29 @@ def test_places_orders_and_sizes(tab: Browser) -> None:
         "1.23e+5",
         "not finite",
     ]
+
+
+def test_a_large_layer_is_sharp_once_one_looks_closely(window: Browser, tmp_path: Path) -> None:
+    large: Layer = {"layer": "large", "shape": (512, 64, 64, 3)}
+    write(tmp_path, range(3), large)
+    server = TensorBoard(tmp_path)
+    try:
+        wait_for_tab(server)
+        window.open(server.address)
+        window.loaded()
+        requests = "return performance.getEntriesByType('resource').map((one) => one.name)"
+        assert any("size=32" in address for address in window.run(requests))
+        for _ in range(7):
+            window.click("Larger")
+        window.run("document.querySelector('.pane:not([hidden]) .grid').scrollTo(0, 0)")
+
+        def is_sharp(step: int) -> bool:
+            window.settle()
+            return np.array_equal(window.tiles("Filters", 64, 64, most=1)[0], truth(step, large)[0])
+
+        window.wait(lambda: is_sharp(2), "the latest step in full size")
+        window.one("input[type=range]").send_keys(Keys.HOME)
+        window.wait(lambda: is_sharp(0), "the first step in full size")
+    finally:
+        server.close()
+    assert window.complaints() == []

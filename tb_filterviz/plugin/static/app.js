@@ -270,8 +270,15 @@ export class App {
     this.announcing = setTimeout(() => this.announce(capital(nameOfStep(this.step, this.recording.about.unit))), 400);
   }
 
+  // For those who do not see.
   announce(text) {
     this.page.announce(text);
+  }
+
+  // For all.
+  say(text) {
+    this.stage.hint.textContent = text;
+    this.announce(text);
   }
 }
 

@@ -2,6 +2,7 @@
 
 const CHUNK_BYTES = 12 << 20;
 const FILM_BYTES = 192 << 20;
+const FRAME_PIXELS = 1200000; // more would not fit on a screen, nor be drawn sixty times a second
 const AT_ONCE = 2;
 
 async function get(route, query, signal) {
@@ -51,10 +52,13 @@ function filterBytes({ tile: [height, width, channels] }, stepCount, factor) {
   return stepCount * Math.ceil(height / factor) * Math.ceil(width / factor) * channels;
 }
 
-// By how much tiles have to be reduced to leave room for all.
+// By how much tiles have to be reduced to leave room for all, and to be drawn fast.
 function reduction(about, stepCount) {
+  const [height, width, channels] = about.tile;
+  const isTooMuch = (factor) => about.filters * filterBytes(about, stepCount, factor) > FILM_BYTES
+    || (about.filters * filterBytes(about, 1, factor)) / channels > FRAME_PIXELS;
   let factor = 1;
-  while (about.filters * filterBytes(about, stepCount, factor) > FILM_BYTES && factor < Math.max(...about.tile)) factor += 1;
+  while (isTooMuch(factor) && factor < Math.max(height, width)) factor += 1;
   return factor;
 }
 
@@ -125,7 +129,8 @@ export class Film {
   async sharpen(step) {
     if (this.factor === 1 || (this.sharp && this.sharp.index.has(step))) return;
     const { run, layer } = this.where;
-    this.sharp = new Block(await getTiles({ run, layer, from: step, to: step }, this.abort.signal), 0);
+    const steps = step === this.about.last_step ? { steps: "latest" } : { from: step, to: step };
+    this.sharp = new Block(await getTiles({ run, layer, ...steps }, this.abort.signal), 0);
     this.onArrival();
   }
 

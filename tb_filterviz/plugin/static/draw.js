@@ -81,8 +81,18 @@ const NEUTRAL = [38, 38, 40];
 const LOWER = [64, 156, 255];
 const HIGHER = [255, 146, 43];
 
+// The colour of every difference from -255 to 255, at three times (255 + difference).
+const DIFFERENCE_COLOURS = new Uint8Array(511 * 3);
+for (let change = -255; change <= 255; change += 1) {
+  const share = Math.min(1, Math.abs(change) / 128);
+  const hue = change < 0 ? LOWER : HIGHER;
+  NEUTRAL.forEach((neutral, channel) => {
+    DIFFERENCE_COLOURS[(255 + change) * 3 + channel] = neutral + share * (hue[channel] - neutral);
+  });
+}
+
 function brightness({ bytes, channels }, at) {
-  return channels === 1 ? bytes[at] : (bytes[at] + bytes[at + 1] + bytes[at + 2]) / 3;
+  return channels === 1 ? bytes[at] : ((bytes[at] + bytes[at + 1] + bytes[at + 2]) * 0x5556) >> 16;
 }
 
 // How `after` differs from `before`: blue where it is darker, orange where it is brighter, dark where it is the same.
@@ -92,19 +102,19 @@ export function difference(before, after) {
   const { width, height } = after;
   const bytes = new Uint8Array(width * height * 3);
   let sum = 0;
+  let to = 0;
   for (let row = 0; row < height; row += 1) {
     const rowBefore = Math.floor((row * before.height) / height) * before.width;
     for (let column = 0; column < width; column += 1) {
-      const pixel = row * width + column;
-      const pixelBefore = rowBefore + Math.floor((column * before.width) / width);
-      const was = brightness(before, before.offset + pixelBefore * before.channels);
-      const is = brightness(after, after.offset + pixel * after.channels);
-      const share = Math.min(1, Math.abs(is - was) / 128);
-      const hue = is < was ? LOWER : HIGHER;
-      sum += (is - was) ** 2;
-      for (let channel = 0; channel < 3; channel += 1) {
-        bytes[pixel * 3 + channel] = NEUTRAL[channel] + share * (hue[channel] - NEUTRAL[channel]);
-      }
+      const columnBefore = before.width === width ? column : Math.floor((column * before.width) / width);
+      const was = brightness(before, before.offset + (rowBefore + columnBefore) * before.channels);
+      const change = brightness(after, after.offset + (row * width + column) * after.channels) - was;
+      const from = (255 + change) * 3;
+      sum += change * change;
+      bytes[to] = DIFFERENCE_COLOURS[from];
+      bytes[to + 1] = DIFFERENCE_COLOURS[from + 1];
+      bytes[to + 2] = DIFFERENCE_COLOURS[from + 2];
+      to += 3;
     }
   }
   const rms = Math.sqrt(sum / (width * height)) / 255;

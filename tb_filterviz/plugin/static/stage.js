@@ -73,7 +73,7 @@ export class Stage {
     const marks = [];
     if ((rows.responsive ?? []).some((row) => row.includes(0))) marks.push("crossed out: stuck");
     if ((rows.flat ?? []).some((row) => row.includes(1))) marks.push("bar below: flat, the picture says nothing");
-    return marks.join(" · ");
+    return [...marks, "point at a filter to read it, click to follow it through the training"].join(" · ");
   }
 
   differenceOf(filter) {

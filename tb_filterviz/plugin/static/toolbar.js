@@ -66,13 +66,18 @@ export class Toolbar {
   async saveAsPicture() {
     const blob = await canvasPng(this.drawn({}));
     download(blob, `${fileName(...this.caption())}.png`);
-    this.app.announce("Picture saved.");
+    this.app.say("Picture saved.");
   }
 
   // The layer at every step, in the order and with the marks of now; every second, third... step of a long training.
   async saveAsFilm() {
     const { app } = this;
     const { index } = app;
+    const films = [app.recording.film, app.isComparing && app.other?.film].filter(Boolean);
+    if (films.some((film) => film.progress < 1)) {
+      app.say("Not all pictures have arrived yet: save the animation in a moment.");
+      return;
+    }
     const stride = Math.ceil(app.steps.length / MOST_FRAMES);
     const last = app.steps.length - 1;
     const frames = app.steps.map((_, at) => at).filter((at) => (last - at) % stride === 0);
@@ -89,7 +94,9 @@ export class Toolbar {
         return canvas;
       }, app.timeline.speed, (done) => { this.saveFilm.lastChild.textContent = `${Math.round(100 * done)} %`; });
       download(blob, `${fileName(app.state.run, app.recording.about.name)}.png`);
-      app.announce(`Animation of ${frames.length} of ${app.steps.length} pictures saved.`);
+      app.say(`Animation of ${frames.length} of ${app.steps.length} pictures saved.`);
+    } catch (error) {
+      app.say(`The animation could not be made: ${error.message}`);
     } finally {
       app.index = index;
       this.saveFilm.disabled = false;
