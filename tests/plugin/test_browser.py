@@ -108,15 +108,23 @@ def test_the_slider_goes_to_the_first_epoch_and_the_canvas_shows_it(tab: Browser
         assert np.array_equal(tab.tiles("Filters", 5, 5)[plain], truth(epoch, FIRST)[plain])
 
 
+def tile_width(tab: Browser) -> float:
+    width: float = tab.all(".pane:not([hidden]) [role=option]")[0].rect["width"]
+    return width
+
+
 def test_colour_and_zoom_keep_the_pixels(tab: Browser) -> None:
     tab.choose("Layer", "conv_b")
     seen = [0, 1, 4, 5, 6]
     assert np.array_equal(tab.tiles("Filters", 9, 9)[seen], truth(7, SECOND)[seen])
     for _ in range(3):
         tab.click("Larger")
-    width = tab.run("return document.querySelector('.pane:not([hidden]) [role=option]').getBoundingClientRect().width")
+    width = tile_width(tab)
     tab.click("Whole layer")
-    assert tab.run("return document.querySelector('.pane:not([hidden]) [role=option]').getBoundingClientRect().width") < width
+    assert (
+        tab.run("return document.querySelector('.pane:not([hidden]) [role=option]').getBoundingClientRect().width")
+        < width
+    )
     assert np.array_equal(tab.tiles("Filters", 9, 9)[seen], truth(7, SECOND)[seen])
 
 
@@ -361,6 +369,13 @@ def test_it_follows_a_training_without_losing_the_place(window: Browser, tmp_pat
         window.wait(lambda: reloaded("2 of 7 pictures"), "the new epoch")
         assert readout(window) == "Epoch 0"
         assert window.one(".side h2").text == "Filter 0"
+        slider = window.one("input[type=range]")
+        window.run("parent.document.querySelector('button.reload-button').click()")
+        for _ in range(20):  # moves on while the reload is under way
+            slider.send_keys(Keys.ARROW_RIGHT)
+        slider.send_keys(Keys.ARROW_LEFT)
+        window.settle()
+        assert readout(window) == "Epoch 4"
     finally:
         server.close()
     window.choose("Layer", "conv_b")

@@ -11,6 +11,7 @@ export class App {
   constructor() {
     this.state = { ...START };
     this.runs = [];
+    this.problems = [];
     this.recordings = new Map();
     this.index = 0;
   }
@@ -44,7 +45,7 @@ export class App {
         return;
       }
       const before = this.recording;
-      await this.open(this.state);
+      await this.set({});
       if (before && before === this.recording) { // a training may log an epoch's accuracy after its filters
         await before.readCurves();
         this.timeline.updateCurves();
@@ -76,24 +77,22 @@ export class App {
     this.set({ run, layer: about?.id ?? null });
   }
 
-  set(changes) {
-    return this.open({ ...this.state, ...changes }).catch((error) => this.fail(error));
-  }
-
-  // To a wanted state; of several asked for at once, to the last.
-  async open(wanted) {
+  // To another view; of several asked for at once, to the last.
+  async set(changes) {
     const request = {};
     this.request = request;
     this.page.busy(true);
     try {
-      await this.prepare(wanted, request);
+      await this.open(changes, request);
+    } catch (error) {
+      if (this.request === request) this.fail(error);
     } finally {
       if (this.request === request) this.page.busy(false);
     }
   }
 
-  async prepare(wanted, request) {
-    const state = { ...wanted };
+  async open(changes, request) {
+    const state = { ...this.state, ...changes };
     if (!this.layersOf(state.run).length) Object.assign(state, { run: this.runs[0]?.run ?? null, layer: null });
     const layers = this.layersOf(state.run);
     const about = layers.find((layer) => layer.id === state.layer) ?? layers.at(-1);
@@ -107,6 +106,7 @@ export class App {
     const match = state.view === "compare" ? this.matching(state.run2 ?? state.run, about) : undefined;
     const { other, otherError } = await this.reference(state.run2 ?? state.run, match);
     if (this.request !== request) return; // something else was asked for meanwhile
+    if (!("step" in changes)) state.step = this.state.step; // one may have moved on meanwhile
     Object.assign(this, { state, recording, other, otherError });
     this.steps = recording.steps;
     this.index = nearestIndex(state.step, this.steps);
