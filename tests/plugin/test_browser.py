@@ -222,6 +222,9 @@ def test_dark_as_tensorboard_is(tab: Browser, server: TensorBoard) -> None:
 
 
 def test_everything_by_keyboard(tab: Browser) -> None:
+    ActionChains(tab.driver).send_keys(Keys.HOME).perform()  # at once, without a click
+    tab.settle()
+    assert readout(tab) == "Before training"
     tab.choose("Layer", "conv_a")
     tab.run("document.activeElement.blur()")
     body = tab.one("body")

@@ -74,6 +74,12 @@ export function onAddressChange(onView) {
   }
 }
 
+// So that keys work at once, unless somebody is at something of TensorBoard's.
+export function takeFocus() {
+  const outer = parentDocument();
+  if (outer && (outer.activeElement === outer.body || outer.activeElement === window.frameElement)) window.focus();
+}
+
 export function onReload(callback) {
   if (window.parent === window) return;
   const { port1, port2 } = new MessageChannel();

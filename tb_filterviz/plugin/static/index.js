@@ -2,7 +2,7 @@
 
 import { App } from "./app.js";
 import { element } from "./dom.js";
-import { mirrorTheme } from "./host.js";
+import { mirrorTheme, takeFocus } from "./host.js";
 import { FilterPanel, LayerPanel } from "./panels.js";
 import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
@@ -169,4 +169,5 @@ export async function render() {
   mirrorTheme(() => app.recording && app.schedule());
   page.showLoading();
   await app.start();
+  takeFocus();
 }
