@@ -98,6 +98,7 @@ class FilterVisualizer(keras.callbacks.Callback):
             unit = "epoch" if self._schedule is None else "batch"
             self._session = Session(self.model, layers=self._layers, config=self._config, unit=unit)  # type: ignore[arg-type]
         events = EventSink(self.log_dir, self._config.grid)
+        self._session.history = events.held.history
         self._sinks = [events, *self._extra_sinks]
         self._last_step = events.last_step
         self._is_begun = False

@@ -11,8 +11,10 @@ FilterVizError
 ├── DatasetError         (ValueError)  a file of images that cannot be used
 ├── StepError            (ValueError)  a step that does not rise
 ├── SeriesError          (ValueError)  a series of an event file that cannot be shown
+├── WorkerError          (RuntimeError) a process that died
 └── LogDirError          (OSError)     nothing can be written there
 VisualizationWarning     (UserWarning) a picture failed; the training goes on
+CheckpointWarning        (UserWarning) a file was loaded that may not hold what it seems to
 ```
 """
 
@@ -57,9 +59,17 @@ class SeriesError(FilterVizError, ValueError):
     """A series of an event file cannot be shown."""
 
 
+class WorkerError(FilterVizError, RuntimeError):
+    """A process that draws checkpoints died, or cannot start."""
+
+
 class LogDirError(FilterVizError, OSError):
     """Nothing can be written to the log directory."""
 
 
 class VisualizationWarning(UserWarning):
     """A picture could not be drawn; the training goes on."""
+
+
+class CheckpointWarning(UserWarning):
+    """A file was loaded, but may not hold what it seems to."""

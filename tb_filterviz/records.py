@@ -17,17 +17,16 @@ StepUnit = Literal["epoch", "batch"]
 
 # TensorBoard reads a tag's whole series in one answer of at most 256 MiB: this leaves room for 2000 steps.
 TILES_BYTES_PER_TAG = 128 * 1024
+STORED_TILE_PX = 64  # larger tiles are stored smaller: the tab shows many at once
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LayerSnapshot:
-    """What every filter of one layer responds to, at one step.
+class LayerDrawing:
+    """What every filter of one layer responds to: all that follows from the weights alone.
 
     Attributes:
         layer: the layer's path in the model, ``"backbone/conv1"`` for a nested one.
         position: its place among the model's convolutional layers, from 0.
-        step: the training step, an epoch's index or a count of batches; -1 is before training.
-        unit: what `step` counts.
         objective: what was maximized: ``"channel_mean"`` or ``"center_unit"``.
         receptive_field: True if the tiles are cut to the centre unit's receptive field.
         channels: how the model's input channels are shown, in words.
@@ -35,15 +34,10 @@ class LayerSnapshot:
         scores: float32 ``[n]``, the objective's value.
         responsive: bool ``[n]``; False is a stuck filter.
         flat: bool ``[n]``; True where the ascent changed all inner pixels alike.
-        change: float32 ``[n]`` in [0, 1], RMS difference to the tile of the step before; 0 at first.
-        change_since_start: float32 ``[n]`` in [0, 1], RMS difference to the first tile of the run.
-        is_first: True for the first snapshot of a session, whose `change` means nothing.
     """
 
     layer: str
     position: int
-    step: int
-    unit: StepUnit
     objective: str
     receptive_field: bool
     channels: str
@@ -51,6 +45,22 @@ class LayerSnapshot:
     scores: npt.NDArray[np.float32]
     responsive: npt.NDArray[np.bool_]
     flat: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerSnapshot(LayerDrawing):
+    """A drawing at one step of a training, with what changed since the steps before.
+
+    Attributes:
+        step: the training step, an epoch's index or a count of batches; -1 is before training.
+        unit: what `step` counts.
+        change: float32 ``[n]`` in [0, 1], RMS difference of the stored tile to that of the step before; 0 at first.
+        change_since_start: float32 ``[n]`` in [0, 1], RMS difference of the stored tile to the run's first.
+        is_first: True for the first snapshot of a run, whose `change` means nothing.
+    """
+
+    step: int
+    unit: StepUnit
     change: npt.NDArray[np.float32]
     change_since_start: npt.NDArray[np.float32]
     is_first: bool
@@ -95,6 +105,11 @@ def tiles_tag(layer: str, part: int) -> str:
 def stats_tag(layer: str) -> str:
     """Tag of the measures."""
     return f"{PLUGIN_NAME}/{safe_tag(layer)}/stats"
+
+
+def last_tag(layer: str) -> str:
+    """What is written last of a layer: a step that has it is whole."""
+    return scalar_tag(layer, "share_responsive")
 
 
 def scalar_tag(layer: str, name: str) -> str:

@@ -1,28 +1,19 @@
 """The whole way of the data, at one step: model, probe, ascent, tone, snapshot, sinks."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from tb_filterviz.config import Config
+from tb_filterviz.history import History
 from tb_filterviz.imaging import tone
-from tb_filterviz.optvis import ascent, measures, objectives, probe, start, views
-from tb_filterviz.records import LayerSnapshot, StepUnit
+from tb_filterviz.optvis import ascent, measures, objectives, probe, start
+from tb_filterviz.optvis.views import View, choose_view
+from tb_filterviz.records import LayerDrawing, LayerSnapshot, StepUnit
 from tb_filterviz.sinks import Sink
-
-Tiles = npt.NDArray[np.uint8]
-
-
-@dataclass(slots=True)
-class History:
-    """Tiles by layer, to compare new ones with."""
-
-    first: dict[str, Tiles] = field(default_factory=dict)
-    last: dict[str, Tiles] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +22,7 @@ class _Sight:
 
     target: probe.Target
     filters: int
-    view: views.View
+    view: View
     climb: ascent.Climb
 
 
@@ -43,7 +34,8 @@ class Session:
         layers: names, paths or patterns of convolutional layers; None for all of them.
         config: how filters are drawn.
         unit: what steps count.
-        history: to go on from, when the model is another one.
+        history: to go on from.
+        views: how layers are looked at, by path, if it is not to be chosen anew.
 
     Raises:
         ModelError: if the model or its layers cannot be shown.
@@ -57,6 +49,7 @@ class Session:
         config: Config | None = None,
         unit: StepUnit = "epoch",
         history: History | None = None,
+        views: Mapping[str, View] | None = None,
     ) -> None:
         self.model = model
         self.config = config or Config()
@@ -65,11 +58,16 @@ class Session:
         targets = probe.select(model, layers)
         self._shape = probe.input_shape(model)
         self._range = self.config.input_range or start.input_range(model)
-        self._sights = [self._sight(target) for target in targets]
+        self._sights = [self._sight(target, (views or {}).get(target.path)) for target in targets]
 
-    def _sight(self, target: probe.Target) -> _Sight:
+    @property
+    def views(self) -> dict[str, View]:
+        """How each layer is looked at, by path, in the model's order."""
+        return {sight.target.path: sight.view for sight in self._sights}
+
+    def _sight(self, target: probe.Target, view: View | None) -> _Sight:
         model, config, (low, high) = self.model, self.config, self._range
-        view = views.choose_view(model, target, self._shape, high - low, config)
+        view = view or choose_view(model, target, self._shape, high - low, config)
         *_, filters = probe.response_shape(model, target, self._shape)
 
         def respond(images: Any, chosen: Any) -> Any:
@@ -82,11 +80,11 @@ class Session:
         climb = ascent.compile_climb(respond, objective, step_length=step_length, config=ascent_config)
         return _Sight(target, filters, view, climb)
 
-    def render(self, step: int) -> list[LayerSnapshot]:
+    def draw(self) -> list[LayerDrawing]:
         """What every filter of the chosen layers responds to, with the weights of now."""
-        return [self._snapshot(sight, step) for sight in self._sights]
+        return [self._drawing(sight) for sight in self._sights]
 
-    def _snapshot(self, sight: _Sight, step: int) -> LayerSnapshot:
+    def _drawing(self, sight: _Sight) -> LayerDrawing:
         config, target, box = self.config, sight.target, sight.view.box
         filters = np.arange(sight.filters, dtype=np.int32)
         begin = start.gray_noise(
@@ -94,27 +92,21 @@ class Session:
         )
         climbed = sight.climb(begin, filters)
         shown = box.cut(climbed.images) if box else climbed.images
-        tiles = tone.to_displayable(tone.to_uint8(shown, contrast=config.contrast))
-        is_first = target.path not in self.history.first
-        first = self.history.first.setdefault(target.path, tiles)
-        before = self.history.last.get(target.path, tiles)
-        self.history.last[target.path] = tiles
-        return LayerSnapshot(
+        return LayerDrawing(
             layer=target.path,
             position=target.position,
-            step=step,
-            unit=self.unit,
             objective=sight.view.objective,
             receptive_field=box is not None,
             channels=tone.describe_channels(self._shape[-1]),
-            tiles=tiles,
+            tiles=tone.to_displayable(tone.to_uint8(shown, contrast=config.contrast)),
             scores=climbed.scores[-1].astype(np.float32),
             responsive=measures.is_responsive(climbed, stays_positive=config.ascent.stays_positive),
             flat=measures.is_flat(box.cut(begin) if box else begin, shown),
-            change=measures.rms_change(before, tiles),
-            change_since_start=measures.rms_change(first, tiles),
-            is_first=is_first,
         )
+
+    def render(self, step: int) -> list[LayerSnapshot]:
+        """What is drawn now, compared with the steps before."""
+        return [self.history.snapshot(drawing, step, self.unit) for drawing in self.draw()]
 
     def log(self, step: int, sinks: Sequence[Sink]) -> list[LayerSnapshot]:
         """Render, and hand the snapshots to every sink."""

@@ -19,3 +19,19 @@ def series(folder: Path, tag: str) -> dict[int, Any]:
 
 def steps(folder: Path, tag: str) -> list[int]:
     return [event.step for event in read_run(folder).Tensors(tag)]
+
+
+def difference(folder: Path, other: Path) -> str:
+    """The first tag and step at which two runs differ; empty if they hold the same, to the bit."""
+    runs = read_run(folder), read_run(other)
+    tags = [set(run.Tags()["tensors"]) for run in runs]
+    if tags[0] != tags[1]:
+        return f"tags {tags[0] ^ tags[1]}"
+    for tag in sorted(tags[0]):
+        events = [[(event.step, event.tensor_proto) for event in run.Tensors(tag)] for run in runs]
+        if [step for step, _ in events[0]] != [step for step, _ in events[1]]:
+            return f"{tag}: steps {[[step for step, _ in each] for each in events]}"
+        for (step, one), (_, two) in zip(*events, strict=True):
+            if one != two:
+                return f"{tag} at step {step}"
+    return ""

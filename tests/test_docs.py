@@ -28,10 +28,15 @@ def test_every_python_block_of_the_readme_runs(block: str, tmp_path: Path) -> No
         [sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
-    if "logger.log" in block:
-        assert steps(tmp_path / "logs/from_loop/filters", "filters/conv2d_2") == [0, 1, 2]
-    if "model.fit" in block:
-        assert steps(tmp_path / "logs/filters", "filters/conv2d_2") == [-1, 0, 1, 2, 3, 4]
+    written = {
+        "logs/from_loop": [0, 1, 2],
+        "logs/from_files": [0, 1, 2],
+        'FilterVisualizer("logs")': [-1, 0, 1, 2, 3, 4],
+    }
+    for mark, expected in written.items():
+        if mark in block:
+            run = tmp_path / (mark if mark.startswith("logs/") else "logs") / "filters"
+            assert steps(run, "filters/conv2d_2") == expected
 
 
 def test_the_readme_shows_the_help_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,8 @@ import pytest
 from PIL import Image
 from tensorboard.data.server_ingester import NoDataServerError, get_server_binary
 
-from tests.reading import series, steps
+from tb_filterviz import FilterLogger
+from tests.reading import difference, series, steps
 
 EPOCHS = 5
 
@@ -42,7 +43,7 @@ def test_the_demo_learns_saves_and_says_what_to_type(demo: tuple[Path, str]) -> 
     accuracy = series(log_dir / "validation", "epoch_accuracy")
     assert float(accuracy[EPOCHS - 1]) >= 0.95
     names = sorted(path.name for path in (log_dir / "checkpoints").iterdir())
-    assert names == [f"epoch-{epoch:02d}.weights.h5" for epoch in range(1, EPOCHS + 1)]
+    assert names == [f"epoch-{epoch:02d}.weights.h5" for epoch in range(EPOCHS + 1)]
     assert re.search(rf"tensorboard --logdir {re.escape(str(log_dir))}$", printed, re.M)
 
 
@@ -52,6 +53,14 @@ def test_steps_line_up_with_keras_curves(demo: tuple[Path, str]) -> None:
     assert epochs == list(range(EPOCHS))
     for layer in ("conv2d_1", "conv2d_2"):
         assert steps(log_dir / "filters", f"filters/{layer}") == [-1, *epochs]
+
+
+def test_its_checkpoints_logged_afterwards_give_the_same_run(demo: tuple[Path, str], tmp_path: Path) -> None:
+    log_dir, _ = demo
+    with FilterLogger(tmp_path) as logger:
+        report = logger.log_checkpoints(log_dir / "checkpoints", "lenet")
+    assert [entry.step for entry in report.logged] == [-1, *range(EPOCHS)]
+    assert difference(tmp_path / "filters", log_dir / "filters") == ""
 
 
 class TensorBoard:

@@ -1,12 +1,15 @@
 """Event files for TensorBoard: the only module that writes them."""
 
 import posixpath
-from collections.abc import Sequence
+import re
+import time
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
-from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
-from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.plugins.image import metadata as image_metadata
+from tensorboard.plugins.scalar import metadata as scalar_metadata
 
 from tb_filterviz.config import GridConfig
 from tb_filterviz.errors import LogDirError
@@ -15,27 +18,19 @@ from tb_filterviz.imaging.layout import grid, shrink
 from tb_filterviz.records import (
     PLUGIN_NAME,
     RUN_NAME,
+    STORED_TILE_PX,
     LayerSnapshot,
     encode_metadata,
     image_tag,
+    last_tag,
     scalar_tag,
     stats_tag,
     tile_parts,
     tiles_tag,
 )
+from tb_filterviz.sinks.held import read_held
 
-STORED_TILE_PX = 64  # larger tiles are stored smaller: the tab shows many at once
-
-
-def last_step(run_dir: str) -> int | None:
-    """The highest step in the event files of `run_dir`; None if there is none. Damaged tails are passed over."""
-    steps = []
-    for path in tf.io.gfile.glob(posixpath.join(run_dir, "*tfevents*")):
-        for record in RawEventFileLoader(path).Load():
-            event = Event.FromString(record)
-            if event.HasField("summary"):
-                steps.append(event.step)
-    return max(steps, default=None)
+Summary = tuple[str, Any, Any]  # tag, value, metadata
 
 
 def _plugin_metadata(content: bytes) -> tf.compat.v1.SummaryMetadata:
@@ -46,9 +41,23 @@ def _plugin_metadata(content: bytes) -> tf.compat.v1.SummaryMetadata:
     return metadata
 
 
+def _scalar_metadata() -> tf.compat.v1.SummaryMetadata:
+    ours = scalar_metadata.create_summary_metadata(display_name="", description="")
+    return tf.compat.v1.SummaryMetadata.FromString(ours.SerializeToString())
+
+
 def _image_metadata(description: str) -> tf.compat.v1.SummaryMetadata:
     ours = image_metadata.create_summary_metadata(display_name=None, description=description, converted_to_tensor=None)
     return tf.compat.v1.SummaryMetadata.FromString(ours.SerializeToString())
+
+
+def _wait_for_a_later_name(run_dir: str) -> None:
+    """TensorBoard reads a run's files in the order of their names, which begin with the second they were made in."""
+    names = [posixpath.basename(path) for path in tf.io.gfile.glob(posixpath.join(run_dir, "*tfevents*"))]
+    seconds = [int(found[1]) for name in names if (found := re.search(r"tfevents\.(\d+)\.", name))]
+    wait_s = max(seconds, default=0) + 1 - time.time()
+    if 0 < wait_s <= 1:  # more is another machine's clock
+        time.sleep(wait_s)
 
 
 class EventSink:
@@ -65,44 +74,42 @@ class EventSink:
         self._config = config or GridConfig()
         try:
             tf.io.gfile.makedirs(self.run_dir)
-            self.last_step = last_step(self.run_dir)  # found there, or written since
+            _wait_for_a_later_name(self.run_dir)
+            self.held = read_held(self.run_dir)  # kept up to date with what is written
             self._writer = tf.summary.create_file_writer(self.run_dir)
             self._writer.flush()
         except (tf.errors.OpError, OSError) as error:
             reason = getattr(error, "message", None) or error
             raise LogDirError(f"Cannot write to the log directory {log_dir!r}: {reason}") from error
 
+    @property
+    def last_step(self) -> int | None:
+        """The highest step in the run, found there or written since."""
+        return self.held.last_step
+
     def write(self, step: int, snapshots: Sequence[LayerSnapshot]) -> None:
         """Everything of this step, flushed."""
+        self._write(step, snapshots, held=())
+
+    def complete(self, step: int, snapshots: Sequence[LayerSnapshot]) -> None:
+        """What the run does not hold yet of this step, flushed: a process may have been killed in the middle of it."""
+        self._write(step, snapshots, held=[tag for tag, steps in self.held.steps.items() if step in steps])
+
+    def _write(self, step: int, snapshots: Sequence[LayerSnapshot], held: Collection[str]) -> None:
         # Keras' TensorBoard(update_freq=n) leaves a condition on for the whole of fit that drops other summaries.
         with self._writer.as_default(step), tf.summary.record_if(True):
             for snapshot in snapshots:
-                self._write_grid(snapshot)
-                self._write_tensors(snapshot)
-                self._write_curves(snapshot)
+                for tag, value, metadata in (*self._grid(snapshot), *_tensors(snapshot), *_curves(snapshot)):
+                    if tag not in held:
+                        tf.summary.write(tag, value, metadata=metadata)
+                        self.held.steps[tag].add(step)
         self._writer.flush()
-        self.last_step = step
 
-    def _write_grid(self, snapshot: LayerSnapshot) -> None:
+    def _grid(self, snapshot: LayerSnapshot) -> Iterator[Summary]:
         picture = grid(snapshot.tiles, snapshot.scores, snapshot.responsive, snapshot.flat, self._config)
         height, width, _ = picture.shape
         value = tf.constant([str(width).encode(), str(height).encode(), to_png(picture)])
-        tf.summary.write(image_tag(snapshot.layer), value, metadata=_image_metadata(snapshot.describe()))
-
-    def _write_tensors(self, snapshot: LayerSnapshot) -> None:
-        tiles = shrink(snapshot.tiles, STORED_TILE_PX)
-        for number, part in enumerate(tile_parts(tiles)):
-            content = encode_metadata(snapshot, kind="tiles", shape=tiles[part].shape, part=part)
-            tf.summary.write(tiles_tag(snapshot.layer, number), tiles[part], metadata=_plugin_metadata(content))
-        stats = snapshot.stats()
-        content = encode_metadata(snapshot, kind="stats", shape=stats.shape)
-        tf.summary.write(stats_tag(snapshot.layer), stats, metadata=_plugin_metadata(content))
-
-    def _write_curves(self, snapshot: LayerSnapshot) -> None:
-        tf.summary.scalar(scalar_tag(snapshot.layer, "mean_score"), snapshot.scores.mean())
-        tf.summary.scalar(scalar_tag(snapshot.layer, "share_responsive"), snapshot.responsive.mean())
-        if not snapshot.is_first:
-            tf.summary.scalar(scalar_tag(snapshot.layer, "mean_change"), snapshot.change.mean())
+        yield image_tag(snapshot.layer), value, _image_metadata(snapshot.describe())
 
     def report(self, step: int, text: str) -> None:
         """The reason for a missing picture, in TensorBoard's Text tab."""
@@ -113,3 +120,22 @@ class EventSink:
     def close(self) -> None:
         """Close the event file."""
         self._writer.close()
+
+
+def _tensors(snapshot: LayerSnapshot) -> Iterator[Summary]:
+    tiles = shrink(snapshot.tiles, STORED_TILE_PX)
+    for number, part in enumerate(tile_parts(tiles)):
+        content = encode_metadata(snapshot, kind="tiles", shape=tiles[part].shape, part=part)
+        yield tiles_tag(snapshot.layer, number), tiles[part], _plugin_metadata(content)
+    stats = snapshot.stats()
+    content = encode_metadata(snapshot, kind="stats", shape=stats.shape)
+    yield stats_tag(snapshot.layer), stats, _plugin_metadata(content)
+
+
+def _curves(snapshot: LayerSnapshot) -> Iterator[Summary]:
+    curves = {"mean_score": snapshot.scores.mean()}
+    if not snapshot.is_first:
+        curves["mean_change"] = snapshot.change.mean()
+    for name, value in curves.items():
+        yield scalar_tag(snapshot.layer, name), np.float32(value), _scalar_metadata()
+    yield last_tag(snapshot.layer), np.float32(snapshot.responsive.mean()), _scalar_metadata()

@@ -25,7 +25,8 @@ from werkzeug.test import Client
 
 from tb_filterviz.plugin.plugin import FiltersPlugin
 from tb_filterviz.records import LayerSnapshot, StepUnit
-from tb_filterviz.sinks.events import EventSink, last_step
+from tb_filterviz.sinks.events import EventSink
+from tb_filterviz.sinks.held import read_held
 
 LOADERS = ("fast-loader", "python-loader")
 HOSTILE = (
@@ -111,7 +112,7 @@ def write_raw(folder: Path, values: dict[str, tuple[bytes, Any]], steps: Sequenc
 def wait_until_read(data_provider: Any, log_dir: Path, seconds: float = 3) -> None:
     """The fast loader answers while it still reads: until it is at the last step of every run."""
     folders = {path.parent for path in log_dir.rglob("*tfevents*")}
-    ends = {folder.relative_to(log_dir).as_posix(): last_step(str(folder)) for folder in folders}
+    ends = {folder.relative_to(log_dir).as_posix(): read_held(str(folder)).last_step for folder in folders}
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         at: dict[str, int] = {}

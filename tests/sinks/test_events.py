@@ -11,7 +11,8 @@ from tb_filterviz.errors import LogDirError
 from tb_filterviz.imaging.layout import grid
 from tb_filterviz.records import STATS_ROWS, decode_metadata
 from tb_filterviz.session import Session
-from tb_filterviz.sinks.events import EventSink, last_step
+from tb_filterviz.sinks.events import EventSink
+from tb_filterviz.sinks.held import read_held
 from tests.reading import read_run, series
 
 
@@ -87,8 +88,8 @@ def test_a_new_file_for_every_sink_and_the_last_step_is_found(tmp_path: Path, sm
     files = sorted((tmp_path / "filters").iterdir())
     assert len(files) == 2
     files[1].write_bytes(files[1].read_bytes()[:-10])  # a process killed while it wrote
-    assert last_step(str(tmp_path / "filters")) in (2, 3)
-    assert last_step(str(tmp_path / "nothing")) is None
+    assert read_held(str(tmp_path / "filters")).last_step in (2, 3)
+    assert read_held(str(tmp_path / "nothing")).last_step is None
 
 
 def test_what_cannot_be_written_to_is_said_at_once(tmp_path: Path) -> None:
@@ -106,3 +107,13 @@ def test_pictures_go_to_files(tmp_path: Path, small_model: keras.Model) -> None:
     sink.report(4, "no picture")
     names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
     assert names == ["conv_a-0003.png", "conv_b-0003.png", "failed-0004.txt"]
+
+
+def test_files_sort_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
+    names = []
+    for _ in range(3):
+        EventSink(str(tmp_path)).close()
+        (new,) = {path.name for path in (tmp_path / "filters").iterdir()} - set(names)
+        names.append(new)
+    assert names == sorted(names)
+    assert len({name.split(".")[3] for name in names}) == 3  # a second each, whatever comes after it in the name

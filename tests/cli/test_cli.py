@@ -14,7 +14,7 @@ from tb_filterviz import build_lenet, cli
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("saved") / "lenet12.keras"
-    build_lenet(12, 12, weights=Path(__file__).parent / "data" / "lenet12_keras213_weights.hdf5").save(path)
+    build_lenet(12, 12, weights=Path(__file__).parent.parent / "data" / "lenet12_keras213_weights.hdf5").save(path)
     return path
 
 

@@ -1,0 +1,77 @@
+"""Any saved model or file of weights, to a model with its weights."""
+
+from pathlib import Path
+
+import keras
+
+from tb_filterviz.checkpoints.architecture import Architecture, ModelSource, as_architecture, stored_architecture
+from tb_filterviz.checkpoints.kinds import Checkpoint, Kind, recognise
+from tb_filterviz.checkpoints.weights import set_weights, stored_numbers
+from tb_filterviz.errors import CheckpointError
+
+__all__ = [
+    "Architecture",
+    "Checkpoint",
+    "Kind",
+    "ModelSource",
+    "architecture_of",
+    "load_model",
+    "load_weights",
+    "recognise",
+]
+
+
+def architecture_of(checkpoint: Checkpoint, model: ModelSource | Architecture | None = None) -> Architecture:
+    """What the model looks like that the checkpoint belongs to: as `model` says, or else as the checkpoint itself does.
+
+    Raises:
+        CheckpointError: if the checkpoint holds weights only, and `model` is None.
+        ConfigError: if `model` says nothing that is known.
+    """
+    if model is not None:
+        return as_architecture(model)
+    stored = stored_architecture(checkpoint)
+    if stored is None:
+        raise CheckpointError(
+            f"{str(checkpoint)!r} holds weights only ({checkpoint.kind.value}), not the model that they belong to. "
+            "Say which: --model lenet, --model FILE or --model package.module:factory on the command line, "
+            "model=... in Python."
+        )
+    return stored
+
+
+def load_model(
+    path: str | Path, model: ModelSource | Architecture | keras.Model | None = None, *, unsafe: bool = False
+) -> keras.Model:
+    """A model with the weights that the file holds.
+
+    Args:
+        path: Keras 3 (``.keras``, ``.weights.h5``), Keras 2 (whole models or weights in HDF5), a TensorFlow
+            checkpoint, or a SavedModel; told by content, whatever its name.
+        model: the architecture: ``"lenet"``, ``"package.module:factory"``, a file that holds one, or a function; or
+            a built model, whose weights are set in place. None if the file itself says it.
+        unsafe: run Python code that the file holds (Lambda layers). Only for files of people whom you trust.
+
+    Raises:
+        CheckpointError: if the file is damaged, is something else, does not fit, or needs an architecture.
+        ConfigError: if `model` is nothing that is known.
+    """
+    checkpoint = recognise(path)
+    if isinstance(model, keras.Model):
+        built = model
+    else:
+        built = architecture_of(checkpoint, model).build(unsafe=unsafe, most_weights=stored_numbers(checkpoint))
+    set_weights(built, checkpoint)
+    return built
+
+
+def load_weights(model: keras.Model, path: str | Path) -> int:
+    """Set all weights of a built model to what the file holds.
+
+    Returns:
+        How many arrays were set.
+
+    Raises:
+        CheckpointError: if the file is damaged, is something else, or does not fit; the model is then as it was.
+    """
+    return set_weights(model, recognise(path))

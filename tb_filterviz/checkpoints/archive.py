@@ -1,0 +1,60 @@
+"""The zip archives that Keras 3 saves as ``.keras``: a configuration, and the weights as HDF5."""
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from tb_filterviz.checkpoints.damage import told_as_damage
+from tb_filterviz.errors import CheckpointError
+
+_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+_CONFIG_BYTES = 64 << 20
+_HIGHEST_RATIO = 20  # Keras does not compress; weights that somebody packed again shrink by a tenth
+_UNSUSPICIOUS_BYTES = 16 << 20
+
+
+def config(path: Path) -> str:
+    """The model's configuration, as JSON."""
+    with _member(path, _CONFIG, largest=_CONFIG_BYTES) as member:
+        return member.read().decode("utf-8", "replace")
+
+
+@contextmanager
+def unpacked_weights(path: Path) -> Iterator[Path]:
+    """The weights as an HDF5 file of their own, which goes at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / _WEIGHTS
+        with _member(path, _WEIGHTS) as member, target.open("wb") as file:
+            shutil.copyfileobj(member, file)
+        yield target
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive, open for reading.
+
+    Raises:
+        CheckpointError: if it is damaged.
+    """
+    with told_as_damage(path, "Keras 3 archive"), zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+@contextmanager
+def _member(path: Path, name: str, largest: int | None = None) -> Iterator[IO[bytes]]:
+    with opened(path) as archive:
+        if name not in archive.namelist():
+            raise CheckpointError(f"{str(path)!r} is a Keras 3 archive without {name!r}.")
+        info = archive.getinfo(name)
+        bound = max(_UNSUSPICIOUS_BYTES, info.compress_size * _HIGHEST_RATIO)
+        if info.file_size > (bound if largest is None else min(bound, largest)):
+            raise CheckpointError(
+                f"{str(path)!r} would unpack {name!r} from {info.compress_size:,} bytes to {info.file_size:,}. "
+                "It is damaged or hostile, and was not unpacked."
+            )
+        with archive.open(info) as member:
+            yield member

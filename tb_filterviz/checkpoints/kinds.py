@@ -1,0 +1,164 @@
+"""What a file is, told from what it holds and never from its name."""
+
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from tb_filterviz.checkpoints import archive, hdf5
+from tb_filterviz.errors import CheckpointError
+
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_TABLE_FOOTER = bytes.fromhex("57fb808b247547db")  # of TensorFlow's tables: the index of a checkpoint is one
+_FOREIGN = {
+    b"\x80": "a Python pickle, which may run code when it is opened",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x89PNG": "a picture",
+    b"PK": "a zip archive",
+    b"\x1f\x8b": "compressed; unpack it first",
+}
+
+
+class Kind(Enum):
+    """The kinds of files that hold weights, each with a description."""
+
+    MODEL = "a Keras 3 archive"
+    WEIGHTS = "Keras 3 weights"
+    LEGACY_MODEL = "a whole model of Keras 2 in HDF5"
+    LEGACY_WEIGHTS = "Keras 2 weights in HDF5"
+    TF_CHECKPOINT = "a TensorFlow checkpoint"
+    SAVED_MODEL = "a SavedModel"
+
+    @property
+    def has_architecture(self) -> bool:
+        """Whether such a file says, or may say, what the model looks like."""
+        return self in (Kind.MODEL, Kind.LEGACY_MODEL, Kind.SAVED_MODEL)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A file, or the files that belong together, with weights.
+
+    `path` is the file; of a TensorFlow checkpoint its prefix (``ckpt-7``), of a SavedModel its folder.
+    """
+
+    path: Path
+    kind: Kind
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file that has to be whole before the checkpoint can be read."""
+        if self.kind is Kind.TF_CHECKPOINT:
+            return sorted(_parts(self.path))
+        if self.kind is Kind.SAVED_MODEL:
+            return sorted(path for path in self.path.rglob("*") if path.is_file())
+        return [self.path]
+
+
+def _parts(prefix: Path) -> list[Path]:
+    pattern = re.compile(re.escape(prefix.name) + r"\.(index|data-\d{5}-of-\d{5})")
+    return [path for path in prefix.parent.iterdir() if pattern.fullmatch(path.name)]
+
+
+def recognise(path: str | Path) -> Checkpoint:
+    """What the file or folder holds.
+
+    Args:
+        path: a file, a SavedModel's folder, a folder with a TensorFlow checkpoint (its latest is taken), or the
+            prefix or any file of a TensorFlow checkpoint.
+
+    Raises:
+        CheckpointError: if it is nothing that holds a model's weights, or is damaged.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _recognise_folder(path)
+    data_of = re.fullmatch(r"(.+)\.data-\d{5}-of-\d{5}", path.name)
+    prefix = path.with_name(data_of[1]) if data_of else path
+    index = prefix.with_name(f"{prefix.name}.index")
+    if data_of or (not path.exists() and index.exists()):
+        path = index
+    if not path.exists():
+        raise CheckpointError(f"There is no file {str(path)!r}.")
+    with path.open("rb") as file:
+        signature = file.read(8)
+        file.seek(max(0, path.stat().st_size - len(_TABLE_FOOTER)))
+        footer = file.read()
+    if signature == _HDF5_SIGNATURE:
+        kind = _recognise_hdf5(path)
+    elif signature.startswith(b"PK"):
+        kind = _recognise_zip(path)
+    elif footer == _TABLE_FOOTER:
+        return _recognise_tf_checkpoint(path)
+    else:
+        kind = None
+    if kind is None:
+        raise CheckpointError(
+            f"{str(path)!r} is not a model or weights that Keras saved: {_describe(path, signature)}."
+        )
+    return Checkpoint(path, kind)
+
+
+def _describe(path: Path, signature: bytes) -> str:
+    if not signature:
+        return "it is empty"
+    if signature == _HDF5_SIGNATURE:
+        return "it is HDF5 without any weights"
+    if signature.startswith(b"PK") and not zipfile.is_zipfile(path):
+        return "it is a zip archive that breaks off; the file is truncated"
+    if signature.startswith(b"PK"):
+        with archive.opened(path) as members:
+            if any(name.endswith("data.pkl") for name in members.namelist()):
+                return "it is a PyTorch file"
+    known = [text for start, text in _FOREIGN.items() if signature.startswith(start)]
+    return f"it is {known[0]}" if known else f"it begins with {signature!r}"
+
+
+def _recognise_zip(path: Path) -> Kind | None:
+    if not zipfile.is_zipfile(path):
+        return None
+    with archive.opened(path) as members:
+        return Kind.MODEL if "config.json" in members.namelist() else None
+
+
+def _recognise_hdf5(path: Path) -> Kind | None:
+    with hdf5.opened(path) as file:
+        if "model_config" in file.attrs:
+            return Kind.LEGACY_MODEL
+        if "layer_names" in file.attrs:
+            return Kind.LEGACY_WEIGHTS
+    holds_variables = any("vars" in where.split("/") for where in hdf5.array_shapes(path))
+    return Kind.WEIGHTS if holds_variables else None
+
+
+def _recognise_tf_checkpoint(index: Path) -> Checkpoint:
+    if not index.name.endswith(".index"):
+        raise CheckpointError(
+            f"{str(index)!r} is the index of a TensorFlow checkpoint under another name. TensorFlow finds its data by "
+            "the name: give it back its own, which ends in .index, next to its .data files."
+        )
+    prefix = index.with_name(index.name.removesuffix(".index"))
+    shards = [int(path.name[-5:]) for path in _parts(prefix) if path != index]
+    if len(shards) < max(shards, default=1):
+        raise CheckpointError(
+            f"{str(prefix)!r} is a TensorFlow checkpoint that is not whole: {len(shards)} of its "
+            f"{max(shards, default=1)} data files ({prefix.name}.data-?????-of-?????) are there."
+        )
+    return Checkpoint(prefix, Kind.TF_CHECKPOINT)
+
+
+def _recognise_folder(folder: Path) -> Checkpoint:
+    if (folder / "saved_model.pb").exists() and (folder / "variables").is_dir():
+        _recognise_tf_checkpoint(folder / "variables" / "variables.index")
+        return Checkpoint(folder, Kind.SAVED_MODEL)
+    state = folder / "checkpoint"
+    if state.is_file():
+        latest = re.match(r'model_checkpoint_path: ("(?:[^"\\]|\\.)*")', state.read_text("utf-8", "replace"))
+        if latest:
+            return recognise(folder / Path(json.loads(latest[1])).name)
+    raise CheckpointError(f"{str(folder)!r} is a folder, and neither a SavedModel nor that of a TensorFlow checkpoint.")

@@ -1,0 +1,142 @@
+"""Which epoch a checkpoint is of, told from its name; and which checkpoints a folder holds."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tb_filterviz.checkpoints.kinds import Checkpoint, Kind, recognise
+from tb_filterviz.errors import CheckpointError, ConfigError, StepError
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.IGNORECASE)  # of 07-0.12 the second is no epoch
+_KEYWORD = re.compile(r"(?:epoch|ckpt)[-_. =]*(\d+)(?!\.?\d)", re.IGNORECASE)
+_SUFFIXES = (".weights.h5", ".keras", ".hdf5", ".h5", ".index")
+_LISTED = 8
+
+
+def find(paths: Iterable[str | Path]) -> tuple[list[Checkpoint], dict[Path, CheckpointError]]:
+    """The checkpoints that the paths name, each once, and what is wrong with the others.
+
+    A folder stands for all checkpoints in it (not for those in its sub-folders); what else is in there is passed over,
+    unless its name is a checkpoint's.
+    """
+    found: dict[Path, Checkpoint] = {}
+    wrong: dict[Path, CheckpointError] = {}
+    for path, is_named in candidates(paths):
+        try:
+            checkpoint = recognise(path)
+        except CheckpointError as error:
+            if is_named:
+                wrong[path] = error
+        else:
+            found.setdefault(checkpoint.path, checkpoint)
+    return list(found.values()), wrong
+
+
+def candidates(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
+    """Every path to look at, and whether it has to be a checkpoint: by its suffix, or because somebody named it."""
+    listed = []
+    for path in map(Path, paths):
+        if path.is_dir() and not _is_saved_model(path):
+            listed += [
+                (member, member.name.endswith(_SUFFIXES))
+                for member in sorted(path.iterdir())
+                if member.is_file() or _is_saved_model(member)
+            ]
+        else:
+            listed.append((path, path.name != "checkpoint"))  # TensorFlow's note of the latest: in every glob
+    return listed
+
+
+def _is_saved_model(folder: Path) -> bool:
+    return (folder / "saved_model.pb").exists()
+
+
+def name_of(checkpoint: Checkpoint) -> str:
+    """The checkpoint's name without what only says its format."""
+    name = checkpoint.path.name
+    if checkpoint.kind not in (Kind.TF_CHECKPOINT, Kind.SAVED_MODEL):
+        name = next((name.removesuffix(suffix) for suffix in _SUFFIXES if name.endswith(suffix)), name)
+    return name
+
+
+def steps_from_names(checkpoints: Sequence[Checkpoint], pattern: str | None = None) -> list[int]:
+    """The step of each checkpoint. Names count epochs from 1 and steps from 0, so ``epoch-01`` is step 0.
+
+    Without a pattern, the epoch is the number after ``epoch`` or ``ckpt``, or else the only whole number in which the
+    names differ.
+
+    Args:
+        checkpoints: in any order.
+        pattern: a regular expression to find in the path; its group (the first, or the one named ``epoch``) is the
+            epoch, counted from 1. A group named ``step`` is the step itself.
+
+    Raises:
+        StepError: if the names do not say, or say the same of two, with the list of them.
+        ConfigError: if `pattern` is no such expression.
+    """
+    steps = _by_pattern(checkpoints, pattern) if pattern else [epoch - 1 for epoch in _epochs(checkpoints)]
+    repeated = [step for step, times in Counter(steps).items() if times > 1]
+    if repeated:
+        same = [checkpoint for checkpoint, step in zip(checkpoints, steps, strict=True) if step == repeated[0]]
+        raise StepError(
+            f"These are of the same step, {repeated[0]}:{_listing(same)}\nName one of them, or see --steps-from."
+        )
+    return steps
+
+
+def _by_pattern(checkpoints: Sequence[Checkpoint], pattern: str) -> list[int]:
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise ConfigError(f"`steps` must be a regular expression: {error}. Received: {pattern!r}") from error
+    if not expression.groups:
+        raise ConfigError(f"`steps` must have a group around the epoch, as in 'epoch-(\\d+)'. Received: {pattern!r}")
+    group = next((name for name in ("step", "epoch") if name in expression.groupindex), None)
+    matches = [expression.search(checkpoint.path.as_posix()) for checkpoint in checkpoints]
+    unmatched = [checkpoint for checkpoint, match in zip(checkpoints, matches, strict=True) if not match]
+    if unmatched:
+        raise StepError(f"{pattern!r} does not find an epoch in the name of:{_listing(unmatched)}")
+    texts = [match[group or 1] for match in matches if match]
+    if not all(text and text.isdecimal() for text in texts):
+        raise StepError(
+            f"{pattern!r} finds what is not a whole number: {next(t for t in texts if not t or not t.isdecimal())!r}"
+        )
+    return [int(text) - (group != "step") for text in texts]
+
+
+def _epochs(checkpoints: Sequence[Checkpoint]) -> list[int]:
+    labels = _labels(checkpoints)
+    said = [[int(number) for number in _KEYWORD.findall(label)] for label in labels]
+    if all(len(numbers) == 1 for numbers in said):
+        return [number for (number,) in said]
+    numbers = [[text for text in _NUMBER.findall(label) if text.isdecimal()] for label in labels]
+    frames = {re.sub(_NUMBER, "#", label) for label in labels}
+    if len(frames) == 1 and len({len(row) for row in numbers}) == 1:
+        columns = list(zip(*numbers, strict=True))
+        telling = columns if len(checkpoints) == 1 else [column for column in columns if len(set(column)) > 1]
+        if len(telling) == 1:
+            return [int(text) for text in telling[0]]
+    doubtful = [checkpoint for checkpoint, numbers in zip(checkpoints, said, strict=True) if len(numbers) != 1]
+    raise StepError(
+        f"The names do not say clearly of which epoch these are:{_listing(doubtful)}\n"
+        r"Say it with --steps-from 'REGEX' (steps='REGEX' in Python), a group around the epoch: 'model_(\d+)'; "
+        "or give one checkpoint its --step."
+    )
+
+
+def _labels(checkpoints: Sequence[Checkpoint]) -> list[str]:
+    """The names; with the folders in which they differ, if they are in several."""
+    folders = [checkpoint.path.absolute().parent for checkpoint in checkpoints]
+    common = os.path.commonpath(folders) if folders else ""
+    return [
+        (folder.relative_to(common) / name_of(checkpoint)).as_posix()
+        for folder, checkpoint in zip(folders, checkpoints, strict=True)
+    ]
+
+
+def _listing(checkpoints: Sequence[Checkpoint]) -> str:
+    lines = [f"\n  {checkpoint}" for checkpoint in checkpoints[:_LISTED]]
+    more = len(checkpoints) - _LISTED
+    return "".join(lines) + (f"\n  ... and {more} more" if more > 0 else "")

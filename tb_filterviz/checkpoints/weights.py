@@ -1,0 +1,219 @@
+"""The weights of a checkpoint into a model: all of them, or an error and none."""
+
+import math
+import re
+import shutil
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tb_filterviz.checkpoints import archive, hdf5, tf_format
+from tb_filterviz.checkpoints.hdf5 import Shape
+from tb_filterviz.checkpoints.kinds import Checkpoint, Kind
+from tb_filterviz.errors import CheckpointError, CheckpointWarning
+
+_SUFFIX = {  # Keras goes by the name
+    Kind.MODEL: ".weights.h5",
+    Kind.WEIGHTS: ".weights.h5",
+    Kind.LEGACY_MODEL: ".h5",
+    Kind.LEGACY_WEIGHTS: ".h5",
+}
+_LONGEST_REASON = 400  # characters
+_BESIDE_WEIGHTS = ("optimizer", "optimizer_weights", "metrics", "_metrics", "_compile_metrics", "_loss_tracker")
+
+
+def set_weights(model: keras.Model, checkpoint: Checkpoint) -> int:
+    """Set every weight of a built model to what the checkpoint holds.
+
+    Returns:
+        How many arrays were set: all that the model has.
+
+    Raises:
+        CheckpointError: if the checkpoint is damaged, does not hold all of the model's weights, or holds others
+            besides; it names the first that does not fit. The model is as it was before.
+    """
+    before = model.get_weights()
+    try:
+        if checkpoint.kind in (Kind.TF_CHECKPOINT, Kind.SAVED_MODEL):
+            _set_from_tensorflow(model, checkpoint)
+        else:
+            _set_from_hdf5(model, checkpoint)
+    except BaseException:
+        model.set_weights(before)
+        raise
+    return len(before)
+
+
+def stored_numbers(checkpoint: Checkpoint) -> int:
+    """How many numbers the checkpoint stores; those of an optimizer may be among them."""
+    if checkpoint.kind in (Kind.TF_CHECKPOINT, Kind.SAVED_MODEL):
+        shapes = tf_format.Reader(_prefix(checkpoint)).shapes
+    else:
+        with _hdf5_file(checkpoint) as path:
+            shapes = hdf5.array_shapes(path)
+    return sum(math.prod(shape) for shape in shapes.values())
+
+
+@contextmanager
+def _hdf5_file(checkpoint: Checkpoint) -> Iterator[Path]:
+    if checkpoint.kind is Kind.MODEL:
+        with archive.unpacked_weights(checkpoint.path) as path:
+            yield path
+    else:
+        yield checkpoint.path
+
+
+def _prefix(checkpoint: Checkpoint) -> Path:
+    return tf_format.variables_of(checkpoint.path) if checkpoint.kind is Kind.SAVED_MODEL else checkpoint.path
+
+
+def _set_from_hdf5(model: keras.Model, checkpoint: Checkpoint) -> None:
+    if checkpoint.kind in (Kind.LEGACY_MODEL, Kind.LEGACY_WEIGHTS):
+        _warn_of_flipped_kernels(checkpoint)
+    with _hdf5_file(checkpoint) as path, _named(path, _SUFFIX[checkpoint.kind]) as readable:
+        shapes = hdf5.array_shapes(path)
+        unset = _weights_left_unset(model, lambda: _load_with_keras(model, readable, checkpoint))
+    stored = {name: shape for name, shape in shapes.items() if _is_of_the_model(name)}
+    _check_none_unset(model, unset, checkpoint)
+    _check_none_unused(model, stored, checkpoint)
+
+
+def _is_of_the_model(name: str) -> bool:
+    first, *others = name.split("/")
+    return first not in _BESIDE_WEIGHTS and "seed_generator" not in others
+
+
+def _load_with_keras(model: keras.Model, path: Path, checkpoint: Checkpoint) -> None:
+    try:
+        with (
+            _without_optimizer(model),
+            warnings.catch_warnings(),
+        ):  # what Keras leaves out with a warning, we find and refuse
+            warnings.filterwarnings("ignore", message="Skipping nested container", category=UserWarning)
+            model.load_weights(str(path))
+    except Exception as error:  # Keras raises whatever the file makes it stumble over
+        raise CheckpointError(f"{_intro(checkpoint)} do not fit {model.name!r}. {_first_mismatch(error)}") from error
+
+
+@contextmanager
+def _without_optimizer(model: keras.Model) -> Iterator[None]:
+    """Keras would load its state as well, and refuse files that have none."""
+    optimizer = vars(model).get("optimizer")
+    if optimizer is None:
+        yield
+        return
+    vars(model)["optimizer"] = None  # past Keras' own attribute tracking
+    try:
+        yield
+    finally:
+        vars(model)["optimizer"] = optimizer
+
+
+def _first_mismatch(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    if "Example error message for object" in text:
+        text = text.partition("\n\n")[2] or text
+    text = re.sub(r"<\w*Variable path=([^,>]+).*", r"\1", text, flags=re.DOTALL)  # it goes on with all values
+    return " ".join(text.partition("\n\n")[0].split())[:_LONGEST_REASON]
+
+
+def _intro(checkpoint: Checkpoint) -> str:
+    return f"The weights in {str(checkpoint)!r} ({checkpoint.kind.value})"
+
+
+@contextmanager
+def _named(path: Path, suffix: str) -> Iterator[Path]:
+    """The file under a name that Keras takes for what it is."""
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / f"file{suffix}"
+        try:
+            link.symlink_to(path.resolve())
+        except OSError:  # Windows lets only some users make links
+            shutil.copyfile(path, link)
+        yield link
+
+
+def _weights_left_unset(model: keras.Model, load: Callable[[], None]) -> list[int]:
+    """Which weights `load` does not touch: those that keep a mark, whatever the mark."""
+    suspects = [place for place, weight in enumerate(model.weights) if keras.backend.is_float_dtype(weight.dtype)]
+    for mark in (61.5, -0.4375):  # exact in every float type; by chance, a file may hold one of them, not both
+        for place in suspects:
+            model.weights[place].assign(np.full(model.weights[place].shape, mark))
+        load()
+        values = [np.asarray(keras.ops.convert_to_numpy(model.weights[place]), np.float32) for place in suspects]
+        suspects = [
+            place for place, value in zip(suspects, values, strict=True) if value.size and (value == mark).all()
+        ]
+        if not suspects:
+            break
+    return suspects
+
+
+def _check_none_unset(model: keras.Model, unset: list[int], checkpoint: Checkpoint) -> None:
+    if unset:
+        first = model.weights[unset[0]]
+        raise CheckpointError(
+            f"{_intro(checkpoint)} do not fit {model.name!r}: they set {len(model.weights) - len(unset)} of its "
+            f"{len(model.weights)} arrays. The first without a value is {first.path!r}, of shape {tuple(first.shape)}."
+        )
+
+
+def _check_none_unused(model: keras.Model, stored: dict[str, Shape], checkpoint: Checkpoint) -> None:
+    unmatched = Counter(tuple(weight.shape) for weight in model.weights)
+    for name, shape in stored.items():
+        unmatched[shape] -= 1
+        if unmatched[shape] < 0:
+            raise CheckpointError(
+                f"{_intro(checkpoint)} do not fit {model.name!r}: there are {len(stored)} arrays in it, and the model "
+                f"has {len(model.weights)}. The first that it has no place for is {name!r}, of shape {shape}."
+            )
+
+
+def _set_from_tensorflow(model: keras.Model, checkpoint: Checkpoint) -> None:
+    reader = tf_format.Reader(_prefix(checkpoint))
+    pairs = reader.pairs(model)
+    _check_none_unset(model, [place for place in range(len(model.weights)) if place not in pairs], checkpoint)
+    for place, key in pairs.items():
+        weight, shape = model.weights[place], reader.shapes.get(key)
+        if shape != tuple(weight.shape):
+            raise CheckpointError(
+                f"{_intro(checkpoint)} do not fit {model.name!r}: {weight.path!r} is of shape {tuple(weight.shape)}, "
+                f"and {key!r} of {shape}."
+            )
+    _check_none_unused(model, _near(set(pairs.values()), reader), checkpoint)
+    for place, key in pairs.items():
+        model.weights[place].assign(reader.value(key))
+
+
+def _near(used: set[str], reader: tf_format.Reader) -> dict[str, Shape]:
+    """What a TensorFlow checkpoint keeps in the same place as the weights: not its optimizer, counters, averages."""
+
+    def place(key: str) -> str:
+        return key.split("/")[0].rstrip("0123456789")
+
+    places = {place(key) for key in used}
+    beside = ("OPTIMIZER_SLOT", "optimizer", "keras_api", "_metrics", "loss_tracker")
+    return {
+        key: shape
+        for key, shape in reader.shapes.items()
+        if key in used
+        or (place(key) in places and shape and key not in reader.integers and not any(word in key for word in beside))
+    }
+
+
+def _warn_of_flipped_kernels(checkpoint: Checkpoint) -> None:
+    backend = hdf5.attribute(checkpoint.path, "backend") or hdf5.attribute(checkpoint.path, "backend", "model_weights")
+    if backend not in (None, "tensorflow", "jax", "torch"):
+        warnings.warn(
+            f"{str(checkpoint)!r} was written by Keras on {backend}, which may keep the kernels of convolutions "
+            "rotated by 180 degrees. They are used as they are: compare the model's predictions with what they "
+            "ought to be.",
+            CheckpointWarning,
+            stacklevel=2,
+        )

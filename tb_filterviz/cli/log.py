@@ -1,0 +1,177 @@
+"""`tb-filterviz log`: saved weights into a run that TensorBoard shows."""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tb_filterviz.cli.console import add_architecture_arguments, load_tensorflow, say, tensorboard_command
+from tb_filterviz.config import PRESETS
+from tb_filterviz.errors import ConfigError, WorkerError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from tb_filterviz.posthoc.log import LogEntry, LogReport
+
+_LISTED = 10
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def add_log(commands: Any) -> None:
+    """The command and its options."""
+    command = commands.add_parser("log", help="draw the filters of saved weights, of any number of epochs")
+    command.add_argument("paths", nargs="+", metavar="PATH", help="files of weights or models, or folders of them")
+    command.add_argument(
+        "--logdir", "--log-dir", type=Path, default=Path("logs"), help="where TensorBoard looks (default: logs)"
+    )
+    add_architecture_arguments(command)
+    command.add_argument("--layer", action="append", help="name, path or pattern; may be repeated (default: all)")
+    command.add_argument("--preset", choices=PRESETS, default="default", help="how filters are drawn")
+    where = command.add_mutually_exclusive_group()
+    where.add_argument(
+        "--steps-from", metavar="REGEX", help="finds the epoch in the path, as its group: 'model_(\\d+)'"
+    )
+    where.add_argument("--step", type=int, help="the step of the one checkpoint that is given")
+    pool = command.add_mutually_exclusive_group()
+    pool.add_argument("--workers", type=int, metavar="N", help="draw in so many processes")
+    pool.add_argument("--dask", metavar="ADDRESS", help="draw on the cluster of this Dask scheduler")
+    command.add_argument("--watch", action="store_true", help="go on as new checkpoints appear, until Ctrl-C")
+    command.add_argument("--idle", type=float, metavar="SECONDS", help="with --watch: end after so long without any")
+    command.add_argument("--json", action="store_true", help="say what became of each as JSON, for scripts")
+    command.set_defaults(run=log)
+
+
+def log(args: argparse.Namespace) -> int:
+    """Log checkpoints."""
+    if args.idle is not None and not args.watch:
+        raise ConfigError("--idle goes with --watch.")
+    if args.step is not None and args.watch:
+        raise ConfigError("--step is for one checkpoint, and --watch for many.")
+    if args.workers is not None and args.workers < 1:
+        raise ConfigError(f"--workers must be a positive number. Received: {args.workers}")
+    load_tensorflow()
+    from tb_filterviz.logger import FilterLogger
+
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        executor, window = (args.workers, None) if args.dask is None else stack.enter_context(_dask(args.dask))
+        logger = stack.enter_context(FilterLogger(args.logdir, args.layer, config=args.preset))
+        progress = stack.enter_context(_progress(is_endless=args.watch))
+        if args.watch:
+            report = logger.watch(
+                args.paths,
+                args.architecture,
+                steps=args.steps_from,
+                idle_s=args.idle,
+                executor=executor,
+                window=window,
+                unsafe=args.unsafe,
+                progress=progress,
+            )
+        else:
+            report = logger.log_checkpoints(
+                args.paths,
+                args.architecture,
+                steps=args.steps_from if args.step is None else [args.step],
+                executor=executor,
+                window=window,
+                unsafe=args.unsafe,
+                progress=progress,
+            )
+    _summarize(report, args.logdir, time.monotonic() - started, as_json=args.json)
+    return 1 if report.failed else 0
+
+
+@contextlib.contextmanager
+def _dask(address: str) -> "Iterator[tuple[Executor, int]]":
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ConfigError("--dask needs Dask: pip install 'tb_filterviz[dask]'") from error
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise WorkerError(f"No Dask scheduler answers at {address!r}: {error}") from error
+    with client:
+        threads = sum(client.nthreads().values())
+        if not threads:
+            say(f"The scheduler at {address} has no workers yet; waiting for them.")
+        yield client.get_executor(pure=False, retries=2), max(16, 2 * threads)
+
+
+@contextlib.contextmanager
+def _progress(*, is_endless: bool) -> "Iterator[Callable[[LogReport, int], None]]":
+    """A bar on a terminal; elsewhere a line from time to time."""
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            return Text("" if task.speed is None else f"{task.speed:.1f}/s")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("Watching (Ctrl-C ends)" if is_endless else "Checkpoints", total=None)
+        yield lambda report, total: bar.update(task, completed=report.done, total=total)
+
+
+def _lines() -> "Callable[[LogReport, int], None]":
+    started = last = time.monotonic()
+
+    def tell(report: "LogReport", total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _SECONDS_BETWEEN_LINES:
+            last = now
+            rate = len(report.logged) / (now - started)
+            left = f", {(total - report.done) / rate:.0f} s left" if rate else ""
+            say(f"{report.done} of {total} checkpoints, {rate:.1f}/s{left}")
+
+    return tell
+
+
+def _summarize(report: "LogReport", log_dir: Path, seconds: float, *, as_json: bool) -> None:
+    if as_json:
+        said = {name: [dataclasses.asdict(entry) for entry in getattr(report, name)] for name in _OUTCOMES}
+        print(json.dumps({"run": str(log_dir / "filters"), **said, "seconds": round(seconds, 3)}, indent=2))
+    else:
+        rate = f", {len(report.logged) / seconds:.1f}/s" if report.logged else ""
+        print(f"Logged: {_counted(report.logged)} in {seconds:.1f} s{rate}, into {log_dir / 'filters'}")
+        if report.held:
+            print(f"There already: {_counted(report.held)}")
+    if report.failed:
+        say(f"Failed: {_counted(report.failed)}")
+    for entry in report.failed[:_LISTED]:
+        say(f"  {entry.checkpoint}: {entry.error}")
+    if len(report.failed) > _LISTED:
+        say(f"  ... and {len(report.failed) - _LISTED} more{'' if as_json else '; --json lists all'}")
+    if not as_json and (report.logged or report.held):
+        print(f"To see the filters of every epoch, type:\n\n    {tensorboard_command(log_dir)}\n")
+
+
+_OUTCOMES = ("logged", "held", "failed")
+
+
+def _counted(entries: "Sequence[LogEntry]") -> str:
+    steps = [entry.step for entry in entries if entry.step is not None]
+    count = f"{len(entries)} checkpoint{'' if len(entries) == 1 else 's'}"
+    if not steps:
+        return count
+    return f"{count} (step {steps[0]})" if len(steps) == 1 else f"{count} (steps {min(steps)} to {max(steps)})"

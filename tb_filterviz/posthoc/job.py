@@ -1,0 +1,58 @@
+"""What a process does that draws checkpoints: one model, compiled once, with ever new weights."""
+
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+
+from tb_filterviz.checkpoints import Architecture, Checkpoint
+from tb_filterviz.checkpoints.weights import set_weights
+from tb_filterviz.config import Config
+from tb_filterviz.errors import FilterVizError, WorkerError
+from tb_filterviz.optvis.views import View
+from tb_filterviz.records import LayerDrawing
+from tb_filterviz.session import Session
+
+_ONE_AT_A_TIME = threading.Lock()  # a pool of threads shares the model
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that a process has to know to draw like any other: small, hashable, and picklable."""
+
+    architecture: Architecture
+    unsafe: bool
+    most_weights: int
+    config: Config
+    views: tuple[tuple[str, View], ...]  # by layer; chosen once, so that all draw alike
+
+
+def draw_with(session: Session, checkpoint: Checkpoint) -> list[LayerDrawing]:
+    """What the filters respond to with the weights of the checkpoint.
+
+    Raises:
+        CheckpointError: if it cannot be loaded.
+    """
+    set_weights(session.model, checkpoint)
+    return session.draw()
+
+
+def draw(job: Job, checkpoint: Checkpoint) -> list[LayerDrawing]:
+    """The same, in a process that keeps the model of its last job.
+
+    Raises:
+        FilterVizError: whatever goes wrong; other exceptions may not find their way back to another process.
+    """
+    try:
+        with _ONE_AT_A_TIME:
+            return draw_with(_session(job), checkpoint)
+    except FilterVizError:
+        raise
+    except Exception as error:
+        raise WorkerError(f"{type(error).__name__}: {error}") from None
+
+
+@lru_cache(maxsize=1)
+def _session(job: Job) -> Session:
+    model = job.architecture.build(unsafe=job.unsafe, most_weights=job.most_weights)
+    views = dict(job.views)
+    return Session(model, layers=tuple(views), config=job.config, views=views)

@@ -1,0 +1,1 @@
+"""Regular package, so that worker processes find it before other packages of this name."""

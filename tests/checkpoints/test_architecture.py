@@ -1,0 +1,87 @@
+import json
+from pathlib import Path
+
+import keras
+import pytest
+
+from tb_filterviz import build_lenet
+from tb_filterviz.checkpoints import load_model
+from tb_filterviz.checkpoints.architecture import as_architecture
+from tb_filterviz.checkpoints.repair import modern
+from tb_filterviz.errors import CheckpointError, ConfigError
+
+LEGACY = Path(__file__).parent.parent / "data" / "lenet12_keras213_weights.hdf5"
+
+
+def small_factory() -> keras.Model:
+    return build_lenet(12, 12)
+
+
+def failing_factory() -> str:
+    return "not a model"
+
+
+def _same(model: keras.Model) -> bool:
+    return [w.shape for w in model.weights] == [w.shape for w in build_lenet(12, 12).weights]
+
+
+def test_an_architecture_comes_from_a_function_a_name_or_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_lenet(12, 12).save(tmp_path / "m.keras")
+    (tmp_path / "m.json").write_text(build_lenet(12, 12).to_json())
+    (tmp_path / "own_network.py").write_text(
+        "from tb_filterviz import build_lenet\n\ndef make():\n    return build_lenet(12, 12)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    for source in (small_factory, "own_network:make", tmp_path / "m.keras", str(tmp_path / "m.json")):
+        assert _same(as_architecture(source).build())
+        assert _same(load_model(LEGACY, source))
+    assert as_architecture("lenet").build().input_shape == (None, 28, 28, 1)
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        ("resnet", ConfigError, "must be 'lenet', a file that holds an architecture .* Received: model='resnet'"),
+        ("absent_module:make", ConfigError, "There is no 'absent_module:make' to build a model: No module named"),
+        ("json:absent", ConfigError, "There is no 'json:absent' to build a model: module 'json' has no attribute"),
+        ("json:dumps", ConfigError, "'json:dumps' failed: .*missing"),
+        (failing_factory, ConfigError, "failing_factory' must make a Keras model. It made: str"),
+        (lambda: build_lenet(), ConfigError, "must be a function of a module that can be imported"),
+        (LEGACY, CheckpointError, "holds weights only, and says nothing of the model's architecture"),
+        (Path(__file__), CheckpointError, "is not a model or weights that Keras saved"),
+    ],
+)
+def test_what_says_nothing_of_a_model_is_refused(source: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        as_architecture(source).build()  # type: ignore[arg-type]
+
+
+def test_what_keras_3_wrote_is_left_as_it_is() -> None:
+    images = keras.Input((8, 8, 3))
+    backbone = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3), keras.layers.LeakyReLU(0.1)])
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization()(backbone(images)))
+    for model in (keras.Model(images, [features, features]), backbone, build_lenet()):
+        config = json.loads(model.to_json())
+        config.pop("compile_config", None)
+        assert modern(config) == config
+
+
+def test_settings_without_a_counterpart_are_left_for_keras_to_refuse(tmp_path: Path) -> None:
+    layer = {"class_name": "Conv2D", "config": {"filters": 2, "kernel_size": [3, 3], "mystery": 5}}
+    layer["config"]["batch_input_shape"] = [None, 8, 8, 1]  # type: ignore[index]
+    config = {"class_name": "Sequential", "config": [layer]}
+    (tmp_path / "m.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="mystery"):
+        as_architecture(tmp_path / "m.json").build()
+    del layer["config"]["mystery"]  # type: ignore[attr-defined]
+    (tmp_path / "m.json").write_text(json.dumps(config))
+    assert as_architecture(tmp_path / "m.json").build().input_shape == (None, 8, 8, 1)
+
+
+def test_a_model_that_says_nothing_of_its_images_is_refused(tmp_path: Path) -> None:
+    config = keras.saving.serialize_keras_object(keras.Sequential([keras.layers.Conv2D(2, 3)]))
+    (tmp_path / "m.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="without saying how large its images are"):
+        as_architecture(tmp_path / "m.json").build()
