@@ -110,7 +110,7 @@ def test_pictures_go_to_files(tmp_path: Path, small_model: keras.Model) -> None:
 
 
 def test_files_sort_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
-    names = []
+    names: list[str] = []
     for _ in range(3):
         EventSink(str(tmp_path)).close()
         (new,) = {path.name for path in (tmp_path / "filters").iterdir()} - set(names)
