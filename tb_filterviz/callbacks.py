@@ -2,7 +2,7 @@
 
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import keras
 from tb_filterviz.config import Config, as_config
 from tb_filterviz.errors import ConfigError, VisualizationWarning
 from tb_filterviz.optvis import backends
+from tb_filterviz.records import StepUnit
 from tb_filterviz.session import Session
 from tb_filterviz.sinks import Sink
 from tb_filterviz.sinks.events import EventSink
@@ -50,6 +51,7 @@ class FilterVisualizer(keras.callbacks.Callback):
             function that is asked with the count of batches so far. The trained network is always drawn last.
         write_initial: draw once before the training, at the step before its first: -1 for epochs, 0 for batches.
         config: a `Config`, or the name of a preset, ``"default"`` or ``"classic"``.
+        other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
         sinks: further places to write to.
         on_error: what a failure in the middle of the training does: ``"warn"`` says so, in a `VisualizationWarning`
             and in TensorBoard's Text tab, and lets the training go on; ``"raise"`` stops it.
@@ -67,6 +69,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         update_freq: Literal["epoch"] | int | Schedule = "epoch",
         write_initial: bool = True,
         config: Config | str = "default",
+        other_inputs: Mapping[str, Any] | None = None,
         sinks: Sequence[Sink] = (),
         on_error: Literal["warn", "raise"] = "warn",
     ) -> None:
@@ -77,6 +80,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._config = as_config(config)
         self._layers = layers if layers is None or isinstance(layers, str) else tuple(layers)
         self._schedule = _as_schedule(update_freq)
+        self._other_inputs = dict(other_inputs or {})
         self._write_initial = write_initial
         self._on_error = on_error
         self._extra_sinks = list(sinks)
@@ -95,8 +99,10 @@ class FilterVisualizer(keras.callbacks.Callback):
         if not backends.current().is_chief(self.model):
             return
         if self._session is None or self._session.model is not self.model:
-            unit = "epoch" if self._schedule is None else "batch"
-            self._session = Session(self.model, layers=self._layers, config=self._config, unit=unit)  # type: ignore[arg-type]
+            unit: StepUnit = "epoch" if self._schedule is None else "batch"
+            self._session = Session(
+                self.model, layers=self._layers, config=self._config, unit=unit, other_inputs=self._other_inputs
+            )
         events = EventSink(self.log_dir, self._config.grid)
         self._session.history = events.held.history
         self._sinks = [events, *self._extra_sinks]

@@ -34,14 +34,20 @@ class AscentConfig:
         True  # score the finished picture; False: the score before the last step, as the article prints it
     )
     stays_positive: bool = False  # True: a score not above 0 at any step makes a filter stuck (the article stops there)
-    filters_per_batch: int = 64  # filters that climb together; bounds the memory
+    epsilon: float = 1e-12  # added to the gradient's RMS, which is small in large images
+    filters_per_batch: int | None = None  # filters that climb together; None: as many as the memory allows, to 64
+    memory_mb: float = 1024.0  # about what an ascent may take
 
     def __post_init__(self) -> None:
         _require(_is_count(self.steps), "steps", "a positive integer", self.steps)
         _require(math.isfinite(self.step_size) and self.step_size > 0, "step_size", "a positive number", self.step_size)
         _require(math.isfinite(self.gray), "gray", "a finite number", self.gray)
         _require(math.isfinite(self.noise) and self.noise >= 0, "noise", "zero or a positive number", self.noise)
-        _require(_is_count(self.filters_per_batch), "filters_per_batch", "a positive integer", self.filters_per_batch)
+        for name in ("epsilon", "memory_mb"):
+            value = getattr(self, name)
+            _require(math.isfinite(value) and value > 0, name, "a positive number", value)
+        size = self.filters_per_batch
+        _require(size is None or _is_count(size), "filters_per_batch", "None or a positive integer", size)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +78,8 @@ class Config:
     objective: Objective | Literal["auto"] = "auto"  # "auto": the channel's mean, or the centre unit where that is flat
     crop: bool = True  # cut a centre unit's picture to its receptive field
     input_range: tuple[float, float] | None = None  # of the model's inputs; None: from a Rescaling layer, else (0, 1)
+    image_shape: tuple[int, ...] | None = None  # (height, width[, channels]), for models that take any
+    max_filters: int | None = None  # the first so many of a layer; None: all
     contrast: float = 0.2  # standard deviation of a picture after tone mapping, 1 is the full range
     seed: int = 0  # of the start noise, which is the same at every step
     ascent: AscentConfig = field(default_factory=AscentConfig)
@@ -84,6 +92,11 @@ class Config:
         if limits is not None:
             is_range = len(limits) == 2 and all(map(math.isfinite, limits)) and limits[0] < limits[1]
             _require(is_range, "input_range", "(low, high) with low < high", limits)
+        sizes = self.image_shape
+        is_shape = sizes is None or (len(sizes) in (2, 3) and all(map(_is_count, sizes)))
+        _require(is_shape, "image_shape", "(height, width) or (height, width, channels)", sizes)
+        most = self.max_filters
+        _require(most is None or _is_count(most), "max_filters", "None or a positive integer", most)
         _require(math.isfinite(self.contrast) and self.contrast > 0, "contrast", "a positive number", self.contrast)
         _require(self.seed == 0 or _is_count(self.seed), "seed", "zero or a positive integer", self.seed)
 
@@ -98,7 +111,7 @@ class Config:
             objective="channel_mean",
             input_range=(0.0, 255.0),
             contrast=0.1,
-            ascent=AscentConfig(step_size=1.0, final_score=False, stays_positive=True),
+            ascent=AscentConfig(step_size=1.0, epsilon=1e-5, final_score=False, stays_positive=True),
             grid=GridConfig(columns=6, order="score", top_k=36, show_stuck=False),
         )
 

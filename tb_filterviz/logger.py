@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import keras
 
@@ -38,6 +38,7 @@ class FilterLogger:
         log_dir: where TensorBoard looks; the run is ``<log_dir>/filters``.
         layers: names, paths or patterns (``"conv*"``) of convolutional layers; None for all of them.
         config: a `Config`, or the name of a preset, ``"default"`` or ``"classic"``.
+        other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
         sinks: further places to write to.
 
     Raises:
@@ -51,10 +52,12 @@ class FilterLogger:
         layers: str | Iterable[str] | None = None,
         *,
         config: Config | str = "default",
+        other_inputs: Mapping[str, Any] | None = None,
         sinks: Sequence[Sink] = (),
     ) -> None:
         self._config = as_config(config)
         self._layers = layers if layers is None or isinstance(layers, str) else tuple(layers)
+        self._other_inputs = dict(other_inputs or {})
         self._events = EventSink(str(log_dir), self._config.grid)
         self._extra_sinks = list(sinks)
         self._session: Session | None = None
@@ -79,7 +82,9 @@ class FilterLogger:
             raise StepError(f"`step` must be {above}. Received: step={step!r}")
         if self._session is None or self._session.model is not model:
             history = self._events.held.history
-            self._session = Session(model, layers=self._layers, config=self._config, history=history)
+            self._session = Session(
+                model, layers=self._layers, config=self._config, history=history, other_inputs=self._other_inputs
+            )
         return self._session.log(step, [self._events, *self._extra_sinks])
 
     def log_checkpoints(
@@ -198,6 +203,7 @@ class FilterLogger:
             self._extra_sinks,
             layers=self._layers,
             config=self._config,
+            other_inputs=self._other_inputs,
             model=model,
             steps=steps,
             unsafe=unsafe,

@@ -10,7 +10,9 @@ import numpy as np
 from tb_filterviz.config import Config
 from tb_filterviz.history import History
 from tb_filterviz.imaging import tone
-from tb_filterviz.optvis import ascent, measures, objectives, probe, start
+from tb_filterviz.optvis import ascent, measures, objectives, probe, start, weights
+from tb_filterviz.optvis.subject import subject_of
+from tb_filterviz.optvis.survey import Surveyed, survey
 from tb_filterviz.optvis.views import View, choose_view
 from tb_filterviz.records import LayerDrawing, LayerSnapshot, StepUnit
 from tb_filterviz.sinks import Sink
@@ -30,12 +32,12 @@ class Session:
     """One model, looked at again and again while its weights change. Compiles once per layer.
 
     Args:
-        model: a built Keras model that takes one image of a fixed size.
+        model: a built Keras model that takes an image.
         layers: names, paths or patterns of convolutional layers; None for all of them.
         config: how filters are drawn.
         unit: what steps count.
         history: to go on from.
-        views: how layers are looked at, by path, if it is not to be chosen anew.
+        other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
 
     Raises:
         ModelError: if the model or its layers cannot be shown.
@@ -49,35 +51,47 @@ class Session:
         config: Config | None = None,
         unit: StepUnit = "epoch",
         history: History | None = None,
-        views: Mapping[str, View] | None = None,
+        other_inputs: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = model
         self.config = config or Config()
         self.unit = unit
         self.history = history or History()
         targets = probe.select(model, layers)
-        self._shape = probe.input_shape(model)
+        self._subject = subject_of(model, image_shape=self.config.image_shape, other_inputs=other_inputs)
         self._range = self.config.input_range or start.input_range(model)
-        self._sights = [self._sight(target, (views or {}).get(target.path)) for target in targets]
+        span = self._range[1] - self._range[0]
+        with weights.given(weights.typical(model)):
+            surveyed = survey(self._subject, targets, span)
+            chosen = {
+                each.path: choose_view(self._subject, each, surveyed[each.path], span, self.config) for each in targets
+            }
+        self._sights = [self._sight(each, surveyed[each.path], chosen[each.path]) for each in targets]
 
     @property
-    def views(self) -> dict[str, View]:
-        """How each layer is looked at, by path, in the model's order."""
-        return {sight.target.path: sight.view for sight in self._sights}
+    def layers(self) -> list[str]:
+        """The paths of the layers that are drawn, in the model's order."""
+        return [sight.target.path for sight in self._sights]
 
-    def _sight(self, target: probe.Target, view: View | None) -> _Sight:
-        model, config, (low, high) = self.model, self.config, self._range
-        view = view or choose_view(model, target, self._shape, high - low, config)
-        *_, filters = probe.response_shape(model, target, self._shape)
+    def _sight(self, target: probe.Target, surveyed: Surveyed, view: View) -> _Sight:
+        subject, config, (low, high) = self._subject, self.config, self._range
 
         def respond(images: Any, chosen: Any) -> Any:
-            return probe.reach(model, target.layer, images, probe.own_channel(target.layer, chosen))
+            return probe.reach(subject, target, images, probe.own_channel(target.layer, chosen))
 
+        filters = min(surveyed.filters, config.max_filters or surveyed.filters)
         ascent_config, step_length = config.ascent, config.ascent.step_size * (high - low) / 255
         if view.is_affine:  # its gradient never changes, so one long step arrives where many short ones do
             ascent_config, step_length = replace(ascent_config, steps=1), step_length * ascent_config.steps
-        objective = objectives.SCORES[view.objective]
-        climb = ascent.compile_climb(respond, objective, step_length=step_length, config=ascent_config)
+        climb = ascent.compile_climb(
+            respond,
+            objectives.SCORES[view.objective],
+            model=self.model,
+            batch=ascent.batch_size(filters, surveyed.numbers_below, ascent_config),
+            gain=objectives.gain(view.objective, surveyed.height, surveyed.width),
+            step_length=step_length,
+            config=ascent_config,
+        )
         return _Sight(target, filters, view, climb)
 
     def draw(self) -> list[LayerDrawing]:
@@ -88,7 +102,7 @@ class Session:
         config, target, box = self.config, sight.target, sight.view.box
         filters = np.arange(sight.filters, dtype=np.int32)
         begin = start.gray_noise(
-            filters, self._shape, self._range, config=config.ascent, seed=config.seed, position=target.position
+            filters, self._subject.shape, self._range, config=config.ascent, seed=config.seed, position=target.position
         )
         climbed = sight.climb(begin, filters)
         shown = box.cut(climbed.images) if box else climbed.images
@@ -97,7 +111,7 @@ class Session:
             position=target.position,
             objective=sight.view.objective,
             receptive_field=box is not None,
-            channels=tone.describe_channels(self._shape[-1]),
+            channels=tone.describe_channels(self._subject.shape[-1]),
             tiles=tone.to_displayable(tone.to_uint8(shown, contrast=config.contrast)),
             scores=climbed.scores[-1].astype(np.float32),
             responsive=measures.is_responsive(climbed, stays_positive=config.ascent.stays_positive),

@@ -15,7 +15,7 @@ from tb_filterviz.errors import ConfigError
         (AscentConfig, {"step_size": float("nan")}, "`step_size` must be a positive number. Received: step_size=nan"),
         (AscentConfig, {"noise": -1.0}, "`noise` must be zero or a positive number. Received: noise=-1.0"),
         (AscentConfig, {"gray": float("inf")}, "`gray` must be a finite number. Received: gray=inf"),
-        (AscentConfig, {"filters_per_batch": 0}, "`filters_per_batch` must be a positive integer"),
+        (AscentConfig, {"filters_per_batch": 0}, "`filters_per_batch` must be None or a positive integer"),
         (GridConfig, {"columns": 0}, "`columns` must be None or a positive integer. Received: columns=0"),
         (GridConfig, {"top_k": -1}, "`top_k` must be None or a positive integer. Received: top_k=-1"),
         (GridConfig, {"scale": 1.5}, "`scale` must be None or a positive integer. Received: scale=1.5"),

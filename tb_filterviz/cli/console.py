@@ -43,3 +43,21 @@ def add_architecture_arguments(parser: argparse.ArgumentParser) -> None:
         help="run Python code that a model file holds (Lambda layers): it may do whatever you may do, "
         "so only for files of people whom you trust",
     )
+    parser.add_argument(
+        "--image-shape",
+        type=_sizes,
+        metavar="HxW[xC]",
+        help="of the images that are drawn, for models that take any: 96x96",
+    )
+
+
+def add_filters_argument(parser: argparse.ArgumentParser) -> None:
+    """How many filters of a layer are drawn."""
+    parser.add_argument("--filters", type=int, metavar="N", help="draw the first N of a layer (default: all)")
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    parts = text.lower().split("x")
+    if len(parts) not in (2, 3) or not all(part.isdecimal() and int(part) for part in parts):
+        raise argparse.ArgumentTypeError(f"must be HxW or HxWxC, such as 96x96. Received: {text!r}")
+    return tuple(map(int, parts))

@@ -10,8 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tb_filterviz.cli.console import add_architecture_arguments, load_tensorflow, say, tensorboard_command
-from tb_filterviz.config import PRESETS
+from tb_filterviz.cli.console import (
+    add_architecture_arguments,
+    add_filters_argument,
+    load_tensorflow,
+    say,
+    tensorboard_command,
+)
+from tb_filterviz.config import PRESETS, as_config
 from tb_filterviz.errors import ConfigError, WorkerError
 
 if TYPE_CHECKING:
@@ -33,6 +39,7 @@ def add_log(commands: Any) -> None:
     add_architecture_arguments(command)
     command.add_argument("--layer", action="append", help="name, path or pattern; may be repeated (default: all)")
     command.add_argument("--preset", choices=PRESETS, default="default", help="how filters are drawn")
+    add_filters_argument(command)
     where = command.add_mutually_exclusive_group()
     where.add_argument(
         "--steps-from", metavar="REGEX", help="finds the epoch in the path, as its group: 'model_(\\d+)'"
@@ -61,7 +68,8 @@ def log(args: argparse.Namespace) -> int:
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         executor, window = (args.workers, None) if args.dask is None else stack.enter_context(_dask(args.dask))
-        logger = stack.enter_context(FilterLogger(args.logdir, args.layer, config=args.preset))
+        config = dataclasses.replace(as_config(args.preset), image_shape=args.image_shape, max_filters=args.filters)
+        logger = stack.enter_context(FilterLogger(args.logdir, args.layer, config=config))
         progress = stack.enter_context(_progress(is_endless=args.watch))
         if args.watch:
             report = logger.watch(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tb_filterviz.cli.console import add_architecture_arguments, load_tensorflow, say
+from tb_filterviz.cli.console import add_architecture_arguments, add_filters_argument, load_tensorflow, say
 from tb_filterviz.config import PRESETS, Config, as_config
 from tb_filterviz.errors import ConfigError
 
@@ -22,6 +22,7 @@ def add_render(commands: Any) -> None:
     command.add_argument("--layer", help="name, path or pattern (default: the last convolutional layer)")
     command.add_argument("--preset", choices=PRESETS, default="classic", help="default: classic, the article's picture")
     command.add_argument("--steps", type=int, help="ascent steps")
+    add_filters_argument(command)
     command.add_argument("--columns", type=int, help="tiles in a row")
     command.add_argument("--top-k", type=int, help="how many tiles at most")
     command.add_argument("--scale", type=int, help="whole factor by which tiles are enlarged")
@@ -56,6 +57,7 @@ def render(args: argparse.Namespace) -> int:
     given = {name: getattr(args, name) for name in ("columns", "top_k", "scale") if getattr(args, name) is not None}
     if args.preset == "classic":
         given.setdefault("scale", 1)
+    config = dataclasses.replace(config, image_shape=args.image_shape, max_filters=args.filters)
     config = dataclasses.replace(config, grid=dataclasses.replace(config.grid, **given))
     return _render(args, config)
 
@@ -86,23 +88,26 @@ def _render(args: argparse.Namespace, config: Config) -> int:
 def layers(args: argparse.Namespace) -> int:
     """List what can be shown."""
     model = _load(args)
-    from tb_filterviz.optvis import probe, start, views
+    from tb_filterviz.optvis import probe, start, views, weights
+    from tb_filterviz.optvis.subject import subject_of
+    from tb_filterviz.optvis.survey import survey
 
-    shape = probe.input_shape(model)
     low, high = start.input_range(model)
-    targets = probe.select(model)
+    subject, targets = subject_of(model, image_shape=args.image_shape), probe.select(model)
+    with weights.given(weights.typical(model)):
+        surveyed = survey(subject, targets, high - low)
+        chosen = [views.choose_view(subject, each, surveyed[each.path], high - low, Config()) for each in targets]
     rows: list[dict[str, Any]] = []
-    for target in targets:
-        view = views.choose_view(model, target, shape, high - low, Config())
-        height, width, filters = probe.response_shape(model, target, shape)
-        size = (view.box.height, view.box.width) if view.box else shape[:2]
+    for target, view in zip(targets, chosen, strict=True):
+        seen = surveyed[target.path]
+        size = (view.box.height, view.box.width) if view.box else subject.shape[:2]
         rows.append(
             {
                 "position": target.position,
                 "layer": target.path,
                 "kind": type(target.layer).__name__,
-                "filters": filters,
-                "output": [height, width, filters],
+                "filters": seen.filters,
+                "output": [seen.height, seen.width, seen.filters],
                 "objective": view.objective,
                 "tile": list(size),
             }

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 from keras import ops
@@ -11,8 +12,8 @@ from keras import ops
 from tb_filterviz.config import AscentConfig
 from tb_filterviz.optvis import backends
 
-_EPSILON = 1e-5  # the article's, keeps a vanished gradient from becoming NaN
-
+_MOST_TOGETHER = 64  # filters; more in a batch are not faster
+_PASSES = 2  # of a forward pass' numbers, what an ascent step holds at most, with the gradients
 Climb = Callable[[npt.NDArray[np.float32], npt.NDArray[np.int32]], "Climbed"]
 
 
@@ -33,33 +34,59 @@ class Climbed:
     peaks: npt.NDArray[np.float32]
 
 
+def batch_size(filters: int, numbers_below: int, config: AscentConfig) -> int:
+    """How many of a layer's filters climb together: as many as the memory allows.
+
+    Args:
+        filters: how many there are.
+        numbers_below: how many numbers the layers below put out for one image.
+        config: the budget.
+    """
+    bytes_per_image = 4 * _PASSES * max(numbers_below, 1)
+    affordable = int(config.memory_mb * 2**20 / bytes_per_image)
+    most = config.filters_per_batch or min(_MOST_TOGETHER, max(1, affordable))
+    return -(-filters // -(-filters // most))  # batches of one size
+
+
 def compile_climb(
-    respond: Callable[[Any, Any], Any], objective: Callable[[Any], Any], *, step_length: float, config: AscentConfig
+    respond: Callable[[Any, Any], Any],
+    objective: Callable[[Any], Any],
+    *,
+    model: keras.Model,
+    batch: int,
+    gain: float,
+    step_length: float,
+    config: AscentConfig,
 ) -> Climb:
     """Compile the ascent of `objective(respond(images, filters))` once, to be run with ever new weights.
 
-    One step adds ``gradient / (rms(gradient) + 1e-5) * step_length``, the RMS taken over each image.
+    One step adds ``gradient / (rms(gradient) + epsilon) * step_length``, the RMS taken over each image.
     Source: F. Chollet (2016), "How convolutional neural networks see the world".
 
     Args:
         respond: responses ``[n, h, w]`` of filters ``[n]`` to images ``[n, ...]``; reads the model's weights.
         objective: from responses ``[n, h, w]`` to scores ``[n]``.
+        model: whose weights `respond` reads.
+        batch: how many filters climb at once.
+        gain: a power of 2 by which scores are multiplied while the gradient is taken, so that it does not vanish in
+            half precision.
         step_length: RMS length of one step, in the model's own units.
-        config: how many steps, and how many filters climb at once.
+        config: how many steps.
 
     Returns:
         A function of start images float32 ``[n, h, w, c]`` and filter indices int32 ``[n]``, that returns `Climbed`.
     """
     backend = backends.current()
-    scored = backend.value_and_gradient(lambda images, filters: objective(respond(images, filters)))
+    scored = backend.value_and_gradient(lambda images, filters: objective(respond(images, filters)) * gain)
 
     def climb(images: Any, filters: Any) -> tuple[Any, Any, Any]:
         def step(index: Any, state: tuple[Any, Any]) -> tuple[Any, Any]:
             climbing, scores = state
             values, gradient = scored(climbing, filters)
+            values, gradient = values / gain, ops.where(ops.isfinite(gradient), gradient, 0) / gain
             rms = ops.sqrt(ops.mean(ops.square(gradient), axis=(1, 2, 3), keepdims=True))
             scores = ops.where(rows == index, values[None], scores)
-            return climbing + gradient / (rms + _EPSILON) * step_length, scores
+            return climbing + gradient / (rms + config.epsilon) * step_length, scores
 
         # Not slice_update nor scan: TensorFlow starts XLA for the one, and the other wants one shape for all it stacks.
         rows = ops.arange(config.steps)[:, None]
@@ -71,15 +98,14 @@ def compile_climb(
         scores = ops.concatenate([scores, objective(response)[None]], axis=0)
         return images, scores, ops.max(response, axis=(1, 2))
 
-    run = backend.compiled(climb)
+    run = backend.compiled(climb, model)
 
     def climb_in_chunks(images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32]) -> Climbed:
         count = len(filters)
-        chunks = -(-count // config.filters_per_batch)
-        size = -(-count // chunks)
-        order = np.arange(chunks * size) % count  # the last chunk is filled up, so that one trace serves all
+        size = min(batch, count)
+        order = np.arange(-(-count // size) * size) % count  # the last chunk is filled up, so that one trace serves all
         parts = []
-        for rows in order.reshape(chunks, size):
+        for rows in order.reshape(-1, size):
             arrived = run(ops.convert_to_tensor(images[rows]), ops.convert_to_tensor(filters[rows]))
             parts.append([ops.convert_to_numpy(array) for array in arrived])
         climbed, scores, peaks = zip(*parts, strict=True)

@@ -1,5 +1,6 @@
 """Objectives: from responses to one score per image. Scores rise."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,3 +20,8 @@ def center_unit(response: Any) -> Any:
 
 
 SCORES: dict[str, Score] = {"channel_mean": channel_mean, "center_unit": center_unit}
+
+
+def gain(objective: str, height: int, width: int) -> float:
+    """A power of 2 that makes up for how little one unit of a response ``[n, height, width]`` moves the score."""
+    return 2.0 ** round(math.log2(height * width)) if objective == "channel_mean" else 1.0

@@ -7,8 +7,9 @@ it is: in a Sequential, functional, nested or subclassed model.
 
 import difflib
 import fnmatch
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ import keras
 from keras import ops
 
 from tb_filterviz.errors import ModelError, NoConvolutionError, UnbuiltModelError, UnknownLayerError
+from tb_filterviz.optvis import weights
+from tb_filterviz.optvis.subject import Subject, leaves
 
 _CONVOLUTIONS = (
     keras.layers.Conv2D,
@@ -30,34 +33,17 @@ Read = Callable[..., Any]  # read(call, inputs, *args, **kwargs) -> response; `c
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A convolutional layer of a model."""
+    """A layer of a model, at one of its calls."""
 
     layer: keras.Layer
-    path: str  # names from the model down to the layer, joined by "/"
-    position: int  # among the model's convolutional layers, from 0
+    path: str  # names from the model down to the layer, joined by "/"; "@2" after it for a second call
+    position: int  # among the model's convolutional layers, from 0; what is shown on request comes after them
+    call: int = 0  # which of the layer's calls in a forward pass
 
 
 class _Reached(BaseException):  # not an Exception: it must pass every `except Exception` of a model's own code
     def __init__(self, response: Any) -> None:
         self.response = response
-
-
-def _walk(layer: keras.Layer, prefix: str) -> Iterator[tuple[str, keras.Layer]]:
-    for child in layer._flatten_layers(include_self=False, recursive=False):
-        path = f"{prefix}{child.name}"
-        yield path, child
-        yield from _walk(child, f"{path}/")
-
-
-def leaves(model: keras.Model) -> list[tuple[str, keras.Layer]]:
-    """Every layer below `model`, with its path, in the order in which the model holds them, each once."""
-    seen: set[int] = set()
-    found = []
-    for path, layer in _walk(model, ""):
-        if id(layer) not in seen:
-            seen.add(id(layer))
-            found.append((path, layer))
-    return found
 
 
 def convolutions(model: keras.Model) -> list[Target]:
@@ -67,81 +53,89 @@ def convolutions(model: keras.Model) -> list[Target]:
         UnbuiltModelError: if the model has no weights yet.
         NoConvolutionError: if there is no such layer.
     """
+    found = [target for target in _known(model) if isinstance(target.layer, _CONVOLUTIONS)]
+    if not found:
+        kinds = sorted({type(layer).__name__ for _, layer in leaves(model)})
+        raise NoConvolutionError(
+            f"Model {model.name!r} has no 2-D convolutional layer, so there is no filter to show. "
+            f"Its layers: {', '.join(kinds) or 'none'}. Others can be named."
+        )
+    return found
+
+
+def _check_built(model: keras.Model) -> None:
     if not model.built:
         raise UnbuiltModelError(
             f"Model {model.name!r} is not built, so its filters do not exist yet. "
             "Give it an Input, or call model.build((None, height, width, channels)) first."
         )
-    found = [(path, layer) for path, layer in leaves(model) if isinstance(layer, _CONVOLUTIONS)]
-    if not found:
-        kinds = sorted({type(layer).__name__ for _, layer in leaves(model)})
-        raise NoConvolutionError(
-            f"Model {model.name!r} has no 2-D convolutional layer, so there is no filter to show. "
-            f"Its layers: {', '.join(kinds) or 'none'}."
-        )
+
+
+def _unique_paths(found: list[tuple[str, keras.Layer]]) -> list[tuple[str, keras.Layer]]:
     paths = [path for path, _ in found]
-    unique = [path if paths.count(path) == 1 else f"{path}:{i}" for i, path in enumerate(paths)]
-    return [Target(layer, path, i) for i, (path, (_, layer)) in enumerate(zip(unique, found, strict=True))]
+    return [(path if paths.count(path) == 1 else f"{path}:{i}", layer) for i, (path, layer) in enumerate(found)]
 
 
 def select(model: keras.Model, patterns: str | Iterable[str] | None = None) -> list[Target]:
-    """The convolutional layers that the patterns name, in the model's order; all of them for None.
+    """The layers that the patterns name, in the model's order; all convolutional ones for None.
 
     Args:
         model: a built Keras model.
-        patterns: layer names, paths or shell patterns such as ``"conv*"``, one or several.
+        patterns: layer names, paths or shell patterns such as ``"conv*"``, one or several. Patterns mean convolutional
+            layers, if there is one that fits, or else any layer that does: Dense units on request. ``"name@2"`` is the
+            second call of a shared layer.
 
     Raises:
-        UnknownLayerError: if a pattern names no convolutional layer.
+        UnknownLayerError: if a pattern names no layer.
         ModelError: as in `convolutions`.
     """
-    targets = convolutions(model)
     if patterns is None:
-        return targets
-    chosen: set[int] = set()
+        return convolutions(model)
+    known = _known(model)
+    chosen: dict[int, Target] = {}
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        matching = {
-            target.position
-            for target in targets
-            if fnmatch.fnmatchcase(target.path, pattern) or fnmatch.fnmatchcase(target.layer.name, pattern)
-        }
-        if not matching:
-            known = [target.path for target in targets]
-            close = difflib.get_close_matches(pattern, known, n=1)
-            raise UnknownLayerError(
-                f"Model {model.name!r} has no convolutional layer {pattern!r}. Its convolutional layers: "
-                f"{', '.join(known)}.{f' Did you mean {close[0]!r}?' if close else ''}"
-            )
-        chosen |= matching
+        chosen |= {target.position: target for target in _matching(model, known, pattern)}
     if not chosen:
         raise UnknownLayerError("`layers` names no layer. Leave it out, or give None, for every convolutional layer.")
-    return [target for target in targets if target.position in chosen]
+    return [chosen[position] for position in sorted(chosen)]
 
 
-def input_shape(model: keras.Model) -> tuple[int, int, int]:
-    """``(height, width, channels)`` of the one image that the model takes.
+def _known(model: keras.Model) -> list[Target]:
+    """Every layer, the convolutional ones first."""
+    _check_built(model)
+    unique = _unique_paths(leaves(model))
+    is_shown = [isinstance(layer, _CONVOLUTIONS) for _, layer in unique]
+    in_order = [pair for pair, shown in zip(unique, is_shown, strict=True) if shown]
+    in_order += [pair for pair, shown in zip(unique, is_shown, strict=True) if not shown]
+    return [Target(layer, path, position) for position, (path, layer) in enumerate(in_order)]
 
-    Raises:
-        ModelError: if it takes several inputs, no image, or images of any size.
-    """
-    try:
-        shape = model.input_shape
-    except (AttributeError, ValueError):
-        shape = (model.get_build_config() or {}).get("input_shape")
-    if isinstance(shape, list | dict) and len(shape) == 1:
-        (shape,) = shape.values() if isinstance(shape, dict) else shape
-    if not (isinstance(shape, tuple) and len(shape) == 4):
-        raise ModelError(f"Model {model.name!r} must take one image [n, height, width, channels]. Received: {shape}")
-    if None in shape[1:]:
-        raise ModelError(
-            f"Model {model.name!r} takes images of any size, {shape}. Build it with a fixed size to look into it."
+
+def _matching(model: keras.Model, known: list[Target], pattern: str) -> list[Target]:
+    call_of = re.fullmatch(r"(.+)@([1-9]\d*)", pattern)
+    name, call = (call_of[1], int(call_of[2]) - 1) if call_of else (pattern, 0)
+
+    def fits(target: Target) -> bool:
+        return fnmatch.fnmatchcase(target.path, name) or fnmatch.fnmatchcase(target.layer.name, name)
+
+    fitting = [target for target in known if fits(target)]
+    convolutional = [target for target in fitting if isinstance(target.layer, _CONVOLUTIONS)]
+    if not fitting:
+        paths = [target.path for target in known if isinstance(target.layer, _CONVOLUTIONS)]
+        close = difflib.get_close_matches(name, [target.path for target in known], n=1)
+        raise UnknownLayerError(
+            f"Model {model.name!r} has no layer {pattern!r}. Its convolutional layers: {', '.join(paths) or 'none'}."
+            f"{f' Did you mean {close[0]!r}?' if close else ''}"
         )
-    height, width, channels = shape[1:]
-    return height, width, channels
+    if not call:
+        return convolutional or fitting
+    return [
+        Target(target.layer, f"{target.path}@{call + 1}", target.position + call * len(known), call)
+        for target in convolutional or fitting
+    ]
 
 
 @contextmanager
-def _replaced(layer: keras.Layer, **attributes: Any) -> Iterator[None]:
+def replaced(layer: keras.Layer, **attributes: Any) -> Iterator[None]:
     """Instance attributes in place for this moment, past Keras' own attribute tracking."""
     before = {name: vars(layer).get(name, _ABSENT) for name in attributes}
     vars(layer).update(attributes)
@@ -155,33 +149,60 @@ def _replaced(layer: keras.Layer, **attributes: Any) -> Iterator[None]:
                 vars(layer)[name] = value
 
 
-def _as_inputs(model: keras.Model, images: Any) -> Any:
-    """The images in the structure that a functional model was made with: alone, in a list, or in a dict."""
-    structure = getattr(model, "_inputs_struct", None)
-    return images if structure is None else keras.tree.pack_sequence_as(structure, [images])
-
-
-def reach(model: keras.Model, layer: keras.Layer, images: Any, read: Read) -> Any:
-    """What `read(call, inputs, ...)` makes of the layer's first call, when the model looks at `images`.
+def reach(subject: Subject, target: Target, images: Any, read: Read) -> Any:
+    """What `read(call, inputs, ...)` makes of one call of the layer, when the model looks at `images`.
 
     The model is left as it was: no state is updated, no loss is added, nothing above the layer runs.
 
+    Args:
+        subject: the model.
+        target: the layer, and which of its calls.
+        images: float ``[n, h, w, c]``.
+        read: makes a response of the layer's own `call` and its arguments.
+
     Raises:
-        ModelError: if the model's forward pass does not call the layer.
+        ModelError: if the model's forward pass does not call the layer, or not as often.
     """
-    own_call = layer.call
+    layer, own_call, passed = target.layer, target.layer.call, 0
 
     def intercepted(*args: Any, **kwargs: Any) -> Any:
-        with _replaced(layer, call=own_call):
+        nonlocal passed
+        with replaced(layer, call=own_call):
+            if passed < target.call:
+                passed += 1
+                return own_call(*args, **kwargs)
             response = read(own_call, *args, **kwargs)
         raise _Reached(response)
 
-    with keras.StatelessScope(collect_losses=False), _replaced(layer, call=intercepted):
+    with untouched(subject), replaced(layer, call=intercepted):
         try:
-            model(_as_inputs(model, images), training=False)
+            subject.look(images)
         except _Reached as reached:
             return reached.response
-    raise ModelError(f"The forward pass of model {model.name!r} never calls its layer {layer.name!r}.")
+    raise not_called(subject, target, passed)
+
+
+def not_called(subject: Subject, target: Target, calls: int) -> ModelError:
+    """What to say of a layer that a forward pass calls only so often."""
+    name = f"its layer {target.layer.name!r}"
+    if not calls:
+        return ModelError(f"The forward pass of model {subject.model.name!r} never calls {name}.")
+    return ModelError(
+        f"The forward pass of model {subject.model.name!r} calls {name} {calls} time{'s' if calls > 1 else ''}, "
+        f"so there is no {target.path!r}."
+    )
+
+
+@contextmanager
+def untouched(subject: Subject) -> Iterator[None]:
+    """A block in which forward passes update nothing, and take the weights that are given, if any are."""
+    with keras.StatelessScope(state_mapping=weights.current(), collect_losses=False), ExitStack() as stack:
+        for _, layer in leaves(subject.model):
+            if isinstance(layer, keras.layers.Normalization) and layer.built and layer.input_mean is None:
+                # It calls with a mean that it computed once; anew in this pass, so that a compiled one reads weights.
+                stack.enter_context(replaced(layer, mean=layer.mean, variance=layer.variance))
+                layer.finalize_state()
+        yield
 
 
 def _channel_axis(layer: keras.Layer) -> int:
@@ -192,15 +213,28 @@ def _before_activation(layer: keras.Layer, call: Callable[..., Any], *args: Any,
     """The layer's output before its own activation, which would give no gradient where it is stuck at 0."""
     if getattr(layer, "activation", None) is None:
         return call(*args, **kwargs)
-    with _replaced(layer, activation=None):
+    with replaced(layer, activation=None):
         return call(*args, **kwargs)
 
 
 def full_response(layer: keras.Layer) -> Read:
-    """Reads the responses of all channels before the activation, float32 ``[n, h, w, channels]``."""
+    """Reads the responses of all channels before the activation, float32 ``[n, h, w, channels]``.
+
+    Units without a place in the image, such as Dense ones, have a height and width of 1.
+    """
 
     def read(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        response = ops.cast(_before_activation(layer, call, *args, **kwargs), "float32")
+        response = _before_activation(layer, call, *args, **kwargs)
+        rank = len(getattr(response, "shape", ()))
+        if rank not in (2, 3, 4):
+            raise ModelError(
+                f"Layer {layer.name!r} ({type(layer).__name__}) puts out {getattr(response, 'shape', type(response))}: "
+                "only units [n, channels], rows [n, length, channels] and maps [n, height, width, channels] can be "
+                "shown."
+            )
+        response = ops.cast(response, "float32")
+        if rank < 4:
+            return ops.reshape(response, (response.shape[0], 1, -1, response.shape[-1]))
         return response if _channel_axis(layer) == -1 else ops.transpose(response, (0, 2, 3, 1))
 
     return read
@@ -254,10 +288,3 @@ def _convolve_own_channel(layer: keras.Layer, filters: Any) -> Read:
         return ops.cast(response, "float32")
 
     return read
-
-
-def response_shape(model: keras.Model, target: Target, shape: Sequence[int]) -> tuple[int, int, int]:
-    """``(height, width, filters)`` of the layer's response to an image of `shape`."""
-    response = reach(model, target.layer, ops.zeros((1, *shape)), full_response(target.layer))
-    _, height, width, filters = response.shape
-    return height, width, filters

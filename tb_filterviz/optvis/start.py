@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tb_filterviz.config import AscentConfig
-from tb_filterviz.optvis.probe import leaves
+from tb_filterviz.optvis.subject import leaves
 
 Range = tuple[float, float]
 

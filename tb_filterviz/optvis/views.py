@@ -1,10 +1,8 @@
 """Which objective shows something in a layer, and which part of the picture it draws on."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 from keras import ops
@@ -13,6 +11,8 @@ from tb_filterviz.config import Config, Objective
 from tb_filterviz.optvis import backends
 from tb_filterviz.optvis.objectives import center_unit
 from tb_filterviz.optvis.probe import Target, full_response, reach
+from tb_filterviz.optvis.subject import Subject
+from tb_filterviz.optvis.survey import Surveyed, samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +38,7 @@ class View:
     is_affine: bool = False  # known to be linear in the image, up to a constant
 
 
-def _samples(shape: Sequence[int], count: int, amplitude: float) -> npt.NDArray[np.float32]:
-    return np.random.default_rng(0).uniform(-amplitude, amplitude, (count, *shape)).astype(np.float32)
-
-
-def is_affine(model: keras.Model, target: Target, shape: Sequence[int], span: float) -> bool:
-    """Whether the layer's response is linear, up to a constant, in the image.
-
-    Then the gradient of a channel's mean is one constant per pixel, and its picture flat. Measured: an affine response
-    to the middle of two images is the middle of their responses. The images are far larger than real ones, so that
-    biases do not hide a ReLU.
-    """
-    first, second = _samples(shape, 2, 10 * span)
-    images = ops.convert_to_tensor(np.stack([first, second, (first + second) / 2]))
-    responses = ops.convert_to_numpy(reach(model, target.layer, images, full_response(target.layer)))
-    middle = (responses[0] + responses[1]) / 2
-    return bool(np.abs(responses[2] - middle).max() <= 1e-3 * max(np.abs(responses).max(), 1e-30))
-
-
-def receptive_field(model: keras.Model, target: Target, shape: Sequence[int], span: float) -> Box | None:
+def receptive_field(subject: Subject, target: Target, span: float) -> Box | None:
     """The smallest box of pixels that the layer's centre unit sees; None if it sees none.
 
     Measured as the pixels where the gradient of any filter is not 0, over several random images.
@@ -64,12 +46,12 @@ def receptive_field(model: keras.Model, target: Target, shape: Sequence[int], sp
     read = full_response(target.layer)
 
     def mixed_center(images: Any) -> Any:
-        units = center_unit(reach(model, target.layer, images, read))
+        units = center_unit(reach(subject, target, images, read))
         weights = np.random.default_rng(1).uniform(0.5, 1.5, units.shape[1:]).astype(np.float32)
-        return ops.sum(units * weights, axis=-1)
+        return ops.sum(units * ops.convert_to_tensor(weights), axis=-1)
 
-    samples = ops.convert_to_tensor(_samples(shape, 8, span))
-    _, gradient = backends.current().value_and_gradient(mixed_center)(samples)
+    images = ops.convert_to_tensor(samples(subject.shape, 8, span))
+    _, gradient = backends.current().value_and_gradient(mixed_center)(images)
     seen = np.abs(ops.convert_to_numpy(gradient)).max(axis=(0, 3)) > 0
     if not seen.any():
         return None
@@ -78,11 +60,14 @@ def receptive_field(model: keras.Model, target: Target, shape: Sequence[int], sp
     return Box(top, left, int(rows[-1]) - top + 1, int(columns[-1]) - left + 1)
 
 
-def choose_view(model: keras.Model, target: Target, shape: Sequence[int], span: float, config: Config) -> View:
-    """The configured objective; for ``"auto"`` the channel's mean, or the centre unit where the mean is flat."""
+def choose_view(subject: Subject, target: Target, surveyed: Surveyed, span: float, config: Config) -> View:
+    """The configured objective; for ``"auto"`` the channel's mean, or the centre unit where the mean is flat.
+
+    It is flat where the response is linear in the image: then the mean's gradient is one constant per pixel.
+    """
     objective, affine = config.objective, False
     if objective == "auto":
-        affine = is_affine(model, target, shape, span)
+        affine = surveyed.is_affine
         objective = "center_unit" if affine else "channel_mean"
     wants_box = config.crop and objective == "center_unit"
-    return View(objective, receptive_field(model, target, shape, span) if wants_box else None, affine)
+    return View(objective, receptive_field(subject, target, span) if wants_box else None, affine)

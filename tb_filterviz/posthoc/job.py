@@ -1,18 +1,35 @@
 """What a process does that draws checkpoints: one model, compiled once, with ever new weights."""
 
+import io
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
+
+import numpy as np
 
 from tb_filterviz.checkpoints import Architecture, Checkpoint
 from tb_filterviz.checkpoints.weights import set_weights
 from tb_filterviz.config import Config
 from tb_filterviz.errors import FilterVizError, WorkerError
-from tb_filterviz.optvis.views import View
 from tb_filterviz.records import LayerDrawing
 from tb_filterviz.session import Session
 
 _ONE_AT_A_TIME = threading.Lock()  # a pool of threads shares the model
+
+
+OtherInputs = tuple[tuple[str, bytes], ...]  # by name, as .npy: hashable
+
+
+def packed(other_inputs: Mapping[str, Any]) -> OtherInputs:
+    """Arrays as they travel to another process."""
+    contents = []
+    for name, value in other_inputs.items():
+        buffer = io.BytesIO()
+        np.save(buffer, np.asarray(value), allow_pickle=False)
+        contents.append((name, buffer.getvalue()))
+    return tuple(contents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +40,8 @@ class Job:
     unsafe: bool
     most_weights: int
     config: Config
-    views: tuple[tuple[str, View], ...]  # by layer; chosen once, so that all draw alike
+    layers: tuple[str, ...]  # their paths
+    other_inputs: OtherInputs
 
 
 def draw_with(session: Session, checkpoint: Checkpoint) -> list[LayerDrawing]:
@@ -54,5 +72,5 @@ def draw(job: Job, checkpoint: Checkpoint) -> list[LayerDrawing]:
 @lru_cache(maxsize=1)
 def _session(job: Job) -> Session:
     model = job.architecture.build(unsafe=job.unsafe, most_weights=job.most_weights)
-    views = dict(job.views)
-    return Session(model, layers=tuple(views), config=job.config, views=views)
+    others = {name: np.load(io.BytesIO(content)) for name, content in job.other_inputs}
+    return Session(model, layers=job.layers, config=job.config, other_inputs=others)

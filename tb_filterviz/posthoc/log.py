@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -13,7 +14,7 @@ from tb_filterviz.checkpoints.naming import steps_from_names
 from tb_filterviz.checkpoints.weights import stored_numbers
 from tb_filterviz.config import Config
 from tb_filterviz.errors import CheckpointError, FilterVizError, StepError
-from tb_filterviz.posthoc.job import Job, draw, draw_with
+from tb_filterviz.posthoc.job import Job, draw, draw_with, packed
 from tb_filterviz.posthoc.pool import Pool, in_order
 from tb_filterviz.records import LayerDrawing
 from tb_filterviz.session import Session
@@ -65,6 +66,7 @@ class CheckpointLog:
         sinks: further places to write to.
         layers: names, paths or patterns; None for all.
         config: how filters are drawn.
+        other_inputs: what the model's inputs are that are not the image, by name.
         model: whose weights they are; None if the checkpoints say it.
         steps: where they go.
         unsafe: run code that model files hold.
@@ -79,6 +81,7 @@ class CheckpointLog:
         *,
         layers: Sequence[str] | str | None,
         config: Config,
+        other_inputs: Mapping[str, Any],
         model: ModelSource | Architecture | keras.Model | None,
         steps: Steps,
         unsafe: bool,
@@ -87,7 +90,7 @@ class CheckpointLog:
     ) -> None:
         self.report = LogReport()
         self._events, self._sinks = events, sinks
-        self._layers, self._config = layers, config
+        self._layers, self._config, self._other_inputs = layers, config, other_inputs
         self._model, self._unsafe, self._steps, self._pool = model, unsafe, steps, pool
         self._progress = progress
         self._steps_of: dict[Path, int] = {}
@@ -111,7 +114,7 @@ class CheckpointLog:
         drawn = self._drawn or self._prepare([checkpoint for checkpoint, _ in in_rising_order])
         self._drawn = drawn
         total = self.report.done + len(in_rising_order)
-        missing = [pair for pair in in_rising_order if self._is_missing(*pair, layers=list(drawn.session.views))]
+        missing = [pair for pair in in_rising_order if self._is_missing(*pair, layers=drawn.session.layers)]
         self._tell(total)
         steps = iter([step for _, step in missing])
         for checkpoint, outcome in in_order(self._pool, drawn.task, [checkpoint for checkpoint, _ in missing]):
@@ -180,15 +183,14 @@ class CheckpointLog:
     def _prepare(self, checkpoints: Sequence[Checkpoint]) -> _Drawn:
         model, layers, config = self._model, self._layers, self._config
         if isinstance(model, keras.Model) and self._pool is None:
-            session = Session(model, layers=layers, config=config)
+            session = Session(model, layers=layers, config=config, other_inputs=self._other_inputs)
             return _Drawn(session, partial(draw_with, session))
         architecture, most_weights = self._architecture(checkpoints)
-        session = Session(
-            architecture.build(unsafe=self._unsafe, most_weights=most_weights), layers=layers, config=config
-        )
+        built = architecture.build(unsafe=self._unsafe, most_weights=most_weights)
+        session = Session(built, layers=layers, config=config, other_inputs=self._other_inputs)
         if self._pool is None:
             return _Drawn(session, partial(draw_with, session))
-        job = Job(architecture, self._unsafe, most_weights, config, tuple(session.views.items()))
+        job = Job(architecture, self._unsafe, most_weights, config, tuple(session.layers), packed(self._other_inputs))
         return _Drawn(session, partial(draw, job))
 
     def _architecture(self, checkpoints: Sequence[Checkpoint]) -> tuple[Architecture, int]:

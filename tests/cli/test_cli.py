@@ -62,7 +62,7 @@ def test_layers_lists_what_can_be_shown(saved: Path, capsys: pytest.CaptureFixtu
         (["render", "absent.keras"], 1, "There is no file 'absent.keras'."),
         (["render", "SAVED", "--steps", "0"], 2, "`steps` must be a positive integer. Received: steps=0"),
         (["render", "SAVED", "--scale", "0"], 2, "`scale` must be None or a positive integer. Received: scale=0"),
-        (["render", "SAVED", "--layer", "conv2d_3"], 1, "no convolutional layer 'conv2d_3'"),
+        (["render", "SAVED", "--layer", "conv2d_3"], 1, "no layer 'conv2d_3'"),
         (["render", "SAVED", "--layer", "conv*"], 2, "--layer 'conv*' names 2 layers; render draws one."),
         (["render", "SAVED", "-o", "/proc/no/f.png"], 1, "/proc/no"),
         (["layers", __file__], 1, "is not a model or weights that Keras saved"),

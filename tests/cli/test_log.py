@@ -74,7 +74,7 @@ def test_one_checkpoint_may_be_given_its_step(saved: Path, tmp_path: Path) -> No
         (["SAVED"], 1, "holds weights only (Keras 3 weights), not the model that they belong to"),
         (["SAVED", "--model", "vgg"], 2, "`model` must be 'lenet', a file"),
         (["SAVED", "--model", "lenet"], 1, "do not fit 'lenet'"),
-        (["SAVED", "--model", PLAIN, "--layer", "conv_c"], 1, "no convolutional layer 'conv_c'"),
+        (["SAVED", "--model", PLAIN, "--layer", "conv_c"], 1, "no layer 'conv_c'"),
         (["SAVED", "--model", PLAIN, "--step", "1"], 2, "`steps` are for single checkpoints"),
         (["SAVED", "--model", PLAIN, "--steps-from", "x"], 2, "must have a group around the epoch"),
         (["SAVED", "--model", PLAIN, "--workers", "0"], 2, "--workers must be a positive number. Received: 0"),

@@ -5,6 +5,7 @@ import numpy.typing as npt
 from tb_filterviz import AscentConfig, Config
 from tb_filterviz.imaging import tone
 from tb_filterviz.optvis import ascent, measures, objectives, probe, start
+from tb_filterviz.optvis.subject import subject_of
 from tb_filterviz.session import Session
 from tests.optvis import article
 
@@ -13,11 +14,15 @@ def _climb(
     model: keras.Model, layer: str, config: Config, filters: npt.NDArray[np.int32], objective: str = "channel_mean"
 ) -> tuple[npt.NDArray[np.float32], ascent.Climbed]:
     (target,) = probe.select(model, layer)
+    subject = subject_of(model)
     limits = config.input_range or (0.0, 1.0)
     begin = start.gray_noise(filters, (28, 28, 1), limits, config=config.ascent, seed=0, position=target.position)
     climb = ascent.compile_climb(
-        lambda images, chosen: probe.reach(model, target.layer, images, probe.own_channel(target.layer, chosen)),
+        lambda images, chosen: probe.reach(subject, target, images, probe.own_channel(target.layer, chosen)),
         objectives.SCORES[objective],
+        model=model,
+        batch=len(filters),
+        gain=objectives.gain(objective, 14, 14),
         step_length=config.ascent.step_size * (limits[1] - limits[0]) / 255,
         config=config.ascent,
     )

@@ -8,8 +8,13 @@ import pytest
 
 from tb_filterviz.errors import ModelError, NoConvolutionError, UnbuiltModelError, UnknownLayerError
 from tb_filterviz.optvis import probe
+from tb_filterviz.optvis.subject import subject_of
 
 LAYERS = keras.layers
+
+
+def _reach(model: keras.Model, layer: keras.Layer, images: Any, read: probe.Read) -> Any:
+    return probe.reach(subject_of(model), probe.Target(layer, layer.name, 0), images, read)
 
 
 def _convolutions() -> Iterator[Any]:
@@ -37,8 +42,8 @@ def test_own_channel_is_the_full_responses_channel(kind: Any, options: dict[str,
     expected = linear(images).numpy()  # an independent way to the values before the activation
 
     assert probe.has_own_channel(layer) is has_own_channel
-    own = np.asarray(probe.reach(model, layer, images, probe.own_channel(layer, filters)))
-    full = np.asarray(probe.reach(model, layer, images, probe.full_response(layer)))
+    own = np.asarray(_reach(model, layer, images, probe.own_channel(layer, filters)))
+    full = np.asarray(_reach(model, layer, images, probe.full_response(layer)))
     np.testing.assert_allclose(full, expected, rtol=1e-5, atol=1e-6)
     for i, index in enumerate(filters):
         np.testing.assert_allclose(own[i], expected[i, ..., index], rtol=1e-4, atol=2e-6)
@@ -52,7 +57,7 @@ def test_a_layer_with_a_call_of_its_own_takes_the_general_path() -> None:
     layer = Doubled(3, 3)
     model = keras.Sequential([keras.Input((6, 6, 1)), layer])
     images = np.ones((1, 6, 6, 1), np.float32)
-    own = probe.reach(model, layer, images, probe.own_channel(layer, np.array([1])))
+    own = _reach(model, layer, images, probe.own_channel(layer, np.array([1])))
     assert not probe.has_own_channel(layer)
     np.testing.assert_allclose(own, model(images)[..., 1], rtol=1e-5)
 
@@ -86,13 +91,13 @@ def test_layers_are_found_and_reached_wherever_they_are() -> None:
     images = np.random.default_rng(0).normal(size=(2, 12, 12, 1)).astype(np.float32)
     before = (model.get_weights(), len(model.losses), {k: set(vars(t.layer)) for k, t in enumerate(targets)})
     for target in targets[:-1]:
-        assert probe.reach(model, target.layer, images, probe.full_response(target.layer)).shape[0] == 2
+        assert _reach(model, target.layer, images, probe.full_response(target.layer)).shape[0] == 2
     after = (model.get_weights(), len(model.losses), {k: set(vars(t.layer)) for k, t in enumerate(targets)})
     assert all(np.array_equal(a, b) for a, b in zip(before[0], after[0], strict=True))
     assert before[1:] == after[1:]
     unused = targets[-1].layer
     with pytest.raises(ModelError, match="'branches' never calls its layer 'unused'"):
-        probe.reach(model, unused, images, probe.full_response(unused))
+        _reach(model, unused, images, probe.full_response(unused))
 
 
 def test_a_failing_response_leaves_the_layer_as_it_was(small_model: keras.Model) -> None:
@@ -102,7 +107,7 @@ def test_a_failing_response_leaves_the_layer_as_it_was(small_model: keras.Model)
         raise OSError("planted")
 
     with pytest.raises(OSError, match="planted"):
-        probe.reach(small_model, layer, np.zeros((1, 12, 12, 1), np.float32), fails)
+        _reach(small_model, layer, np.zeros((1, 12, 12, 1), np.float32), fails)
     assert "call" not in vars(layer)
     assert layer.activation is keras.activations.relu
 
@@ -113,8 +118,8 @@ def test_one_image_may_come_in_any_structure(wrap: Any) -> None:
     layer = LAYERS.Conv2D(2, 3)
     model = keras.Model(wrap(image), layer(image))
     images = np.ones((1, 6, 6, 1), np.float32)
-    assert probe.input_shape(model) == (6, 6, 1)
-    response = probe.reach(model, layer, images, probe.full_response(layer))
+    assert subject_of(model).shape == (6, 6, 1)
+    response = _reach(model, layer, images, probe.full_response(layer))
     np.testing.assert_allclose(response, model(wrap(images)), rtol=1e-5)
 
 
@@ -132,12 +137,10 @@ def test_what_cannot_be_shown_is_refused_with_one_sentence(lenet: keras.Model) -
     sizeless = keras.Sequential([keras.Input((None, None, 3)), LAYERS.Conv2D(2, 3)], name="any")
     left, right = keras.Input((4, 4, 1)), keras.Input((4, 4, 1))
     two = keras.Model([left, right], LAYERS.Conv2D(2, 3)(LAYERS.add([left, right])), name="two")
-    with pytest.raises(
-        UnknownLayerError, match="no convolutional layer 'conv2d_3'. Its .* conv2d_1, conv2d_2. Did you"
-    ):
+    with pytest.raises(UnknownLayerError, match="no layer 'conv2d_3'. Its .* conv2d_1, conv2d_2. Did you"):
         probe.select(lenet, "conv2d_3")
-    with pytest.raises(UnknownLayerError, match="no convolutional layer 'dense_1'"):
-        probe.select(lenet, ["conv2d_1", "dense_1"])
+    with pytest.raises(UnknownLayerError, match="no layer 'dense_9'"):
+        probe.select(lenet, ["conv2d_1", "dense_9"])
     with pytest.raises(UnknownLayerError, match="`layers` names no layer"):
         probe.select(lenet, [])
     with pytest.raises(NoConvolutionError, match="'plain' has no 2-D convolutional layer.* Its layers: Dense"):
@@ -145,6 +148,6 @@ def test_what_cannot_be_shown_is_refused_with_one_sentence(lenet: keras.Model) -
     with pytest.raises(UnbuiltModelError, match="'fresh' is not built"):
         probe.select(unbuilt)
     with pytest.raises(ModelError, match="'any' takes images of any size"):
-        probe.input_shape(sizeless)
+        subject_of(sizeless)
     with pytest.raises(ModelError, match="'two' must take one image"):
-        probe.input_shape(two)
+        subject_of(two)

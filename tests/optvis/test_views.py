@@ -6,6 +6,8 @@ import pytest
 
 from tb_filterviz import Config
 from tb_filterviz.optvis import probe, start, views
+from tb_filterviz.optvis.subject import subject_of
+from tb_filterviz.optvis.survey import survey
 from tb_filterviz.session import Session
 
 LAYERS = keras.layers
@@ -13,8 +15,8 @@ LAYERS = keras.layers
 
 def test_lenets_receptive_fields_are_known(lenet: keras.Model) -> None:
     first, second = probe.select(lenet)
-    assert views.receptive_field(lenet, first, (28, 28, 1), 1.0) == views.Box(12, 12, 5, 5)
-    box = views.receptive_field(lenet, second, (28, 28, 1), 1.0)
+    assert views.receptive_field(subject_of(lenet), first, 1.0) == views.Box(12, 12, 5, 5)
+    box = views.receptive_field(subject_of(lenet), second, 1.0)
     assert box is not None
     assert (box.height, box.width) == (14, 14)
 
@@ -32,8 +34,17 @@ def test_what_is_linear_in_the_image_is_told_from_what_is_not() -> None:
             LAYERS.Conv2D(4, 3, name="after_relu"),
         ]
     )
-    affine = [views.is_affine(model, target, (16, 16, 3), 1.0) for target in probe.select(model)]
-    assert affine == [True, True, False]
+    surveyed = survey(subject_of(model), probe.select(model), 1.0)
+    assert [each.is_affine for each in surveyed.values()] == [True, True, False]
+    assert [(each.height, each.width, each.filters) for each in surveyed.values()] == [
+        (14, 14, 4),
+        (5, 5, 4),
+        (3, 3, 4),
+    ]
+    image, maps = 16 * 16 * 3, 14 * 14 * 4
+    pooled, small = 7 * 7 * 4, 5 * 5 * 4
+    below = [2 * image, 2 * image + 2 * maps + 2 * pooled, 2 * image + 2 * maps + 2 * pooled + small]
+    assert [each.numbers_below for each in surveyed.values()] == below
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

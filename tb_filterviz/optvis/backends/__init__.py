@@ -1,13 +1,16 @@
 """What differs between Keras' backends: gradients, compilation, and which process writes.
 
-Each module here offers `value_and_gradient(function)`, `compiled(function)` and `is_chief(model)`.
+Each module here offers `value_and_gradient(function)`, `compiled(function, model)` and `is_chief(model)`.
 """
 
+import importlib
 from types import ModuleType
 
 import keras
 
 from tb_filterviz.errors import ConfigError
+
+KNOWN = ("tensorflow", "jax", "torch")
 
 
 def current() -> ModuleType:
@@ -17,8 +20,6 @@ def current() -> ModuleType:
         ConfigError: if there is none for it.
     """
     name = keras.backend.backend()
-    if name != "tensorflow":
-        raise ConfigError(f"Keras runs on {name!r}; tb_filterviz needs KERAS_BACKEND=tensorflow.")
-    from tb_filterviz.optvis.backends import tensorflow  # only the backend in use may be imported
-
-    return tensorflow
+    if name not in KNOWN:
+        raise ConfigError(f"Keras runs on {name!r}; tb_filterviz needs KERAS_BACKEND to be one of {', '.join(KNOWN)}.")
+    return importlib.import_module(f"{__name__}.{name}")  # only the backend in use may be imported

@@ -19,8 +19,8 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any,
     return compute
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, traced once per shape of its arguments; variables are read anew at every call."""
+def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:  # noqa: ARG001  read live
+    """`function`, traced once per shape of its arguments; the model's variables are read anew at every call."""
     traced = tf.function(function, autograph=False, jit_compile=False)
 
     def run(*arrays: Any) -> Any:

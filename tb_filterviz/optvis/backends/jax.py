@@ -1,0 +1,40 @@
+"""Gradients and compilation with JAX."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import keras
+
+from tb_filterviz.optvis import weights
+
+
+def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+    """`function(images, *rest) -> [n]` as a function that returns its values and their gradients to the images."""
+
+    def total(images: Any, *rest: Any) -> tuple[Any, Any]:
+        values = function(images, *rest)
+        return values.sum(), values
+
+    def compute(images: Any, *rest: Any) -> tuple[Any, Any]:
+        (_, values), gradient = jax.value_and_grad(total, has_aux=True)(images, *rest)
+        return values, gradient
+
+    return compute
+
+
+def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
+    """`function`, traced once per shape of its arguments; the model's variables are read anew at every call."""
+    variables = list(model.variables)
+
+    def run_with(values: list[Any], *arrays: Any) -> Any:
+        with weights.given(list(zip(variables, values, strict=True))):
+            return function(*arrays)
+
+    traced = jax.jit(run_with)
+    return lambda *arrays: traced([variable.value for variable in variables], *arrays)
+
+
+def is_chief(model: keras.Model) -> bool:  # noqa: ARG001  the same for all
+    """Whether this process is the one that writes."""
+    return bool(jax.process_index() == 0)

@@ -1,0 +1,42 @@
+"""Gradients with PyTorch, which needs no compilation."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import torch
+
+from tb_filterviz.optvis import weights
+
+
+def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+    """`function(images, *rest) -> [n]` as a function that returns its values and their gradients to the images."""
+
+    def compute(images: Any, *rest: Any) -> tuple[Any, Any]:
+        with torch.enable_grad():
+            leaf = images.detach().requires_grad_()
+            values = function(leaf, *rest)
+            if not values.requires_grad:
+                return values, torch.zeros_like(images)
+            (gradient,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True)
+        return values.detach(), torch.zeros_like(images) if gradient is None else gradient
+
+    return compute
+
+
+def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
+    """`function`, with the model's variables as they are at every call, and no gradients to them."""
+    variables = list(model.variables)
+
+    def run(*arrays: Any) -> Any:
+        frozen = [(variable, variable.value.detach()) for variable in variables]
+        with torch.no_grad(), weights.given(frozen):
+            return function(*arrays)
+
+    return run
+
+
+def is_chief(model: keras.Model) -> bool:  # noqa: ARG001  the same for all
+    """Whether this process is the one that writes."""
+    distributed = torch.distributed
+    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
