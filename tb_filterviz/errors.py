@@ -10,6 +10,7 @@ FilterVizError
 ├── CheckpointError      (ValueError)  a file of weights that cannot be used
 ├── DatasetError         (ValueError)  a file of images that cannot be used
 ├── StepError            (ValueError)  a step that does not rise
+├── SeriesError          (ValueError)  a series of an event file that cannot be shown
 ├── WorkerError          (RuntimeError) a process that died
 └── LogDirError          (OSError)     nothing can be written there
 VisualizationWarning     (UserWarning) a picture failed; the training goes on
@@ -52,6 +53,10 @@ class DatasetError(FilterVizError, ValueError):
 
 class StepError(FilterVizError, ValueError):
     """A step that is not above the last one."""
+
+
+class SeriesError(FilterVizError, ValueError):
+    """A series of an event file cannot be shown."""
 
 
 class WorkerError(FilterVizError, RuntimeError):

@@ -152,7 +152,10 @@ def decode_metadata(content: bytes) -> dict[str, Any]:
     Raises:
         ValueError: if it is not JSON, not an object, or of another version.
     """
-    decoded = json.loads(content)
+    try:
+        decoded = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("Not metadata: nested too deeply.") from error
     if not isinstance(decoded, dict) or decoded.get("version") != METADATA_VERSION:
         raise ValueError(f"Not metadata of {PLUGIN_NAME} version {METADATA_VERSION}. Received: {content[:80]!r}")
     return decoded

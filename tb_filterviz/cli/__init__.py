@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Sequence
 
+from tb_filterviz.cli.board import add_board
 from tb_filterviz.cli.console import say
 from tb_filterviz.cli.demo import add_demo
 from tb_filterviz.cli.log import add_log
@@ -19,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Watch a convolutional network's filters form, epoch by epoch, in TensorBoard.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (add_demo, add_log, add_render, add_layers):
+    for add in (add_demo, add_log, add_render, add_layers, add_board):
         add(commands)
     return parser
 

@@ -23,10 +23,11 @@ def load_tensorflow() -> None:
 
 
 def tensorboard_command(log_dir: str | Path) -> str:
-    """What to type to see what was logged."""
-    tensorboard = Path(sys.executable).with_name("tensorboard")
-    command = str(tensorboard) if tensorboard.exists() and not shutil.which("tensorboard") else "tensorboard"
-    return f"{shlex.quote(command)} --logdir {shlex.quote(str(log_dir))} --samples_per_plugin images=1000"
+    """What to type to see what was logged: of this environment, for another one's TensorBoard lacks the tab."""
+    ours, found = Path(sys.executable).with_name("tensorboard"), shutil.which("tensorboard")
+    is_first = found is not None and Path(found).resolve() == ours.resolve()
+    command = str(ours) if ours.exists() and not is_first else "tensorboard"
+    return f"{shlex.quote(command)} --logdir {shlex.quote(str(log_dir))}"
 
 
 def add_architecture_arguments(parser: argparse.ArgumentParser) -> None:

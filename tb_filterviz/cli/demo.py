@@ -82,5 +82,5 @@ def demo(args: argparse.Namespace) -> int:
     print(f"\nAccuracy on {len(data.x_test)} test images: {history.history['val_accuracy'][-1]:.1%}")
     print(f"Weights of every epoch: {checkpoints}{os.sep}   The trained model: {log_dir / 'lenet.keras'}")
     print("To see the filters of every epoch, type:\n")
-    print(f"    {tensorboard_command(log_dir)}\n")
+    print(f"    {tensorboard_command(log_dir)}\n\nand choose the tab Filters.")
     return 0

@@ -1,0 +1,1 @@
+"""TensorBoard's tab "Filters": read-only, without TensorFlow and Keras."""

@@ -1,0 +1,284 @@
+// The state of the tab, and what follows from it.
+
+import { getJson, Recording } from "./data.js";
+import { onAddressChange, onReload, readView, writeView } from "./host.js";
+import { capital, nameOfStep, nearestIndex, number, orderOf, percent } from "./model.js";
+import { changedIn, START, viewOf } from "./view.js";
+
+const KEPT_BYTES = 300 << 20;
+
+export class App {
+  constructor() {
+    this.state = { ...START };
+    this.runs = [];
+    this.problems = [];
+    this.recordings = new Map();
+    this.index = 0;
+  }
+
+  // Parts are made by index.js, which knows them all.
+  attach({ toolbar, stage, timeline, layerPanel, filterPanel, page, help }) {
+    Object.assign(this, { toolbar, stage, timeline, layerPanel, filterPanel, page, help });
+    this.grid = stage.grid;
+  }
+
+  async start() {
+    this.state = viewOf(readView());
+    onReload(() => this.reload());
+    onAddressChange((view) => (view ? this.set(viewOf(view)) : this.saveView()));
+    await this.reload();
+  }
+
+  saveView() {
+    clearTimeout(this.saving);
+    this.saving = setTimeout(() => writeView(changedIn(this.state)), 200);
+  }
+
+  // From the server again: at the start, after TensorBoard's reload, on retry.
+  async reload() {
+    try {
+      const { runs } = await getJson("layers");
+      this.runs = runs.filter(({ layers }) => layers.length);
+      this.problems = runs.flatMap(({ run, problems }) => problems.map((problem) => `${run}: ${problem}`));
+      if (!this.runs.length) {
+        this.page.showEmpty(this.problems);
+        return;
+      }
+      const before = this.recording;
+      await this.set({});
+      if (before && before === this.recording) { // a training may log an epoch's accuracy after its filters
+        await before.readCurves();
+        this.timeline.updateCurves();
+        this.update();
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  fail(error) {
+    if (error.name === "AbortError") return;
+    this.page.showError(error.message, this.runs.length > 0, () => this.reload());
+    this.toolbar.update();
+  }
+
+  layersOf(run) {
+    return this.runs.find((one) => one.run === run)?.layers ?? [];
+  }
+
+  // The layer at the same place of another run's model: names differ from process to process.
+  matching(run, about) {
+    const layers = this.layersOf(run);
+    return layers.find((layer) => layer.position === about.position) ?? layers.find((layer) => layer.name === about.name);
+  }
+
+  chooseRun(run) {
+    const about = this.recording && this.matching(run, this.recording.about);
+    this.set({ run, layer: about?.id ?? null });
+  }
+
+  // To another view; of several asked for at once, to the last.
+  async set(changes) {
+    const request = {};
+    this.request = request;
+    this.page.busy(true);
+    try {
+      await this.open(changes, request);
+    } catch (error) {
+      if (this.request === request) this.fail(error);
+    } finally {
+      if (this.request === request) this.page.busy(false);
+    }
+  }
+
+  async open(changes, request) {
+    const state = { ...this.state, ...changes };
+    if (!this.layersOf(state.run).length) Object.assign(state, { run: this.runs[0]?.run ?? null, layer: null });
+    const layers = this.layersOf(state.run);
+    const about = layers.find((layer) => layer.id === state.layer) ?? layers.at(-1);
+    if (!about) return;
+    state.layer = about.id;
+    if (state.filter !== null && !(state.filter >= 0 && state.filter < about.filters)) state.filter = null;
+    Object.assign(this.state, { run: state.run, layer: state.layer }); // what the pickers show if this fails
+    const isWaiting = !this.recordings.has(`${state.run}\n${state.layer}`);
+    if (isWaiting) this.page.showLoading();
+    const recording = await this.record(state.run, about);
+    const match = state.view === "compare" ? this.matching(state.run2 ?? state.run, about) : undefined;
+    const { other, otherError } = await this.reference(state.run2 ?? state.run, match);
+    if (this.request !== request) return; // something else was asked for meanwhile
+    if (!("step" in changes)) state.step = this.state.step; // one may have moved on meanwhile
+    Object.assign(this, { state, recording, other, otherError });
+    this.steps = recording.steps;
+    this.index = nearestIndex(state.step, this.steps);
+    if (this.index === this.steps.length - 1) state.step = null; // the latest, whichever that will be
+    this.show();
+  }
+
+  // What is compared with; that it cannot be shown is no reason not to show the rest.
+  async reference(run, about) {
+    if (!about) return { other: null, otherError: null };
+    try {
+      return { other: await this.record(run, about), otherError: null };
+    } catch (error) {
+      return { other: null, otherError: error.message };
+    }
+  }
+
+  async record(run, about) {
+    const key = `${run}\n${about.id}`;
+    let recording = this.recordings.get(key);
+    if (!recording) {
+      recording = new Recording(run, about, () => this.arrived(), (error) => this.fail(error));
+      await recording.open();
+    } else {
+      await recording.refresh(about);
+    }
+    this.recordings.delete(key);
+    this.recordings.set(key, recording); // the most recently used is last
+    const oldest = [...this.recordings.entries()].filter(([, one]) => ![recording, this.recording, this.other].includes(one));
+    let total = [...this.recordings.values()].reduce((sum, one) => sum + (one.film?.bytes ?? 0), 0);
+    for (const [name, one] of oldest) {
+      if (total <= KEPT_BYTES) break;
+      total -= one.film?.bytes ?? 0;
+      one.close();
+      this.recordings.delete(name);
+    }
+    return recording;
+  }
+
+  get isComparing() {
+    return this.state.view === "compare";
+  }
+
+  get step() {
+    return this.steps[this.index];
+  }
+
+  get otherRun() {
+    return this.state.run2 ?? this.state.run;
+  }
+
+  get otherStep() {
+    const steps = this.other?.steps ?? [];
+    if (this.state.step2 !== undefined) return steps[nearestIndex(this.state.step2, steps)];
+    return this.otherRun === this.state.run ? steps[0] : steps[nearestIndex(this.step, steps)];
+  }
+
+  get comparable() {
+    return Boolean(this.other) && String(this.other.about.tile) === String(this.recording.about.tile);
+  }
+
+  get compareProblem() {
+    if (!this.isComparing) return null;
+    if (this.otherError) return this.otherError;
+    if (!this.other) return `Run ${this.otherRun} has no layer at this place. Choose another reference.`;
+    if (!this.comparable) return "The tiles of these two layers differ in size: they can be seen side by side only.";
+    return null;
+  }
+
+  nameIn(run, step) {
+    const name = nameOfStep(step, this.recording.about.unit);
+    return this.otherRun === this.state.run ? capital(name) : `${run}, ${name}`;
+  }
+
+  get nowName() {
+    return this.nameIn(this.state.run, this.step);
+  }
+
+  get otherName() {
+    return this.nameIn(this.otherRun, this.otherStep);
+  }
+
+  comparableRuns() {
+    return this.runs.map(({ run }) => run).filter((run) => this.matching(run, this.recording.about));
+  }
+
+  markOf(recording, at, filter) {
+    const { stuck } = this.state;
+    if (recording.isStuck(filter, at)) {
+      if (stuck === "hide") return { isHidden: true };
+      return { mark: "stuck", alpha: stuck === "dim" ? 0.25 : 1 };
+    }
+    return recording.isFlat(filter, at) ? { mark: "flat" } : {};
+  }
+
+  describe(filter) {
+    const { recording, index } = this;
+    if (!recording.rows.score) return `Filter ${filter}`;
+    const words = [`Filter ${filter}`, `score ${number(recording.row("score", index)[filter])}`,
+      `change ${percent(recording.row("change", index)[filter])}`];
+    if (recording.isStuck(filter, index)) words.push("stuck");
+    if (recording.isFlat(filter, index)) words.push("flat");
+    const changed = this.isComparing && this.stage.differenceOf(filter);
+    if (changed) words.push(`differs by ${percent(changed.rms)}`);
+    return words.join(" · ");
+  }
+
+  goToIndex(index) {
+    const bounded = Math.min(this.steps.length - 1, Math.max(0, index));
+    if (bounded === this.index) return;
+    this.index = bounded;
+    this.state.step = bounded === this.steps.length - 1 ? null : this.step;
+    this.schedule();
+    this.saveView();
+    if (!this.timeline.playing) this.announceStep();
+  }
+
+  closeFilter() {
+    if (this.state.filter === null) return;
+    this.set({ filter: null });
+    this.grid.root.focus();
+  }
+
+  arrived() {
+    this.stage.forgetDifferences();
+    this.schedule();
+  }
+
+  schedule() {
+    if (this.scheduled) return;
+    this.scheduled = requestAnimationFrame(() => {
+      this.scheduled = null;
+      this.update();
+    });
+  }
+
+  // After the state has changed: everything.
+  show() {
+    this.order = orderOf(this.recording, this.state.sort);
+    this.page.showWork(this);
+    this.toolbar.update();
+    this.stage.updateItems();
+    this.timeline.updateCurves();
+    this.layerPanel.updateCurves();
+    if (this.state.filter !== null) this.filterPanel.updateFilter().catch((error) => this.fail(error));
+    this.update();
+    this.saveView();
+  }
+
+  // After a step: what depends on it.
+  update() {
+    if (!this.recording?.film) return;
+    this.stage.update();
+    this.timeline.update();
+    if (this.state.filter === null) this.layerPanel.update();
+    else this.filterPanel.update();
+  }
+
+  announceStep() {
+    clearTimeout(this.announcing);
+    this.announcing = setTimeout(() => this.announce(capital(nameOfStep(this.step, this.recording.about.unit))), 400);
+  }
+
+  // For those who do not see.
+  announce(text) {
+    this.page.announce(text);
+  }
+
+  // For all.
+  say(text) {
+    this.stage.hint.textContent = text;
+    this.announce(text);
+  }
+}
+

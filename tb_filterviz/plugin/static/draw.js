@@ -1,0 +1,164 @@
+// Pixels: tiles into canvases, differences into colours.
+
+import { wholePixels } from "./model.js";
+
+const scratch = document.createElement("canvas");
+const enlarged = document.createElement("canvas");
+
+let buffer = { image: { width: 0, height: 0 } };
+
+// Playing draws many pictures of one size: their memory is taken once.
+function pixelBuffer(width, height) {
+  if (buffer.image.width !== width || buffer.image.height !== height) {
+    const image = new ImageData(width, height);
+    buffer = { image, target: new Uint32Array(image.data.buffer) };
+  }
+  return buffer;
+}
+
+function atLeast(canvas, width, height) {
+  if (canvas.width < width || canvas.height < height) {
+    canvas.width = Math.max(canvas.width, width);
+    canvas.height = Math.max(canvas.height, height);
+  }
+  return canvas.getContext("2d");
+}
+
+// The tile as opaque RGBA, into `target` (Uint32Array of an image `stride` pixels wide) at (left, top).
+function expand(picture, target, stride, left, top) {
+  const { bytes, height, width, channels } = picture;
+  let from = picture.offset;
+  for (let row = 0; row < height; row += 1) {
+    let to = (top + row) * stride + left;
+    for (let column = 0; column < width; column += 1) {
+      if (channels === 1) {
+        target[to] = 0xff000000 | (bytes[from] * 0x010101);
+        from += 1;
+      } else {
+        target[to] = 0xff000000 | (bytes[from + 2] << 16) | (bytes[from + 1] << 8) | bytes[from];
+        from += 3;
+      }
+      to += 1;
+    }
+  }
+}
+
+// Draws pictures at places [{picture, x, y, width, height, alpha}], enlarged without blur, reduced smoothly.
+export function drawPictures(context, placed) {
+  const shown = placed.filter((one) => one.picture);
+  if (!shown.length) return;
+  const cellWidth = Math.max(...shown.map((one) => one.picture.width));
+  const cellHeight = Math.max(...shown.map((one) => one.picture.height));
+  const columns = Math.max(1, Math.min(shown.length, Math.floor(4096 / cellWidth)));
+  const width = columns * cellWidth;
+  const height = Math.ceil(shown.length / columns) * cellHeight;
+  const { image, target } = pixelBuffer(width, height);
+  shown.forEach((one, at) => {
+    expand(one.picture, target, width, (at % columns) * cellWidth, Math.floor(at / columns) * cellHeight);
+  });
+  atLeast(scratch, width, height).putImageData(image, 0, 0);
+  // At 1.5 pixels a pixel, say: doubled first, then reduced smoothly, so that all come out equally wide and sharp.
+  const scale = Math.max(...shown.map((one) => one.width / one.picture.width));
+  const factor = scale < 4 && scale > 1 && !Number.isInteger(scale) ? Math.ceil(scale) : 1;
+  if (factor > 1) {
+    const larger = atLeast(enlarged, width * factor, height * factor);
+    larger.imageSmoothingEnabled = false;
+    larger.drawImage(scratch, 0, 0, width, height, 0, 0, width * factor, height * factor);
+  }
+  context.imageSmoothingQuality = "high";
+  shown.forEach((one, at) => {
+    const { picture } = one;
+    context.imageSmoothingEnabled = one.width < picture.width * factor;
+    context.globalAlpha = one.alpha ?? 1;
+    context.drawImage(factor > 1 ? enlarged : scratch,
+      (at % columns) * cellWidth * factor, Math.floor(at / columns) * cellHeight * factor,
+      picture.width * factor, picture.height * factor, one.x, one.y, one.width, one.height);
+  });
+  context.globalAlpha = 1;
+}
+
+const NEUTRAL = [38, 38, 40];
+const LOWER = [64, 156, 255];
+const HIGHER = [255, 146, 43];
+
+// The colour of every difference from -255 to 255, at three times (255 + difference).
+const DIFFERENCE_COLOURS = new Uint8Array(511 * 3);
+for (let change = -255; change <= 255; change += 1) {
+  const share = Math.min(1, Math.abs(change) / 128);
+  const hue = change < 0 ? LOWER : HIGHER;
+  NEUTRAL.forEach((neutral, channel) => {
+    DIFFERENCE_COLOURS[(255 + change) * 3 + channel] = neutral + share * (hue[channel] - neutral);
+  });
+}
+
+function brightness({ bytes, channels }, at) {
+  return channels === 1 ? bytes[at] : ((bytes[at] + bytes[at + 1] + bytes[at + 2]) * 0x5556) >> 16;
+}
+
+// How `after` differs from `before`: blue where it is darker, orange where it is brighter, dark where it is the same.
+// Both show the same pixels, but one may have been reduced more than the other.
+export function difference(before, after) {
+  if (!before || !after) return undefined;
+  const { width, height } = after;
+  const bytes = new Uint8Array(width * height * 3);
+  let sum = 0;
+  let to = 0;
+  for (let row = 0; row < height; row += 1) {
+    const rowBefore = Math.floor((row * before.height) / height) * before.width;
+    for (let column = 0; column < width; column += 1) {
+      const columnBefore = before.width === width ? column : Math.floor((column * before.width) / width);
+      const was = brightness(before, before.offset + (rowBefore + columnBefore) * before.channels);
+      const change = brightness(after, after.offset + (row * width + column) * after.channels) - was;
+      const from = (255 + change) * 3;
+      sum += change * change;
+      bytes[to] = DIFFERENCE_COLOURS[from];
+      bytes[to + 1] = DIFFERENCE_COLOURS[from + 1];
+      bytes[to + 2] = DIFFERENCE_COLOURS[from + 2];
+      to += 3;
+    }
+  }
+  const rms = Math.sqrt(sum / (width * height)) / 255;
+  return { bytes, offset: 0, width, height, channels: 3, rms };
+}
+
+export function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+// One picture filling a canvas of its own, as large as whole pixels allow within `boxPx`.
+export function drawAlone(canvas, picture, boxPx) {
+  const ratio = window.devicePixelRatio || 1;
+  const box = Math.round(boxPx * ratio);
+  if (canvas.width !== box || canvas.height !== box) {
+    canvas.width = box;
+    canvas.height = box;
+    canvas.style.width = `${boxPx}px`;
+    canvas.style.height = `${boxPx}px`;
+  }
+  const context = canvas.getContext("2d");
+  context.clearRect(0, 0, box, box);
+  if (!picture) return;
+  const fitting = box / Math.max(picture.width, picture.height);
+  const scale = wholePixels(fitting, 1);
+  const width = picture.width * scale;
+  const height = picture.height * scale;
+  drawPictures(context, [{ picture, x: Math.floor((box - width) / 2), y: Math.floor((box - height) / 2), width, height }]);
+}
+
+// The marks of the Images tab: a cross over what is stuck, a bar along the lower edge of what is flat.
+export function drawMark(context, mark, x, y, width, height) {
+  context.strokeStyle = colour("--mark");
+  context.fillStyle = colour("--mark");
+  if (mark === "stuck") {
+    context.lineWidth = Math.max(1, width / 32);
+    context.beginPath();
+    context.moveTo(x, y);
+    context.lineTo(x + width, y + height);
+    context.moveTo(x + width, y);
+    context.lineTo(x, y + height);
+    context.stroke();
+  } else if (mark === "flat") {
+    const bar = Math.max(2, height / 16);
+    context.fillRect(x, y + height - bar, width, bar);
+  }
+}

@@ -1,0 +1,171 @@
+// What is looked at: the grid of a layer, or two of them and their difference.
+
+import { choice, element } from "./dom.js";
+import { difference } from "./draw.js";
+import { TileGrid } from "./grid.js";
+import { nameOfStep, percent } from "./model.js";
+
+const SHARPEN_AFTER_MS = 300;
+
+export class Stage {
+  constructor(app) {
+    this.app = app;
+    this.differences = new Map();
+    const grid = (label, pictureOf, markOf) => new TileGrid({ label, pictureOf, markOf,
+      nameOf: (filter) => `Filter ${filter}`,
+      onPick: (filter) => app.set({ filter }),
+      onHover: (filter) => this.hover(filter) });
+    this.grid = grid("Filters", (filter) => app.recording.film.findSharp(app.step, filter),
+      (filter) => app.markOf(app.recording, app.index, filter));
+    this.before = grid("Reference", (filter) => app.other?.film?.find(app.otherStep, filter),
+      (filter) => (app.other ? app.markOf(app.other, app.other.steps.indexOf(app.otherStep), filter) : {}));
+    this.changed = grid("Difference", (filter) => this.differenceOf(filter), () => ({}));
+    this.run = choice("Reference", (value) => app.set({ run2: value, step2: undefined }));
+    this.stepOf = choice("at", (value) => app.set({ step2: value === "same" ? undefined : Number(value) }));
+    this.nowTitle = element("h2", {});
+    this.changeTitle = element("h2", {}, "Difference");
+    this.changeKey = element("span", { class: "legend" }, element("span", { class: "key tone-lower" }, "darker"),
+      element("span", { class: "key tone-higher" }, "brighter"));
+    this.beforePane = element("section", { class: "pane", "aria-label": "Reference" },
+      element("header", {}, this.run.wrapper, this.stepOf.wrapper), this.before.root);
+    this.nowHead = element("header", {}, this.nowTitle);
+    this.nowPane = element("section", { class: "pane", "aria-label": "Filters" }, this.nowHead, this.grid.root);
+    this.changePane = element("section", { class: "pane", "aria-label": "Difference" },
+      element("header", {}, this.changeTitle, this.changeKey), this.changed.root);
+    this.progress = element("div", { class: "progress", role: "progressbar", "aria-label": "Loading pictures",
+      "aria-valuemin": 0, "aria-valuemax": 100 });
+    this.hint = element("p", { class: "stage-hint" });
+    this.root = element("div", { class: "stage" }, this.progress,
+      element("div", { class: "panes" }, this.beforePane, this.nowPane, this.changePane), this.hint);
+    this.link();
+  }
+
+  get grids() {
+    return this.app.isComparing ? [this.before, this.grid, this.changed] : [this.grid];
+  }
+
+  // Grids that show the same filters scroll as one.
+  link() {
+    const all = [this.before, this.grid, this.changed];
+    for (const one of all) {
+      one.root.addEventListener("scroll", () => {
+        if (!this.app.isComparing) return;
+        for (const other of all) {
+          if (other.root.scrollTop !== one.root.scrollTop) other.root.scrollTop = one.root.scrollTop;
+          if (other.root.scrollLeft !== one.root.scrollLeft) other.root.scrollLeft = one.root.scrollLeft;
+        }
+      });
+    }
+  }
+
+  zoomBy(factor) {
+    for (const grid of [this.before, this.grid, this.changed]) grid.zoomBy(factor);
+    this.sharpenSoon();
+  }
+
+  hover(filter) {
+    for (const grid of this.grids) grid.point(filter);
+    this.hint.textContent = filter === null ? this.rest() : this.app.describe(filter);
+  }
+
+  rest() {
+    const { rows } = this.app.recording;
+    const marks = [];
+    if ((rows.responsive ?? []).some((row) => row.includes(0))) marks.push("crossed out: stuck");
+    if ((rows.flat ?? []).some((row) => row.includes(1))) marks.push("bar below: flat, the picture says nothing");
+    return [...marks, "point at a filter to read it, click to follow it through the training"].join(" · ");
+  }
+
+  differenceOf(filter) {
+    const key = `${this.app.otherStep} ${this.app.step}`;
+    if (key !== this.differencesKey) {
+      this.differences.clear();
+      this.differencesKey = key;
+    }
+    if (!this.differences.has(filter)) {
+      const found = difference(this.app.other?.film?.find(this.app.otherStep, filter),
+        this.app.recording.film.find(this.app.step, filter));
+      if (!found) return undefined;
+      this.differences.set(filter, found);
+    }
+    return this.differences.get(filter);
+  }
+
+  forgetDifferences() {
+    this.differencesKey = undefined;
+  }
+
+  updateItems() {
+    const { app } = this;
+    const [height, width] = app.recording.about.tile;
+    for (const pane of [this.beforePane, this.changePane]) pane.hidden = !app.isComparing;
+    this.nowHead.hidden = !app.isComparing;
+    this.root.classList.toggle("comparing", app.isComparing);
+    this.forgetDifferences();
+    this.grid.set(app.order, { height, width });
+    if (app.isComparing) {
+      const shared = app.other ? app.order.filter((filter) => filter < app.other.about.filters) : [];
+      const size = app.other?.about.tile ?? [height, width];
+      this.before.set(shared, { height: size[0], width: size[1] });
+      this.changed.set(app.comparable ? shared : [], { height, width });
+      this.updateChoices();
+    }
+  }
+
+  updateChoices() {
+    const { app } = this;
+    this.run.set(app.comparableRuns().map((run) => [run, run]), app.otherRun);
+    const { unit } = app.recording.about;
+    const isOtherRun = app.otherRun !== app.state.run;
+    this.stepOf.set([
+      ...(isOtherRun ? [["same", `the same ${unit}`]] : []),
+      ...(app.other?.steps ?? []).map((step) => [String(step), nameOfStep(step, unit)]),
+    ], isOtherRun && app.state.step2 === undefined ? "same" : String(app.otherStep));
+  }
+
+  update() {
+    const { app } = this;
+    for (const grid of this.grids) {
+      grid.select(app.state.filter);
+      grid.draw();
+    }
+    const { unit, name } = app.recording.about;
+    this.grid.label(`Filters of ${name}, ${nameOfStep(app.step, unit)}`);
+    if (app.isComparing) {
+      this.before.label(`Reference: ${app.otherName}`);
+      this.changed.label("Difference");
+      this.nowTitle.textContent = app.nowName;
+      const found = app.order.map((filter) => this.differenceOf(filter)).filter(Boolean);
+      const mean = found.reduce((sum, one) => sum + one.rms, 0) / (found.length || 1);
+      this.changeKey.hidden = !app.comparable;
+      this.changeTitle.textContent = app.comparable ? `Difference ${percent(mean)}` : "No difference to show";
+    }
+    this.markFirstPicture();
+    const films = [app.recording.film, ...(app.isComparing && app.other?.film ? [app.other.film] : [])];
+    const done = Math.min(...films.map((film) => film.progress));
+    this.progress.hidden = done >= 1;
+    this.progress.style.setProperty("--done", done);
+    this.progress.setAttribute("aria-valuenow", Math.round(done * 100));
+    this.hint.textContent = app.compareProblem
+      ?? (this.grid.hovered === null ? this.rest() : app.describe(this.grid.hovered));
+    this.sharpenSoon();
+  }
+
+  // For whoever measures: when the whole layer could first be seen.
+  markFirstPicture() {
+    if (this.isMarked || !this.app.order.every((filter) => this.app.recording.film.find(this.app.step, filter))) return;
+    this.isMarked = true;
+    requestAnimationFrame(() => performance.mark("filters-first-picture"));
+  }
+
+  // Where tiles are shown larger than the film holds them: fetch this step in full, once one has stopped at it.
+  sharpenSoon() {
+    clearTimeout(this.sharpening);
+    const { app } = this;
+    const { film } = app.recording;
+    const isEnough = film.factor === 1
+      || (this.grid.shown?.width ?? 0) * (window.devicePixelRatio || 1) <= app.recording.about.tile[1] / film.factor;
+    if (isEnough || app.timeline.playing) return;
+    this.sharpening = setTimeout(() => film.sharpen(app.step).catch(() => {}), SHARPEN_AFTER_MS);
+  }
+}

@@ -1,0 +1,205 @@
+"""A real browser on the tab: Debian's Chromium, headless, that reaches nothing but this machine."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"  # where .ci/run puts it
+
+needs_browser = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="no Chromium with its driver: apt-get install chromium chromium-driver"
+)
+needs_axe = pytest.mark.skipif(not AXE.exists(), reason="no axe-core: npm install --no-save axe-core, in the root")
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+)
+
+# The pixels of every tile in sight, read from the canvas as it is on the screen.
+READ_TILES = """
+const [label, height, width, most] = arguments;
+const root = [...document.querySelectorAll(".grid")].find((grid) => grid.getAttribute("aria-label").startsWith(label));
+const canvas = root.querySelector("canvas");
+const corner = canvas.getBoundingClientRect();
+const scale = canvas.width / corner.width;
+const image = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+return [...root.querySelectorAll("[role=option]")].slice(0, most).map((option) => {
+  const place = option.getBoundingClientRect();
+  const seen = [];
+  for (let row = 0; row < height; row += 1) {
+    for (let column = 0; column < width; column += 1) {
+      const x = Math.floor((place.left - corner.left + (column + 0.5) * place.width / width) * scale);
+      const y = Math.floor((place.top - corner.top + (row + 0.5) * place.height / height) * scale);
+      seen.push([...image.data.slice((y * canvas.width + x) * 4, (y * canvas.width + x) * 4 + 3)]);
+    }
+  }
+  return seen;
+});
+"""
+
+
+class Browser:
+    """The tab in a window."""
+
+    def __init__(self, driver: webdriver.Chrome) -> None:
+        self.driver = driver
+        self.downloads = Path()
+
+    def open(self, address: str, *, dark: bool = False) -> None:
+        """Go to an address of TensorBoard, and into the frame of the tab."""
+        base, _, fragment = address.partition("#")
+        query = "?darkMode=true" if dark else ""
+        self.driver.get("about:blank")
+        self.driver.get(f"{base}{query}#{fragment or 'filterviz'}")
+        self.enter()
+
+    def enter(self) -> None:
+        """Into the frame of the tab."""
+        self.driver.switch_to.default_content()
+        frame = self.wait(
+            lambda: next(
+                (
+                    one
+                    for one in self.driver.find_elements(By.CSS_SELECTOR, "iframe[src*='filterviz']")
+                    if one.is_displayed()
+                ),
+                None,
+            ),
+            "the frame of the tab",
+        )
+        self.driver.switch_to.frame(frame)
+        self.wait(lambda: self.all("main.page"), "the tab")
+
+    def wait(self, seek: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+        """What `seek` finds, as soon as it is something."""
+        deadline, last = time.monotonic() + seconds, ""
+        while time.monotonic() < deadline:
+            try:
+                found = seek()
+            except WebDriverException as error:  # elements come and go while a page builds itself
+                found, last = None, str(error)
+            if found:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"{what} did not come up: {last}\n{self.text()}")
+
+    def loaded(self) -> None:
+        """Until all pictures are there."""
+        self.wait(lambda: self.shown(".grid") and not self.shown(".progress"), "the pictures")
+        self.settle()
+
+    def all(self, selector: str) -> list[WebElement]:
+        found: list[WebElement] = self.driver.find_elements(By.CSS_SELECTOR, selector)
+        return found
+
+    def one(self, selector: str) -> WebElement:
+        found: WebElement = self.wait(lambda: self.shown(selector), selector)
+        return found
+
+    def shown(self, selector: str) -> WebElement | None:
+        return next((element for element in self.all(selector) if element.is_displayed()), None)
+
+    def text(self) -> str:
+        words: str = self.driver.execute_script("return document.body.innerText")
+        return words
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def press(self, *keys: str) -> None:
+        """Into whatever has the focus."""
+        for key in keys:
+            self.driver.switch_to.active_element.send_keys(key)
+        self.settle()
+
+    def settle(self) -> None:
+        """Once nothing is being fetched, two frames later."""
+        self.wait(lambda: not self.all("main[aria-busy=true]"), "an end of waiting")
+        self.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+
+    def choose(self, label: str, option: str) -> None:
+        """An option of a labelled select."""
+        for choice in self.all("label.choice"):
+            if choice.is_displayed() and choice.find_element(By.CSS_SELECTOR, ".choice-label").text == label:
+                for one in choice.find_elements(By.TAG_NAME, "option"):
+                    if one.text == option:
+                        one.click()
+                        self.settle()
+                        return
+                raise AssertionError([one.text for one in choice.find_elements(By.TAG_NAME, "option")])
+        raise AssertionError(f"no choice {label!r}")
+
+    def click(self, name: str) -> None:
+        """A button, by its text or label."""
+        for button in self.all("button"):
+            if button.is_displayed() and name in (button.text, button.get_attribute("aria-label")):
+                button.click()
+                self.settle()
+                return
+        raise AssertionError(f"no button {name!r}")
+
+    def hash(self) -> str:
+        value: str = self.run("return parent.location.hash")
+        return value
+
+    def tiles(self, label: str, height: int, width: int, most: int = 1000) -> npt.NDArray[np.uint8]:
+        """What the canvas of a grid shows, uint8 ``[n, height, width, 3]``."""
+        self.settle()
+        seen = self.run(READ_TILES, label, height, width, most)
+        return np.array(seen, np.uint8).reshape(len(seen), height, width, 3)
+
+    def complaints(self) -> list[str]:
+        """Errors in the console, and whatever else it says about files of ours; TensorBoard misses fonts of its own."""
+        said: list[dict[str, str]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        ours = [one for one in said if one["level"] == "SEVERE" or "filterviz/static" in one["message"]]
+        return [one["message"] for one in ours if "/font-roboto/" not in one["message"]]
+
+    def screenshot(self, path: Path) -> None:
+        self.settle()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.driver.save_screenshot(str(path))
+
+
+@contextmanager
+def browser(profile: Path, *, width: int = 1280, height: int = 720, downloads: Path | None = None) -> Iterator[Browser]:
+    """A new browser with an empty profile; the page itself gets `width` x `height`."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={width},{height}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    driver.set_script_timeout(30)
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+    )
+    if downloads:
+        allowed = {"behavior": "allow", "downloadPath": str(downloads)}
+        driver.execute_cdp_cmd("Browser.setDownloadBehavior", allowed)
+    try:
+        yield Browser(driver)
+    finally:
+        driver.quit()
