@@ -148,6 +148,9 @@ class FilterVisualizer(keras.callbacks.Callback):
     def _draw(self, step: int) -> None:
         if self._session is None or not self._sinks:
             return
+        _ = (
+            self.model
+        )  # on JAX, weights are in the trainer's hands while batches run, and asking for the model syncs them
         try:
             self._session.log(step, self._sinks)
             self._last_step = step

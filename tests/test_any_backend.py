@@ -1,0 +1,65 @@
+"""A whole training on whatever backend Keras runs (KERAS_BACKEND=jax, torch or tensorflow)."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from tb_filterviz import FilterLogger, FilterVisualizer
+from tests.posthoc import networks
+from tests.reading import difference, steps
+
+
+def _model() -> keras.Model:
+    model = networks.counting()
+    model.add(keras.layers.Dropout(0.2, name="dropout"))
+    model.add(keras.layers.Dense(2, name="out"))
+    model.compile("adam", "mse")
+    return model
+
+
+def _train(*callbacks: keras.callbacks.Callback, epochs: int = 3) -> keras.Model:
+    keras.utils.set_random_seed(4)
+    model, rng = _model(), np.random.default_rng(0)
+    x, y = rng.random((32, 10, 10, 1), np.float32), rng.random((32, 2), np.float32)
+    model.fit(x, y, batch_size=8, epochs=epochs, verbose=0, callbacks=list(callbacks))
+    return model
+
+
+def test_a_training_is_drawn_and_not_disturbed(tmp_path: Path) -> None:
+    without = _train()
+    drawn = _train(FilterVisualizer(tmp_path, on_error="raise"))
+    by_batches = _train(FilterVisualizer(tmp_path / "batches", update_freq=2, on_error="raise"))
+    for model in (drawn, by_batches):
+        assert all(map(np.array_equal, without.get_weights(), model.get_weights()))
+    assert steps(tmp_path / "filters", "filters/conv_a") == [-1, 0, 1, 2]
+    assert steps(tmp_path / "batches" / "filters", "filters/conv_b") == [0, 2, 4, 6, 8, 10, 12]
+
+
+def test_weights_saved_and_logged_afterwards_give_the_same(tmp_path: Path) -> None:
+    save = keras.callbacks.ModelCheckpoint(str(tmp_path / "epoch-{epoch}.weights.h5"), save_weights_only=True)
+    _train(FilterVisualizer(tmp_path / "during", write_initial=False, on_error="raise"), save)
+    with FilterLogger(tmp_path / "afterwards") as logger:
+        report = logger.log_checkpoints([tmp_path], _model)
+    assert [entry.step for entry in report.logged] == [0, 1, 2], report.failed
+    assert difference(tmp_path / "during" / "filters", tmp_path / "afterwards" / "filters") == ""
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch runs as it is called: nothing is compiled")
+def test_later_epochs_and_trainings_compile_nothing(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(4)
+    model, callback = _model(), FilterVisualizer(tmp_path, on_error="raise")
+    traces: list[int] = []
+
+    class Count(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+            traces.append(networks.Counting.traces)
+
+    x, y = np.ones((16, 10, 10, 1), np.float32), np.zeros((16, 2), np.float32)
+    model.fit(x, y, epochs=3, verbose=0, callbacks=[callback, Count()])
+    model.fit(x, y, initial_epoch=3, epochs=6, verbose=0, callbacks=[callback, Count()])
+    assert len(traces) == 6
+    assert traces[0] > 0
+    assert len(set(traces)) == 1
