@@ -1,32 +1,34 @@
 """One writer a run: two lose events in TensorBoard, and would write every step twice."""
 
 import contextlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_OURS: dict[str, IO[bytes]] = {}  # files that this process writes; the lock ends with the process, however it ends
+_OURS: dict[
+    str, int
+] = {}  # files that this process writes, by descriptor; the lock ends with the process, however it ends
 
 
 def lock(path: str) -> None:
     """Mark a local event file as being written, for as long as this process lives, or until `release`."""
     with contextlib.suppress(OSError):  # remote, or a file system without locks
         if fcntl is not None:
-            file = Path(path).open("rb")  # noqa: SIM115  held open
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _OURS[path] = file
+            descriptor = os.open(path, os.O_RDONLY)
+            _OURS[path] = descriptor
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def release(path: str) -> None:
     """The file is not written any more."""
-    file = _OURS.pop(path, None)
-    if file is not None:
-        file.close()
+    descriptor = _OURS.pop(path, None)
+    if descriptor is not None:
+        os.close(descriptor)
 
 
 def written_by_others(paths: Sequence[str]) -> list[str]:
