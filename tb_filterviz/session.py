@@ -11,6 +11,7 @@ from tb_filterviz.config import Config
 from tb_filterviz.history import History
 from tb_filterviz.imaging import tone
 from tb_filterviz.optvis import ascent, measures, objectives, probe, start, weights
+from tb_filterviz.optvis.scoring import scoring
 from tb_filterviz.optvis.subject import subject_of
 from tb_filterviz.optvis.survey import Surveyed, survey
 from tb_filterviz.optvis.views import View, choose_view
@@ -83,12 +84,15 @@ class Session:
         ascent_config, step_length = config.ascent, config.ascent.step_size * (high - low) / 255
         if view.is_affine:  # its gradient never changes, so one long step arrives where many short ones do
             ascent_config, step_length = replace(ascent_config, steps=1), step_length * ascent_config.steps
+        objective = objectives.SCORES[view.objective]
+        gain = objectives.gain(view.objective, surveyed.height, surveyed.width)
         climb = ascent.compile_climb(
             respond,
-            objectives.SCORES[view.objective],
+            objective,
+            scoring(subject, target, objective, gain),
             model=self.model,
             batch=ascent.batch_size(filters, surveyed.numbers_below, ascent_config),
-            gain=objectives.gain(view.objective, surveyed.height, surveyed.width),
+            gain=gain,
             step_length=step_length,
             config=ascent_config,
         )

@@ -11,6 +11,7 @@ from keras import ops
 
 from tb_filterviz.config import AscentConfig
 from tb_filterviz.optvis import backends
+from tb_filterviz.optvis.scoring import Scoring
 
 _MOST_TOGETHER = 64  # filters; more in a batch are not faster
 _PASSES = 2  # of a forward pass' numbers, what an ascent step holds at most, with the gradients
@@ -51,6 +52,7 @@ def batch_size(filters: int, numbers_below: int, config: AscentConfig) -> int:
 def compile_climb(
     respond: Callable[[Any, Any], Any],
     objective: Callable[[Any], Any],
+    scoring: Scoring,
     *,
     model: keras.Model,
     batch: int,
@@ -66,6 +68,7 @@ def compile_climb(
     Args:
         respond: responses ``[n, h, w]`` of filters ``[n]`` to images ``[n, ...]``; reads the model's weights.
         objective: from responses ``[n, h, w]`` to scores ``[n]``.
+        scoring: the same, for the steps of the ascent.
         model: whose weights `respond` reads.
         batch: how many filters climb at once.
         gain: a power of 2 by which scores are multiplied while the gradient is taken, so that it does not vanish in
@@ -77,12 +80,14 @@ def compile_climb(
         A function of start images float32 ``[n, h, w, c]`` and filter indices int32 ``[n]``, that returns `Climbed`.
     """
     backend = backends.current()
-    scored = backend.value_and_gradient(lambda images, filters: objective(respond(images, filters)) * gain)
 
     def climb(images: Any, filters: Any) -> tuple[Any, Any, Any]:
+        score = scoring(images, filters)
+        scored = backend.value_and_gradient(lambda climbing: score(climbing) * gain)
+
         def step(index: Any, state: tuple[Any, Any]) -> tuple[Any, Any]:
             climbing, scores = state
-            values, gradient = scored(climbing, filters)
+            values, gradient = scored(climbing)
             values, gradient = values / gain, ops.where(ops.isfinite(gradient), gradient, 0) / gain
             rms = ops.sqrt(ops.mean(ops.square(gradient), axis=(1, 2, 3), keepdims=True))
             scores = ops.where(rows == index, values[None], scores)

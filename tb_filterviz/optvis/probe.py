@@ -251,6 +251,16 @@ def has_own_channel(layer: keras.Layer) -> bool:
     )
 
 
+def layer_input(_call: Callable[..., Any], inputs: Any, *_: Any, **__: Any) -> Any:
+    """Reads what the layer is given."""
+    return inputs
+
+
+def is_linear(layer: keras.Layer) -> bool:
+    """Whether the layer is known to be linear, up to a constant, in what it is given, before its activation."""
+    return type(layer) in (*_CONVOLUTIONS, keras.layers.Dense) and getattr(layer, "quantization_mode", None) is None
+
+
 def own_channel(layer: keras.Layer, filters: Any) -> Read:
     """Reads what filter ``filters[i]`` answers to image ``i`` before the activation, float32 ``[n, h, w]``."""
     return _convolve_own_channel(layer, filters) if has_own_channel(layer) else _gather_own_channel(layer, filters)

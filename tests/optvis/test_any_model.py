@@ -14,6 +14,7 @@ from tb_filterviz import Config
 from tb_filterviz.config import AscentConfig
 from tb_filterviz.errors import ModelError, UnknownLayerError
 from tb_filterviz.optvis import ascent, objectives, probe, start
+from tb_filterviz.optvis.scoring import scoring
 from tb_filterviz.optvis.subject import subject_of
 from tb_filterviz.optvis.survey import survey
 from tb_filterviz.session import Session
@@ -259,12 +260,14 @@ def test_the_score_is_that_of_an_independent_forward_pass(name: str, objective: 
     begin = start.gray_noise(filters, subject.shape, (0.0, 1.0), config=CONFIG, seed=0, position=target.position)
     expected_at_start = _score(case.respond(begin), objective, filters)
     before = _state(case.model)
+    gain = objectives.gain(objective, surveyed.height, surveyed.width)
     climb = ascent.compile_climb(
         lambda images, chosen: probe.reach(subject, target, images, probe.own_channel(target.layer, chosen)),
         objectives.SCORES[objective],
+        scoring(subject, target, objectives.SCORES[objective], gain),
         model=case.model,
         batch=4,  # fewer than there are filters
-        gain=objectives.gain(objective, surveyed.height, surveyed.width),
+        gain=gain,
         step_length=CONFIG.step_size / 255,
         config=CONFIG,
     )

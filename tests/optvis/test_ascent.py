@@ -5,6 +5,7 @@ import numpy.typing as npt
 from tb_filterviz import AscentConfig, Config
 from tb_filterviz.imaging import tone
 from tb_filterviz.optvis import ascent, measures, objectives, probe, start
+from tb_filterviz.optvis.scoring import scoring
 from tb_filterviz.optvis.subject import subject_of
 from tb_filterviz.session import Session
 from tests.optvis import article
@@ -20,6 +21,7 @@ def _climb(
     climb = ascent.compile_climb(
         lambda images, chosen: probe.reach(subject, target, images, probe.own_channel(target.layer, chosen)),
         objectives.SCORES[objective],
+        scoring(subject, target, objectives.SCORES[objective], 256.0),
         model=model,
         batch=len(filters),
         gain=objectives.gain(objective, 14, 14),
