@@ -1,0 +1,87 @@
+"""What larger networks cost: filters a second, memory, and how the cost grows.
+
+python -m pytest tests/benchmarks/test_engine.py --override-ini addopts="--import-mode=importlib -s"
+"""
+
+import subprocess
+import sys
+import time
+from statistics import median
+
+import keras
+import pytest
+
+from tb_filterviz import AscentConfig, Config
+from tb_filterviz.session import Session
+from tests.optvis.test_applications import NETWORKS
+
+_DRAW = """
+import os, resource, sys, time
+import keras
+from tb_filterviz import AscentConfig, Config
+from tb_filterviz.optvis import probe
+from tb_filterviz.session import Session
+
+name, size, filters, steps, layer, memory_mb = sys.argv[1:]
+network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(int(size), int(size), 3))
+targets = probe.select(network)
+layer = layer or targets[len(targets) // 2].path
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+config = Config(max_filters=int(filters), ascent=AscentConfig(steps=int(steps), memory_mb=float(memory_mb)))
+session = Session(network, layers=layer, config=config)
+session.draw()
+began = time.perf_counter()
+(drawing,) = session.draw()
+seconds = time.perf_counter() - began
+print(layer, len(drawing.tiles) / seconds, before / 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def _draw(*arguments: object) -> tuple[str, float, float, float]:
+    done = subprocess.run(
+        [sys.executable, "-c", _DRAW, *map(str, arguments)], capture_output=True, text=True, timeout=590, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    layer, rate, before, peak = done.stdout.split()
+    return layer, float(rate), float(before), float(peak)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks(name: str) -> None:
+    layer, rate, before, peak = _draw(name, 224, 8, 4, "", 1024)
+    print(f"\n{name:15} {layer:45} {rate:6.2f} filters/s (4 steps, 224 px); peak {peak:.0f} MiB, {before:.0f} before")
+    assert peak < 4096
+
+
+def test_memory_follows_the_budget() -> None:
+    peaks = {memory_mb: _draw("VGG16", 224, 32, 1, "block5_conv3", memory_mb) for memory_mb in (256, 1024)}
+    for memory_mb, (layer, rate, before, peak) in peaks.items():
+        print(
+            f"\nVGG16 {layer}, memory_mb={memory_mb}: peak {peak:.0f} MiB, {before:.0f} before, {rate:.2f} filters/s",
+            end="",
+        )
+    assert peaks[256][3] < peaks[1024][3] < 4096
+
+
+def test_the_cost_is_linear_in_filters_and_steps() -> None:
+    images = keras.Input((64, 64, 3))
+    maps = keras.layers.Conv2D(32, 3, activation="relu")(images)
+    model = keras.Model(images, keras.layers.Conv2D(128, 3, name="shown")(maps))
+
+    def seconds(filters: int, steps: int) -> float:
+        ascent = AscentConfig(steps=steps, filters_per_batch=16)
+        session = Session(model, layers="shown", config=Config(max_filters=filters, ascent=ascent))
+        session.draw()
+        times = []
+        for _ in range(5):
+            began = time.perf_counter()
+            session.draw()
+            times.append(time.perf_counter() - began)
+        return median(times)
+
+    base = seconds(32, 10)
+    for filters, steps, expected in ((64, 10, 2), (128, 10, 4), (32, 20, 2), (32, 40, 4)):
+        ratio = seconds(filters, steps) / base
+        print(f"\n{filters:4} filters, {steps:3} steps: {ratio:.2f} times 32 filters and 10 steps", end="")
+        assert 0.6 * expected < ratio < 1.4 * expected
+    print()
