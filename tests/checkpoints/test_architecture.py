@@ -60,9 +60,10 @@ def test_what_says_nothing_of_a_model_is_refused(source: object, error: type[Exc
 
 def test_what_keras_3_wrote_is_left_as_it_is() -> None:
     images = keras.Input((8, 8, 3))
-    backbone = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3), keras.layers.LeakyReLU(0.1)])
+    backbone = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(3, 3), keras.layers.LeakyReLU(0.1)])
     features = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization()(backbone(images)))
-    for model in (keras.Model(images, [features, features]), backbone, build_lenet()):
+    models = (keras.Model(images, [features, features]), keras.Model(images, backbone(backbone(images)[..., :3])))
+    for model in (*models, backbone, build_lenet()):
         config = json.loads(model.to_json())
         config.pop("compile_config", None)
         assert modern(config) == config
