@@ -6,9 +6,10 @@ import shutil
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -28,6 +29,23 @@ _LONGEST_REASON = 400  # characters
 _BESIDE_WEIGHTS = ("optimizer", "optimizer_weights", "metrics", "_metrics", "_compile_metrics", "_loss_tracker")
 
 
+def assign_all(model: keras.Model, values: Iterable[Any]) -> None:
+    """Set all of `model.weights`, in their order, and what the model derives from them.
+
+    `model.set_weights` leaves the latter as it was: a `Normalization` goes on with its old mean and variance.
+    """
+    for weight, value in zip(model.weights, values, strict=True):
+        weight.assign(value)
+    finalize(model)
+
+
+def finalize(model: keras.Model) -> None:
+    """Have every layer, however deep, derive anew what it keeps beside its weights, as after `adapt`."""
+    for layer in model._flatten_layers():  # `model.layers` ends at nested models and at wrappers
+        if layer.built and layer.weights and hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+
+
 def set_weights(model: keras.Model, checkpoint: Checkpoint) -> int:
     """Set every weight of a built model to what the checkpoint holds.
 
@@ -38,6 +56,9 @@ def set_weights(model: keras.Model, checkpoint: Checkpoint) -> int:
         CheckpointError: if the checkpoint is damaged, does not hold all of the model's weights, or holds others
             besides; it names the first that does not fit. The model is as it was before.
     """
+    if not model.weights:
+        state = "has no weights" if model.built else "is not built; call it once on an image"
+        raise CheckpointError(f"{_intro(checkpoint)} cannot be loaded: model {model.name!r} {state}.")
     before = model.get_weights()
     try:
         if checkpoint.kind in (Kind.TF_CHECKPOINT, Kind.SAVED_MODEL):
@@ -45,7 +66,7 @@ def set_weights(model: keras.Model, checkpoint: Checkpoint) -> int:
         else:
             _set_from_hdf5(model, checkpoint)
     except BaseException:
-        model.set_weights(before)
+        assign_all(model, before)
         raise
     return len(before)
 
@@ -187,8 +208,7 @@ def _set_from_tensorflow(model: keras.Model, checkpoint: Checkpoint) -> None:
                 f"and {key!r} of {shape}."
             )
     _check_none_unused(model, _near(set(pairs.values()), reader), checkpoint)
-    for place, key in pairs.items():
-        model.weights[place].assign(reader.value(key))
+    assign_all(model, (reader.value(pairs[place]) for place in range(len(model.weights))))
 
 
 def _near(used: set[str], reader: tf_format.Reader) -> dict[str, Shape]:

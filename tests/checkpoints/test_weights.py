@@ -1,0 +1,84 @@
+"""What weights a model is left with: those of the file, or its own."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tb_filterviz.checkpoints import load_weights
+from tb_filterviz.checkpoints.weights import assign_all
+from tb_filterviz.errors import CheckpointError
+
+IMAGES = np.random.default_rng(0).random((2, 6, 6, 1)).astype(np.float32)
+
+
+class _Subclassed(keras.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.normalization, self.convolution = keras.layers.Normalization(), keras.layers.Conv2D(2, 3)
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        return self.convolution(self.normalization(images))
+
+
+def _normalization(model: keras.Model) -> keras.layers.Normalization:
+    return next(layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Normalization))
+
+
+def _normalizing(kind: str, scale: float) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    layers = [keras.layers.Normalization(), keras.layers.Conv2D(2, 3)]
+    if kind == "subclassed":
+        model: keras.Model = _Subclassed()
+    elif kind == "nested":
+        inner = keras.Sequential([keras.Input((6, 6, 1)), *layers])
+        model = keras.Sequential([keras.Input((6, 6, 1)), inner, keras.layers.ReLU()])
+    else:
+        model = keras.Sequential([keras.Input((6, 6, 1)), *layers])
+    _normalization(model).adapt(np.random.default_rng(2).random((8, 6, 6, 1)) * scale)
+    model(IMAGES)
+    return model
+
+
+NORMALIZING = ["flat", "nested", "subclassed"]
+
+
+@pytest.mark.parametrize("kind", NORMALIZING)
+def test_a_normalization_is_what_the_checkpoint_says(tmp_path: Path, kind: str) -> None:
+    saved = _normalizing(kind, 100.0)
+    saved.save_weights(tmp_path / "saved.weights.h5")
+    tf.train.Checkpoint(model=saved).write(str(tmp_path / "saved"))
+    for file in ("saved", "saved.weights.h5"):
+        other = _normalizing(kind, 1.0)
+        load_weights(other, tmp_path / file)
+        np.testing.assert_allclose(other(IMAGES), saved(IMAGES))
+
+
+@pytest.mark.parametrize("kind", NORMALIZING)
+def test_a_normalization_is_as_before_if_a_load_is_refused(tmp_path: Path, kind: str) -> None:
+    wider = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Normalization(), keras.layers.Conv2D(3, 3)])
+    wider.save_weights(tmp_path / "saved.weights.h5")
+    tf.train.Checkpoint(model=wider).write(str(tmp_path / "saved"))
+    model = _normalizing(kind, 10.0)
+    before = model(IMAGES)
+    for file in ("saved", "saved.weights.h5"):
+        with pytest.raises(CheckpointError, match="do not fit"):
+            load_weights(model, tmp_path / file)
+        np.testing.assert_array_equal(model(IMAGES), before)
+
+
+def test_assigned_values_take_effect() -> None:
+    model, other = _normalizing("nested", 3.0), _normalizing("nested", 50.0)
+    assign_all(model, other.get_weights())
+    np.testing.assert_array_equal(model(IMAGES), other(IMAGES))
+
+
+def test_a_model_without_weights_yet_is_refused(tmp_path: Path) -> None:
+    saved = _normalizing("subclassed", 1.0)
+    saved.save_weights(tmp_path / "saved.weights.h5")
+    tf.train.Checkpoint(model=saved).write(str(tmp_path / "saved"))
+    for file in ("saved", "saved.weights.h5"):
+        with pytest.raises(CheckpointError, match="is not built; call it once on an image"):
+            load_weights(_Subclassed(), tmp_path / file)
