@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 
@@ -10,6 +11,14 @@ from tb_filterviz.checkpoints.damage import told_as_damage
 from tb_filterviz.errors import CheckpointError
 
 Shape = tuple[int, ...]
+
+
+class Array(NamedTuple):
+    """What the file says of an array, without reading it."""
+
+    shape: Shape
+    is_integer: bool
+
 
 _DEEPEST = 64  # groups in groups
 _HIGHEST_RATIO = 1000  # of what an array declares to what the file stores of it; deflate cannot do more
@@ -27,8 +36,8 @@ def opened(path: Path) -> Iterator[h5py.File]:
         yield file
 
 
-def array_shapes(path: Path) -> dict[str, Shape]:
-    """The shape of every array in the file, by its path there.
+def arrays(path: Path) -> dict[str, Array]:
+    """Every array in the file, by its path there.
 
     Raises:
         CheckpointError: if the file is damaged, points to other files, or declares more than it stores.
@@ -37,7 +46,7 @@ def array_shapes(path: Path) -> dict[str, Shape]:
         return dict(_walk(file, path, set()))
 
 
-def _walk(group: h5py.Group, path: Path, seen: set[int], depth: int = 0) -> Iterator[tuple[str, Shape]]:
+def _walk(group: h5py.Group, path: Path, seen: set[int], depth: int = 0) -> Iterator[tuple[str, Array]]:
     if depth > _DEEPEST:
         raise CheckpointError(f"{str(path)!r} nests groups more than {_DEEPEST} deep. That is not a file of weights.")
     for name in group:
@@ -53,7 +62,7 @@ def _walk(group: h5py.Group, path: Path, seen: set[int], depth: int = 0) -> Iter
             yield from _walk(member, path, seen, depth + 1)
         elif isinstance(member, h5py.Dataset):
             _check_stored_here(member, where, path)
-            yield where.lstrip("/"), member.shape or ()
+            yield where.lstrip("/"), Array(member.shape or (), member.dtype.kind in "iu")
 
 
 def _check_stored_here(array: h5py.Dataset, where: str, path: Path) -> None:

@@ -132,7 +132,7 @@ def _recognise_hdf5(path: Path) -> Kind | None:
             return Kind.LEGACY_MODEL
         if "layer_names" in file.attrs:
             return Kind.LEGACY_WEIGHTS
-    holds_variables = any("vars" in where.split("/") for where in hdf5.array_shapes(path))
+    holds_variables = any("vars" in where.split("/") for where in hdf5.arrays(path))
     return Kind.WEIGHTS if holds_variables else None
 
 

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from tb_filterviz.checkpoints import archive, hdf5, tf_format
-from tb_filterviz.checkpoints.hdf5 import Shape
+from tb_filterviz.checkpoints.hdf5 import Array, Shape
 from tb_filterviz.checkpoints.kinds import Checkpoint, Kind
 from tb_filterviz.errors import CheckpointError, CheckpointWarning
 
@@ -26,7 +26,8 @@ _SUFFIX = {  # Keras goes by the name
     Kind.LEGACY_WEIGHTS: ".h5",
 }
 _LONGEST_REASON = 400  # characters
-_BESIDE_WEIGHTS = ("optimizer", "optimizer_weights", "metrics", "_metrics", "_compile_metrics", "_loss_tracker")
+_METRICS = ("metrics", "_metrics", "_compile_metrics", "_loss_tracker")  # where `compile` puts them
+_BESIDE_WEIGHTS = (keras.optimizers.Optimizer, keras.metrics.Metric)
 
 
 def assign_all(model: keras.Model, values: Iterable[Any]) -> None:
@@ -77,7 +78,7 @@ def stored_numbers(checkpoint: Checkpoint) -> int:
         shapes = tf_format.Reader(_prefix(checkpoint)).shapes
     else:
         with _hdf5_file(checkpoint) as path:
-            shapes = hdf5.array_shapes(path)
+            shapes = {name: array.shape for name, array in hdf5.arrays(path).items()}
     return sum(math.prod(shape) for shape in shapes.values())
 
 
@@ -98,42 +99,63 @@ def _set_from_hdf5(model: keras.Model, checkpoint: Checkpoint) -> None:
     if checkpoint.kind in (Kind.LEGACY_MODEL, Kind.LEGACY_WEIGHTS):
         _warn_of_flipped_kernels(checkpoint)
     with _hdf5_file(checkpoint) as path, _named(path, _SUFFIX[checkpoint.kind]) as readable:
-        shapes = hdf5.array_shapes(path)
+        arrays = hdf5.arrays(path)
         unset = _weights_left_unset(model, lambda: _load_with_keras(model, readable, checkpoint))
-    stored = {name: shape for name, shape in shapes.items() if _is_of_the_model(name)}
     _check_none_unset(model, unset, checkpoint)
-    _check_none_unused(model, stored, checkpoint)
+    _check_none_unused(model, _of_the_model(arrays, model, checkpoint.kind), checkpoint)
 
 
-def _is_of_the_model(name: str) -> bool:
-    first, *others = name.split("/")
-    return first not in _BESIDE_WEIGHTS and "seed_generator" not in others
+def _of_the_model(arrays: dict[str, Array], model: keras.Model, kind: Kind) -> dict[str, Shape]:
+    """Without the states of optimizers, metrics and dice."""
+    optimizers = {  # as Keras saves them: the number of iterations first
+        name.removesuffix("/vars/0")
+        for name, array in arrays.items()
+        if name.endswith("/vars/0") and array.is_integer and array.shape == ()
+    }
+
+    def is_of_the_model(name: str) -> bool:
+        if kind is Kind.LEGACY_MODEL:
+            return name.startswith("model_weights/")
+        return kind is Kind.LEGACY_WEIGHTS or not _is_beside(name, model, optimizers)
+
+    return {
+        name: array.shape
+        for name, array in arrays.items()
+        if is_of_the_model(name) and "seed_generator" not in name.split("/")
+    }
+
+
+def _is_beside(name: str, owner: Any, optimizers: set[str]) -> bool:
+    """Whether an array belongs to an optimizer or a metric: as the model's attribute says, or else by the looks."""
+    groups = name.split("/")[:-1]
+    for depth, group in enumerate(groups):
+        owner = getattr(owner, group, None)
+        if isinstance(owner, keras.Layer):
+            continue
+        is_metric = group in _METRICS and groups[depth - 1 : depth] != ["layers"]
+        if isinstance(owner, _BESIDE_WEIGHTS) or is_metric or "/".join(groups[: depth + 1]) in optimizers:
+            return True
+    return False
 
 
 def _load_with_keras(model: keras.Model, path: Path, checkpoint: Checkpoint) -> None:
+    is_legacy = checkpoint.kind in (Kind.LEGACY_MODEL, Kind.LEGACY_WEIGHTS)
     try:
-        with (
-            _without_optimizer(model),
-            warnings.catch_warnings(),
-        ):  # what Keras leaves out with a warning, we find and refuse
+        with warnings.catch_warnings():  # what Keras leaves out with a warning, we find and refuse
             warnings.filterwarnings("ignore", message="Skipping nested container", category=UserWarning)
-            model.load_weights(str(path))
+            model.load_weights(str(path), **({} if is_legacy else {"objects_to_skip": _beside_weights(model)}))
     except Exception as error:  # Keras raises whatever the file makes it stumble over
         raise CheckpointError(f"{_intro(checkpoint)} do not fit {model.name!r}. {_first_mismatch(error)}") from error
 
 
-@contextmanager
-def _without_optimizer(model: keras.Model) -> Iterator[None]:
-    """Keras would load its state as well, and refuse files that have none."""
-    optimizer = vars(model).get("optimizer")
-    if optimizer is None:
-        yield
-        return
-    vars(model)["optimizer"] = None  # past Keras' own attribute tracking
-    try:
-        yield
-    finally:
-        vars(model)["optimizer"] = optimizer
+def _beside_weights(model: keras.Model) -> list[Any]:
+    """Optimizers and metrics: Keras would load their states as well, and refuse files that have none."""
+
+    def members(value: Any) -> Iterable[Any]:
+        return value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+
+    attributes = [value for layer in model._flatten_layers() for value in vars(layer).values()]
+    return [member for value in attributes for member in members(value) if isinstance(member, _BESIDE_WEIGHTS)]
 
 
 def _first_mismatch(error: Exception) -> str:

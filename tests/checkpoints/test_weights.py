@@ -82,3 +82,78 @@ def test_a_model_without_weights_yet_is_refused(tmp_path: Path) -> None:
     for file in ("saved", "saved.weights.h5"):
         with pytest.raises(CheckpointError, match="is not built; call it once on an image"):
             load_weights(_Subclassed(), tmp_path / file)
+
+
+class _Adversarial(keras.Model):
+    """With optimizers, and a compiled part, of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.critic = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Conv2D(2, 3)])
+        self.forger = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+        self.tracker = keras.metrics.Mean()
+        self.built = True
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        return self.critic(images)
+
+    def compile_parts(self) -> None:
+        self.critic.compile("adam", "mse")
+        self.critic.fit(IMAGES, np.zeros((2, 4, 4, 2)), verbose=0)
+        self.critic_optimizer = keras.optimizers.Adam()
+        schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 3, 0.9)
+        self.optimizers = {"forger": keras.optimizers.SGD(schedule, momentum=0.9)}
+        self.critic_optimizer.build(self.critic.trainable_variables)
+        self.optimizers["forger"].build(self.forger.trainable_variables)
+
+
+def test_the_states_of_any_optimizers_are_left_out(tmp_path: Path) -> None:
+    saved = _Adversarial()
+    saved.compile_parts()
+    saved.save_weights(tmp_path / "with.weights.h5")
+    saved.save(tmp_path / "with.keras")
+    _Adversarial().save_weights(tmp_path / "without.weights.h5")
+    for file in ("with.weights.h5", "with.keras"):
+        for is_compiled in (False, True):
+            model = _Adversarial()
+            if is_compiled:
+                model.compile_parts()
+                model.critic_optimizer.iterations.assign(7)
+            assert load_weights(model, tmp_path / file) == 4
+            assert all(map(np.array_equal, model.get_weights(), saved.get_weights()))
+            assert not is_compiled or model.critic_optimizer.iterations == 7
+            assert load_weights(model, tmp_path / "without.weights.h5") == 4
+
+
+class _OddNames(keras.Model):
+    def __init__(self, *, is_whole: bool) -> None:
+        super().__init__()
+        self.body = keras.layers.Conv2D(2, 3)
+        if is_whole:
+            self._loss_tracker = keras.layers.Conv2D(2, 3)
+            self.optimizer = keras.layers.Dense(2)
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        images = self.body(images)
+        return self.optimizer(self._loss_tracker(images)) if hasattr(self, "_loss_tracker") else images
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_layers_named_like_optimizers_and_metrics_are_layers(tmp_path: Path) -> None:
+    def named(*names: str) -> keras.Model:
+        return keras.Sequential([keras.Input((6, 6, 1)), *(keras.layers.Conv2D(1, 1, name=name) for name in names)])
+
+    for suffix in (".weights.h5", ".h5", ".keras"):
+        path = tmp_path / f"saved{suffix}"
+        saved = named("first", "metrics", "optimizer")
+        saved.save_weights(path) if suffix == ".weights.h5" else saved.save(path)
+        assert load_weights(named("first", "metrics", "optimizer"), path) == 6
+        with pytest.raises(CheckpointError, match="do not fit"):
+            load_weights(named("first"), path)
+    whole = _OddNames(is_whole=True)
+    whole(IMAGES)
+    whole.save_weights(tmp_path / "odd.weights.h5")
+    other = _OddNames(is_whole=True)
+    other(IMAGES)
+    assert load_weights(other, tmp_path / "odd.weights.h5") == 6
+    np.testing.assert_array_equal(other(IMAGES), whole(IMAGES))
