@@ -31,11 +31,6 @@ class Kind(Enum):
     TF_CHECKPOINT = "a TensorFlow checkpoint"
     SAVED_MODEL = "a SavedModel"
 
-    @property
-    def has_architecture(self) -> bool:
-        """Whether such a file says, or may say, what the model looks like."""
-        return self in (Kind.MODEL, Kind.LEGACY_MODEL, Kind.SAVED_MODEL)
-
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -76,15 +71,23 @@ def recognise(path: str | Path) -> Checkpoint:
         CheckpointError: if it is nothing that holds a model's weights, or is damaged.
     """
     path = Path(path)
-    if path.is_dir():
-        return _recognise_folder(path)
+    try:
+        return _recognise_folder(path) if path.is_dir() else _recognise_file(path)
+    except OSError as error:
+        raise CheckpointError(f"{str(path)!r} cannot be read: {error.strerror or error}.") from error
+
+
+def _recognise_file(path: Path) -> Checkpoint:
     data_of = re.fullmatch(r"(.+)\.data-\d{5}-of-\d{5}", path.name)
     prefix = path.with_name(data_of[1]) if data_of else path
     index = prefix.with_name(f"{prefix.name}.index")
     if data_of or (not path.exists() and index.exists()):
         path = index
     if not path.exists():
-        raise CheckpointError(f"There is no file {str(path)!r}.")
+        is_link = path.is_symlink()
+        raise CheckpointError(f"There is no file {str(path)!r}{', only a link to where it was' if is_link else ''}.")
+    if not path.is_file():
+        raise CheckpointError(f"{str(path)!r} is neither a file nor a folder, and was not opened.")
     with path.open("rb") as file:
         signature = file.read(8)
         file.seek(max(0, path.stat().st_size - len(_TABLE_FOOTER)))

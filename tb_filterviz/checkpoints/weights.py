@@ -2,25 +2,23 @@
 
 import math
 import re
-import shutil
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from tb_filterviz.checkpoints import archive, hdf5, tf_format
+from tb_filterviz.checkpoints.damage import circumstance
 from tb_filterviz.checkpoints.hdf5 import Array, Shape
 from tb_filterviz.checkpoints.kinds import Checkpoint, Kind
 from tb_filterviz.errors import CheckpointError, CheckpointWarning
 
 _SUFFIX = {  # Keras goes by the name
-    Kind.MODEL: ".weights.h5",
     Kind.WEIGHTS: ".weights.h5",
     Kind.LEGACY_MODEL: ".h5",
     Kind.LEGACY_WEIGHTS: ".h5",
@@ -72,23 +70,39 @@ def set_weights(model: keras.Model, checkpoint: Checkpoint) -> int:
     return len(before)
 
 
+class Stored(NamedTuple):
+    """How much a checkpoint stores; what is an optimizer's may be in it."""
+
+    arrays: int
+    numbers: int
+
+
+def stored(checkpoint: Checkpoint) -> Stored:
+    """How many arrays the checkpoint stores, and how many numbers in them."""
+    if checkpoint.kind in (Kind.TF_CHECKPOINT, Kind.SAVED_MODEL):
+        shapes = list(tf_format.Reader(_prefix(checkpoint)).shapes.values())
+    elif checkpoint.kind is Kind.MODEL:
+        with archive.unpacked_weights(checkpoint.path) as path:
+            shapes = [array.shape for array in hdf5.arrays(path, of=checkpoint.path).values()]
+    else:
+        shapes = [array.shape for array in hdf5.arrays(checkpoint.path).values()]
+    return Stored(len(shapes), sum(map(math.prod, shapes)))
+
+
 def stored_numbers(checkpoint: Checkpoint) -> int:
     """How many numbers the checkpoint stores; those of an optimizer may be among them."""
-    if checkpoint.kind in (Kind.TF_CHECKPOINT, Kind.SAVED_MODEL):
-        shapes = tf_format.Reader(_prefix(checkpoint)).shapes
-    else:
-        with _hdf5_file(checkpoint) as path:
-            shapes = {name: array.shape for name, array in hdf5.arrays(path).items()}
-    return sum(math.prod(shape) for shape in shapes.values())
+    return stored(checkpoint).numbers
 
 
 @contextmanager
 def _hdf5_file(checkpoint: Checkpoint) -> Iterator[Path]:
-    if checkpoint.kind is Kind.MODEL:
-        with archive.unpacked_weights(checkpoint.path) as path:
-            yield path
-    else:
-        yield checkpoint.path
+    """The weights as a file of our own, under a name that Keras takes for what it is."""
+    with (
+        archive.unpacked_weights(checkpoint.path)
+        if checkpoint.kind is Kind.MODEL
+        else hdf5.private_copy(checkpoint.path, _SUFFIX[checkpoint.kind])
+    ) as path:
+        yield path
 
 
 def _prefix(checkpoint: Checkpoint) -> Path:
@@ -98,9 +112,9 @@ def _prefix(checkpoint: Checkpoint) -> Path:
 def _set_from_hdf5(model: keras.Model, checkpoint: Checkpoint) -> None:
     if checkpoint.kind in (Kind.LEGACY_MODEL, Kind.LEGACY_WEIGHTS):
         _warn_of_flipped_kernels(checkpoint)
-    with _hdf5_file(checkpoint) as path, _named(path, _SUFFIX[checkpoint.kind]) as readable:
-        arrays = hdf5.arrays(path)
-        unset = _weights_left_unset(model, lambda: _load_with_keras(model, readable, checkpoint))
+    with _hdf5_file(checkpoint) as path:
+        arrays = hdf5.arrays(path, of=checkpoint.path)
+        unset = _weights_left_unset(model, lambda: _load_with_keras(model, path, checkpoint))
     _check_none_unset(model, unset, checkpoint)
     _check_none_unused(model, _of_the_model(arrays, model, checkpoint.kind), checkpoint)
 
@@ -145,6 +159,8 @@ def _load_with_keras(model: keras.Model, path: Path, checkpoint: Checkpoint) -> 
             warnings.filterwarnings("ignore", message="Skipping nested container", category=UserWarning)
             model.load_weights(str(path), **({} if is_legacy else {"objects_to_skip": _beside_weights(model)}))
     except Exception as error:  # Keras raises whatever the file makes it stumble over
+        if around := circumstance(error):
+            raise CheckpointError(f"{_intro(checkpoint)} cannot be loaded: {around}.") from error
         raise CheckpointError(f"{_intro(checkpoint)} do not fit {model.name!r}. {_first_mismatch(error)}") from error
 
 
@@ -170,24 +186,12 @@ def _intro(checkpoint: Checkpoint) -> str:
     return f"The weights in {str(checkpoint)!r} ({checkpoint.kind.value})"
 
 
-@contextmanager
-def _named(path: Path, suffix: str) -> Iterator[Path]:
-    """The file under a name that Keras takes for what it is."""
-    with tempfile.TemporaryDirectory() as folder:
-        link = Path(folder) / f"file{suffix}"
-        try:
-            link.symlink_to(path.resolve())
-        except OSError:  # Windows lets only some users make links
-            shutil.copyfile(path, link)
-        yield link
-
-
 def _weights_left_unset(model: keras.Model, load: Callable[[], None]) -> list[int]:
     """Which weights `load` does not touch: those that keep a mark, whatever the mark."""
     suspects = [place for place, weight in enumerate(model.weights) if keras.backend.is_float_dtype(weight.dtype)]
     for mark in (61.5, -0.4375):  # exact in every float type; by chance, a file may hold one of them, not both
         for place in suspects:
-            model.weights[place].assign(np.full(model.weights[place].shape, mark))
+            model.weights[place].assign(np.full(model.weights[place].shape, mark, np.float32))
         load()
         values = [np.asarray(keras.ops.convert_to_numpy(model.weights[place]), np.float32) for place in suspects]
         suspects = [
