@@ -71,11 +71,11 @@ def _with_config(source: Path, target: Path, change: Callable[[dict[str, Any]], 
 
 
 def _set_units(config: dict[str, Any]) -> None:
-    config["config"]["layers"][-1]["config"]["units"] = 2_000_000_000
+    config["config"]["layers"][-1]["config"]["units"] = 10_000_000
 
 
 def _set_filters(config: dict[str, Any]) -> None:
-    config["config"]["layers"][1]["config"]["filters"] = 2_000_000_000
+    config["config"]["layers"][1]["config"]["filters"] = 2_000_000
     del config["config"]["layers"][2:]
 
 
@@ -92,6 +92,29 @@ def _set_name(config: dict[str, Any]) -> None:
     config["config"]["layers"][1]["config"]["name"] = "../../../conv"
 
 
+def _set_layers(config: dict[str, Any]) -> None:
+    layers = config["config"]["layers"]
+    layers[1:1] = [
+        {"module": "keras.layers", "class_name": "ReLU", "config": {"name": f"r{i}"}, "registered_name": None}
+        for i in range(3000)
+    ]
+
+
+def _set_calls(config: dict[str, Any]) -> None:
+    model = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.ReLU()])
+    for _ in range(9):  # each calls the last one twice
+        images = keras.Input((6, 6, 1))
+        model = keras.Model(images, model(model(images)))
+    config["config"]["layers"].insert(1, keras.saving.serialize_keras_object(model))
+
+
+def _set_activations(config: dict[str, Any]) -> None:
+    upsampling = keras.saving.serialize_keras_object(keras.layers.UpSampling2D(1500))
+    config["config"]["layers"].insert(1, upsampling)
+    config["config"]["layers"].insert(2, keras.saving.serialize_keras_object(keras.layers.GlobalAveragePooling2D()))
+    del config["config"]["layers"][3:]
+
+
 def _set_nothing(config: dict[str, Any]) -> None:
     config.clear()
 
@@ -100,6 +123,9 @@ CONFIGS = {
     "units": (_set_units, r"describes a model of [\d,]+ weights, and there are values for [\d,]+\."),
     "filters": (_set_filters, r"describes a model of [\d,]+ weights, and there are values for [\d,]+\."),
     "size": (_set_size, "describes a model of images of .*60000, 1.* That is too large"),
+    "layers": (_set_layers, r"describes a model that calls 3,00\d layers, far more than there are weights for"),
+    "calls": (_set_calls, r"describes a model that calls \d,\d\d\d layers, far more than there are weights for"),
+    "activations": (_set_activations, r"in which 'up_sampling2d\w*' makes \(9000, 9000, 1\) of an image"),
     "function": (_set_function, "Keras cannot build the model that"),
     "name": (_set_name, "Keras cannot build the model that|do not fit"),
     "nothing": (_set_nothing, "describes a dict, not a model"),
