@@ -88,6 +88,11 @@ def _recognise_file(path: Path) -> Checkpoint:
         raise CheckpointError(f"There is no file {str(path)!r}{', only a link to where it was' if is_link else ''}.")
     if not path.is_file():
         raise CheckpointError(f"{str(path)!r} is neither a file nor a folder, and was not opened.")
+    if _is_shard(path):
+        raise CheckpointError(
+            f"{str(path)!r} is one of several files of weights into which Keras split a large model (max_shard_size). "
+            "Load it in Keras and save it as one file: model.save_weights('....weights.h5')."
+        )
     with path.open("rb") as file:
         signature = file.read(8)
         file.seek(max(0, path.stat().st_size - len(_TABLE_FOOTER)))
@@ -105,6 +110,14 @@ def _recognise_file(path: Path) -> Checkpoint:
             f"{str(path)!r} is not a model or weights that Keras saved: {_describe(path, signature)}."
         )
     return Checkpoint(path, kind)
+
+
+def _is_shard(path: Path) -> bool:
+    """Of ``m.weights.json``, which lists the parts, and ``m_00000.weights.h5``, ``m_00001.weights.h5``, ..."""
+    if path.name.endswith(".weights.json"):
+        return True
+    part_of = re.fullmatch(r"(.+)_\d{5}\.weights\.h5", path.name)
+    return part_of is not None and path.with_name(f"{part_of[1]}.weights.json").exists()
 
 
 def _describe(path: Path, signature: bytes) -> str:

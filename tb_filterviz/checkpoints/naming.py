@@ -1,5 +1,6 @@
 """Which epoch a checkpoint is of, told from its name; and which checkpoints a folder holds."""
 
+import glob
 import os
 import re
 from collections import Counter
@@ -17,7 +18,7 @@ _DATE = re.compile(
 )
 _MOST_DIGITS = 8  # of an epoch or a count of batches; ten digits are a time
 _HIGHEST_STEP = 2**63 - 1  # that event files hold
-_SUFFIXES = (".weights.h5", ".keras", ".hdf5", ".h5", ".index")
+_SUFFIXES = (".weights.h5", ".weights.json", ".keras", ".hdf5", ".h5", ".index")
 _LISTED = 8
 
 
@@ -41,17 +42,36 @@ def find(paths: Iterable[str | Path]) -> tuple[list[Checkpoint], dict[Path, Chec
 
 
 def candidates(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
-    """Every path to look at, and whether it has to be a checkpoint: by its suffix, or because somebody named it."""
+    """Every path to look at, and whether it has to be a checkpoint: by its suffix, or because somebody named it.
+
+    A pattern (``run/*.h5``) stands for what it matches, unless there is a file of this name.
+    """
     listed = []
-    for path in map(Path, paths):
-        if path.is_dir() and not _is_saved_model(path):
-            listed += [
-                (member, member.name.endswith(_SUFFIXES))
-                for member in sorted(path.iterdir())
-                if member.is_file() or _is_saved_model(member)
-            ]
-        else:
-            listed.append((path, path.name != "checkpoint"))  # TensorFlow's note of the latest: in every glob
+    for path in (found for given in paths for found in _expanded(Path(given))):
+        try:
+            if path.is_dir() and not _is_saved_model(path):
+                listed += _members(path)
+                continue
+        except OSError:  # `recognise` says which
+            pass
+        listed.append((path, path.name != "checkpoint"))  # TensorFlow's note of the latest: in every glob
+    return listed
+
+
+def _expanded(path: Path) -> list[Path]:
+    if not glob.has_magic(str(path)) or os.path.lexists(path):
+        return [path]
+    return [Path(found) for found in sorted(glob.glob(str(path), recursive=True))] or [path]
+
+
+def _members(folder: Path) -> list[tuple[Path, bool]]:
+    """Without hidden files, as macOS puts one beside every file; links to nowhere are for `recognise` to refuse."""
+    listed = []
+    for member in sorted(folder.iterdir()):
+        is_named = member.name.endswith(_SUFFIXES)
+        is_candidate = member.is_file() or _is_saved_model(member) or (is_named and not member.is_dir())
+        if is_candidate and not member.name.startswith("."):
+            listed.append((member, is_named))
     return listed
 
 

@@ -159,10 +159,12 @@ def _modernise_layer(config: Config) -> None:
 
 
 def _changes_nothing(key: str, value: Any) -> bool:
-    """Whether a setting that Keras 3 does not know can be left out. Initial values are: they give way to saved ones."""
-    return (
-        value is None or value is False or (key in _NEUTRAL and value == _NEUTRAL[key]) or key.endswith("_initializer")
-    )
+    """Whether a setting that Keras 3 does not know can be left out.
+
+    Initial values can, since they give way to saved ones, and so can the kind of dice, since predictions throw none.
+    """
+    is_neutral = value is None or value is False or (key in _NEUTRAL and value == _NEUTRAL[key])
+    return is_neutral or key == "rng_type" or key.endswith("_initializer")
 
 
 def _settings(layer: type) -> set[str]:

@@ -27,7 +27,11 @@ _NOT_STRUCTURE = {
     "optimizer",
     "save_counter",
 }
-_RENAMED = {"depthwise_kernel": "kernel"}  # of Keras 2's attributes, in Keras 3's DepthwiseConv2D
+_RENAMED = {  # of Keras 2's attributes, in Keras 3
+    "depthwise_kernel": "kernel",  # of DepthwiseConv2D
+    "mean": "adapt_mean",  # of Normalization, where `mean` is derived from it
+    "variance": "adapt_variance",
+}
 
 Pairs = dict[int, str]  # which of `model.weights`, to the key of its value
 
@@ -116,7 +120,7 @@ def _member(parent: Any, name: str) -> Any:
         return parent.get(name)
     if not isinstance(parent, keras.Operation):
         return None
-    return getattr(parent, name, getattr(parent, _RENAMED.get(name, ""), None))
+    return getattr(parent, _RENAMED.get(name, name), getattr(parent, name, None))
 
 
 def variables_of(saved_model: Path) -> Path:

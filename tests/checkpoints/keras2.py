@@ -68,11 +68,31 @@ def _called_twice(between: Callable[[Any], Any], after: Callable[[Any], Any]) ->
     return tf_keras.Model(images, after(backbone(between(backbone(layers.Conv2D(2, 1)(images))))), name="twice")
 
 
+def _preprocessing() -> Any:
+    normalization = layers.Normalization()
+    normalization.adapt(np.random.default_rng(2).random((16, 8, 8, 1)) * 50)
+    return tf_keras.Sequential(
+        [
+            tf_keras.Input((8, 8, 1)),
+            layers.RandomFlip("horizontal"),
+            layers.RandomRotation(0.1),
+            layers.RandomZoom(0.1),
+            layers.Rescaling(2.0),
+            normalization,
+            layers.Conv2D(4, 3),
+            layers.Flatten(),
+            layers.Dense(2),
+        ],
+        name="preprocessing",
+    )
+
+
 MODELS: dict[str, Callable[[], Any]] = {
     "input_shape": _input_shape,
     "input_layer": _input_layer,
     "functional": _functional,
     "nested": _nested,
+    "preprocessing": _preprocessing,
     "twice": lambda: _called_twice(layers.ReLU(), layers.Flatten()),
     "twice_for_output": lambda: _called_twice(layers.Conv2D(2, 3, padding="same"), lambda made: made),
 }

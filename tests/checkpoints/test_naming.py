@@ -162,3 +162,41 @@ def test_the_files_of_a_tensorflow_checkpoint_are_one(tmp_path: Path) -> None:
     found, wrong = find(sorted(tmp_path.iterdir()))  # what a shell makes of a star
     assert steps_from_names(found) == [0, 1, 2]
     assert not wrong
+
+
+def test_what_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+    model = build_lenet(12, 12)
+    model.save_weights(tmp_path / "epoch-1.weights.h5")
+    (tmp_path / "._epoch-1.weights.h5").write_bytes(b"of macOS")
+    (tmp_path / "epoch-2.weights.h5").symlink_to(tmp_path / "gone")
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    found, wrong = find([tmp_path, "x" * 300])
+    assert [checkpoint.path.name for checkpoint in found] == ["epoch-1.weights.h5"]
+    assert [path.name for path in wrong] == ["epoch-2.weights.h5", "x" * 300]
+    assert "only a link to where it was" in str(wrong[tmp_path / "epoch-2.weights.h5"])
+
+
+def test_patterns_are_expanded(tmp_path: Path) -> None:
+    model = build_lenet(12, 12)
+    for name in ("a/epoch-1", "b/epoch-2", "b/epoch-3"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        model.save_weights(tmp_path / f"{name}.weights.h5")
+    (tmp_path / "b" / "epoch-[3].weights.h5").write_bytes((tmp_path / "b" / "epoch-3.weights.h5").read_bytes())
+    for pattern, epochs in (("*/*.h5", 4), ("b/epoch-?.weights.h5", 2), ("**/*-[12].*", 2), ("*", 4)):
+        found, wrong = find([str(tmp_path / pattern)])
+        assert len(found) == epochs
+        assert not wrong
+    found, _ = find([tmp_path / "b" / "epoch-[3].weights.h5"])  # there is a file of this name
+    assert [checkpoint.path.name for checkpoint in found] == ["epoch-[3].weights.h5"]
+    _, wrong = find([tmp_path / "c*.h5"])
+    assert len(wrong) == 1
+
+
+def test_the_shards_of_a_model_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    build_lenet().save_weights(tmp_path / "epoch-1.weights.json", max_shard_size=0.00457)
+    assert len(list(tmp_path.iterdir())) > 2
+    found, wrong = find([tmp_path])
+    assert not found
+    assert len(wrong) == len(list(tmp_path.iterdir()))
+    assert all("one of several files of weights" in str(error) for error in wrong.values())
+    assert all("Load it in Keras and save it as one file" in str(error) for error in wrong.values())
