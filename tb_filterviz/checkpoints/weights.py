@@ -188,10 +188,11 @@ def _intro(checkpoint: Checkpoint) -> str:
 
 def _weights_left_unset(model: keras.Model, load: Callable[[], None]) -> list[int]:
     """Which weights `load` does not touch: those that keep a mark, whatever the mark."""
-    suspects = [place for place, weight in enumerate(model.weights) if keras.backend.is_float_dtype(weight.dtype)]
-    for mark in (61.5, -0.4375):  # exact in every float type; by chance, a file may hold one of them, not both
+    suspects = [place for place, weight in enumerate(model.weights) if weight.dtype != "bool"]
+    for mark in (61.0, 3.0):  # exact in every type; by chance, a file may hold one of them, not both
         for place in suspects:
-            model.weights[place].assign(np.full(model.weights[place].shape, mark, np.float32))
+            weight = model.weights[place]
+            weight.assign(keras.ops.full(weight.shape, mark, weight.dtype))
         load()
         values = [np.asarray(keras.ops.convert_to_numpy(model.weights[place]), np.float32) for place in suspects]
         suspects = [

@@ -157,3 +157,31 @@ def test_layers_named_like_optimizers_and_metrics_are_layers(tmp_path: Path) -> 
     other(IMAGES)
     assert load_weights(other, tmp_path / "odd.weights.h5") == 6
     np.testing.assert_array_equal(other(IMAGES), whole(IMAGES))
+
+
+class _Counting(keras.layers.Layer):
+    def __init__(self, *, keeps: bool) -> None:
+        super().__init__()
+        self.keeps = keeps
+        self.seen = self.add_weight(shape=(2,), dtype="int32", initializer="zeros", trainable=False)
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        return images
+
+    def load_own_variables(self, store: dict[str, np.ndarray]) -> None:
+        if self.keeps:
+            super().load_own_variables(store)
+
+
+def test_whole_numbers_have_to_be_set_as_well(tmp_path: Path) -> None:
+    def counting(*, keeps: bool) -> keras.Model:
+        return keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Conv2D(1, 1), _Counting(keeps=keeps)])
+
+    saved = counting(keeps=True)
+    saved.layers[-1].seen.assign([61, 3])
+    saved.save_weights(tmp_path / "saved.weights.h5")
+    other = counting(keeps=True)
+    assert load_weights(other, tmp_path / "saved.weights.h5") == 3
+    np.testing.assert_array_equal(other.layers[-1].seen, [61, 3])
+    with pytest.raises(CheckpointError, match="they set 2 of its 3 arrays"):
+        load_weights(counting(keeps=False), tmp_path / "saved.weights.h5")
