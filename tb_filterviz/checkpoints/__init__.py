@@ -6,7 +6,7 @@ import keras
 
 from tb_filterviz.checkpoints.architecture import Architecture, ModelSource, as_architecture, stored_architecture
 from tb_filterviz.checkpoints.kinds import Checkpoint, Kind, recognise
-from tb_filterviz.checkpoints.weights import set_weights, stored_numbers
+from tb_filterviz.checkpoints.weights import set_weights, stored
 from tb_filterviz.errors import CheckpointError
 
 __all__ = [
@@ -60,7 +60,8 @@ def load_model(
     if isinstance(model, keras.Model):
         built = model
     else:
-        built = architecture_of(checkpoint, model).build(unsafe=unsafe, most_weights=stored_numbers(checkpoint))
+        arrays, numbers = stored(checkpoint)
+        built = architecture_of(checkpoint, model).build(unsafe=unsafe, most_weights=numbers, most_arrays=arrays)
     set_weights(built, checkpoint)
     return built
 

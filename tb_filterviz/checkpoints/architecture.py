@@ -3,15 +3,18 @@
 import importlib
 import json
 import math
-import sys
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from tb_filterviz.checkpoints import archive, hdf5, tf_format
+from tb_filterviz.checkpoints.damage import circumstance
 from tb_filterviz.checkpoints.kinds import Checkpoint, Kind, recognise
 from tb_filterviz.checkpoints.repair import modern
 from tb_filterviz.errors import CheckpointError, ConfigError
@@ -20,6 +23,9 @@ from tb_filterviz.lenet import build_lenet
 ModelSource = str | Path | Callable[[], keras.Model]
 
 _MOST_INPUTS = 1 << 24  # values in one image
+_MOST_OUTPUTS = 1 << 26  # values that a layer makes of one image
+_MOST_CALLS_BESIDE = 200  # of layers without weights
+_MOST_CALLS_PER_ARRAY = 10  # a normalization, an activation, dropout, ..., or a layer that is called again
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,15 @@ class Architecture:
             raise ConfigError(f"Model {model.name!r} does not say how it is made: {error} {_OWN_FACTORY}") from error
         return cls(f"model {model.name!r}", config=config)
 
-    def build(self, *, unsafe: bool = False, most_weights: int | None = None) -> keras.Model:
+    def build(
+        self, *, unsafe: bool = False, most_weights: int | None = None, most_arrays: int | None = None
+    ) -> keras.Model:
         """A new model, with weights as they are initialized.
 
         Args:
             unsafe: run code that the configuration holds (Lambda layers).
             most_weights: how many numbers the file to be loaded holds; a model that wants more is not built.
+            most_arrays: in how many arrays they are; a model that has far more layers is not built.
 
         Raises:
             CheckpointError: if Keras refuses the configuration, or it asks for more than the file holds.
@@ -56,25 +65,36 @@ class Architecture:
         """
         if self.factory is not None:
             return _call(self.factory)
+        most_calls = None if most_arrays is None else _MOST_CALLS_PER_ARRAY * most_arrays + _MOST_CALLS_BESIDE
         if most_weights is not None:
+            scope = _registered(self.config or "")
             with ThreadPoolExecutor(1) as thread:  # where Keras' list of weights still to be allocated ends with it
-                wanted = thread.submit(self._count_weights, unsafe).result()
+                wanted = thread.submit(self._count_weights, unsafe, most_calls, scope).result()
             if wanted > most_weights:
                 raise CheckpointError(
                     f"{self.origin} describes a model of {wanted:,} weights, and there are values for {most_weights:,}."
                 )
-        return self._from_config(unsafe)
+        return self._from_config(unsafe, most_calls)
 
-    def _count_weights(self, unsafe: bool) -> int:
-        with keras.StatelessScope(initialize_variables=False):  # shapes only: nothing is allocated
-            return sum(math.prod(weight.shape) for weight in self._from_config(unsafe).weights)
+    def _count_weights(self, unsafe: bool, most_calls: int | None, scope: dict[str, Any]) -> int:
+        with (
+            keras.StatelessScope(initialize_variables=False),  # shapes only: nothing is allocated
+            keras.saving.custom_object_scope(scope),
+        ):
+            return sum(math.prod(weight.shape) for weight in self._from_config(unsafe, most_calls).weights)
 
-    def _from_config(self, unsafe: bool) -> keras.Model:
+    def _from_config(self, unsafe: bool, most_calls: int | None) -> keras.Model:
         try:
-            config = modern(json.loads(self.config or ""))
+            config = json.loads(self.config or "")
+            self._check_calls(config, most_calls)
+            config = modern(config)
             config.pop("compile_config", None)
             model = keras.saving.deserialize_keras_object(config, safe_mode=not unsafe)
+        except CheckpointError:
+            raise
         except Exception as error:  # Keras raises whatever a configuration makes it stumble over
+            if around := circumstance(error):
+                raise CheckpointError(f"The model that {self.origin} describes cannot be built: {around}.") from error
             raise CheckpointError(
                 f"Keras cannot build the model that {self.origin} describes. {_advice(error)}"
             ) from error
@@ -84,22 +104,75 @@ class Architecture:
             raise CheckpointError(
                 f"{self.origin} describes a model without saying how large its images are. {_OWN_FACTORY}"
             )
+        self._check_sizes(model)
+        return model
+
+    def _check_calls(self, config: Any, most_calls: int | None) -> None:
+        calls = _calls(config)
+        if most_calls is not None and calls > most_calls:
+            raise CheckpointError(
+                f"{self.origin} describes a model that calls {calls:,} layers, far more than there are weights for. "
+                "It is damaged or hostile."
+            )
+
+    def _check_sizes(self, model: keras.Model) -> None:
+        """What is unknown before an image is there counts as 1."""
         for tensor in model.inputs or []:
             if math.prod(size or 1 for size in tensor.shape) > _MOST_INPUTS:
                 raise CheckpointError(
                     f"{self.origin} describes a model of images of {tensor.shape[1:]}. That is too large."
                 )
-        return model
+        for operation in _operations(model):
+            for tensor in (tensor for node in operation._inbound_nodes for tensor in node.output_tensors):
+                if math.prod(size or 1 for size in tensor.shape[1:]) > _MOST_OUTPUTS:
+                    raise CheckpointError(
+                        f"{self.origin} describes a model in which {operation.name!r} makes {tensor.shape[1:]} of an "
+                        "image. That is too large."
+                    )
+
+
+def _calls(config: Any) -> int:
+    """How many calls of layers a model is made of; nested models count as often as they are called."""
+    inner = config.get("config") if isinstance(config, dict) else None
+    parts = inner.get("layers", inner.get("layer")) if isinstance(inner, dict) else inner
+    parts = [parts] if isinstance(parts, dict) else parts if isinstance(parts, list) else []
+
+    def times(part: Any) -> int:
+        nodes = part.get("inbound_nodes") if isinstance(part, dict) else None
+        return max(1, len(nodes)) if isinstance(nodes, list) else 1
+
+    return 1 + sum(times(part) * _calls(part) for part in parts)
+
+
+def _operations(model: keras.Model) -> Iterator[Any]:
+    for layer in model._flatten_layers():
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from getattr(layer, "operations", [])  # functions of `keras.ops` are no layers
+
+
+def _registered(config: str) -> dict[str, Any]:
+    """Which classes and functions are meant in this thread: Keras keeps `custom_object_scope` by thread."""
+    names = set(re.findall(r'"([^"\\]+)"', config))
+    found = {name: keras.saving.get_registered_object(name) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 _OWN_FACTORY = "Build it in Python, and say --model package.module:factory."
 
 
+_SUFFIXES = (".keras", ".json", ".h5", ".hdf5")
+_FUNCTIONS = ("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty")  # of Keras 2
+
+
 def _advice(error: Exception) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     text = next((line for line in reversed(lines) if line.startswith("Exception encountered")), lines[0])
-    if "TFOpLambda" in str(error):
-        return f"It calls functions of TensorFlow in place of layers (TFOpLambda), which Keras 3 cannot. {_OWN_FACTORY}"
+    function = re.search(rf"\b({'|'.join(_FUNCTIONS)})\b", str(error))
+    if function:
+        return (
+            f"It calls functions of TensorFlow in place of layers ({function[1]}), which Keras 3 cannot. {_OWN_FACTORY}"
+        )
     if "lambda" in text.lower():
         return (
             "It holds Python code (a Lambda layer), which was not run. If you trust whoever made the file, --unsafe "
@@ -109,17 +182,24 @@ def _advice(error: Exception) -> str:
 
 
 def _shortened(text: str) -> str:
-    text = text.removeprefix("Exception encountered: ")
+    text = re.split(r"\s*[\w ]*(?:config|kwargs|arguments)\w*\W*\{", text.removeprefix("Exception encountered: "))[0]
     return (text if len(text) <= 300 else f"{text[:300]} ...").rstrip(".") + "."
 
 
 def _call(factory: str) -> keras.Model:
     module_name, _, name = factory.partition(":")
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # a command finds modules where it is typed, as `python -m` does
     try:
-        made = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError) as error:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # a user's own module may fail in any way
+        is_absent = isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}.")
+        if is_absent:
+            raise ConfigError(f"There is no {factory!r} to build a model: {error}") from error
+        raise ConfigError(
+            f"{factory!r} cannot be had, since importing {module_name!r} failed: {type(error).__name__}: {error}"
+        ) from error
+    try:
+        made = getattr(module, name)
+    except AttributeError as error:
         raise ConfigError(f"There is no {factory!r} to build a model: {error}") from error
     try:
         model = made() if callable(made) and not isinstance(made, keras.Model) else made
@@ -157,6 +237,8 @@ def as_architecture(source: ModelSource | Architecture) -> Architecture:
     module_name, _, name = str(source).partition(":")
     if name.isidentifier() and all(part.isidentifier() for part in module_name.split(".")):
         return Architecture(str(source), factory=str(source))
+    if isinstance(source, Path) or source.endswith(_SUFFIXES) or "/" in source or os.sep in source:
+        raise ConfigError(f"`model` names a file that is not there. Received: model={str(source)!r}")
     raise ConfigError(
         "`model` must be 'lenet', a file that holds an architecture (.keras, .json, .h5), or 'package.module:factory'. "
         f"Received: model={str(source)!r}"

@@ -1,43 +1,114 @@
 """Looking into HDF5 files of strangers: never out of the file, never more than it holds."""
 
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 
 from tb_filterviz.checkpoints.damage import told_as_damage
 from tb_filterviz.errors import CheckpointError
 
+if sys.platform != "win32":
+    import fcntl
+
 Shape = tuple[int, ...]
 
+
+class Array(NamedTuple):
+    """What the file says of an array, without reading it."""
+
+    shape: Shape
+    is_integer: bool
+
+
 _DEEPEST = 64  # groups in groups
-_HIGHEST_RATIO = 1000  # of what an array declares to what the file stores of it; deflate cannot do more
-_UNSUSPICIOUS_BYTES = 1 << 20
+_HIGHEST_RATIO = 20  # of what all arrays declare to what the file is; weights compress by a tenth
+_UNSUSPICIOUS_BYTES = 64 << 20
+_LEAST_BYTES_OF_A_NUMBER = 4  # in memory
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
-    """The file, open for reading.
+def opened(path: Path, *, of: Path | None = None) -> Iterator[h5py.File]:
+    """The file, open for reading, without the lock that would make a training fail which wants to write it.
+
+    Args:
+        path: the file.
+        of: what it was taken from, for messages.
 
     Raises:
-        CheckpointError: if it is damaged.
+        CheckpointError: if it is damaged, or another process is writing it.
     """
-    with told_as_damage(path, "HDF5 file"), h5py.File(path, "r") as file:
-        yield file
+    with told_as_damage(of or path, "HDF5 file"):
+        _check_nobody_writes(path)
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
 
 
-def array_shapes(path: Path) -> dict[str, Shape]:
-    """The shape of every array in the file, by its path there.
+@contextmanager
+def private_copy(path: Path, suffix: str) -> Iterator[Path]:
+    """A copy of the file under a name with the suffix, which goes at the end. Keras would lock the file itself.
 
     Raises:
-        CheckpointError: if the file is damaged, points to other files, or declares more than it stores.
+        CheckpointError: if the file is being written.
     """
-    with opened(path) as file:
-        return dict(_walk(file, path, set()))
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / f"file{suffix}"
+        with told_as_damage(path, "HDF5 file"):
+            _check_nobody_writes(path)
+            before = path.stat()
+            shutil.copyfile(path, copy)
+            _check_nobody_writes(path)
+            after = path.stat()
+        if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
+            raise CheckpointError(f"{str(path)!r} changed while it was read.")
+        yield copy
 
 
-def _walk(group: h5py.Group, path: Path, seen: set[int], depth: int = 0) -> Iterator[tuple[str, Shape]]:
+def _check_nobody_writes(path: Path) -> None:
+    """HDF5 locks a file for as long as it writes it; to ask for that lock takes it for a moment."""
+    if sys.platform == "win32":
+        return
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CheckpointError(f"{str(path)!r} is being written: another process holds it open.") from error
+        except OSError:  # not every file system has locks
+            return
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def arrays(path: Path, *, of: Path | None = None) -> dict[str, Array]:
+    """Every array in the file, by its path there.
+
+    Args:
+        path: the file.
+        of: the archive that it was unpacked from, if so.
+
+    Raises:
+        CheckpointError: if the file is damaged, points to other files, or declares far more than there is.
+    """
+    source = of or path
+    most_bytes = max(_UNSUSPICIOUS_BYTES, _HIGHEST_RATIO * source.stat().st_size)
+    found, declared_bytes = {}, 0
+    with opened(path, of=of) as file:
+        for where, member in _walk(file, source, set()):
+            declared_bytes += max(member.nbytes, member.size * _LEAST_BYTES_OF_A_NUMBER)
+            if declared_bytes > most_bytes:
+                raise CheckpointError(
+                    f"{str(source)!r} has {source.stat().st_size:,} bytes, and declares arrays of {declared_bytes:,} "
+                    f"up to {where!r}. It is damaged or hostile."
+                )
+            found[where.lstrip("/")] = Array(member.shape or (), member.dtype.kind in "iu")
+    return found
+
+
+def _walk(group: h5py.Group, path: Path, seen: set[int], depth: int = 0) -> Iterator[tuple[str, h5py.Dataset]]:
     if depth > _DEEPEST:
         raise CheckpointError(f"{str(path)!r} nests groups more than {_DEEPEST} deep. That is not a file of weights.")
     for name in group:
@@ -52,19 +123,12 @@ def _walk(group: h5py.Group, path: Path, seen: set[int], depth: int = 0) -> Iter
         if isinstance(member, h5py.Group):
             yield from _walk(member, path, seen, depth + 1)
         elif isinstance(member, h5py.Dataset):
-            _check_stored_here(member, where, path)
-            yield where.lstrip("/"), member.shape or ()
-
-
-def _check_stored_here(array: h5py.Dataset, where: str, path: Path) -> None:
-    if array.is_virtual or array.external:
-        raise CheckpointError(f"{str(path)!r} keeps {where!r} in another file. Files of weights do not; not read.")
-    stored = array.id.get_storage_size()
-    if array.nbytes > max(_UNSUSPICIOUS_BYTES, stored * _HIGHEST_RATIO):
-        raise CheckpointError(
-            f"{str(path)!r} declares {array.nbytes:,} bytes at {where!r} and stores {stored:,}. "
-            "It is damaged or hostile."
-        )
+            if member.is_virtual or member.external:
+                raise CheckpointError(
+                    f"{str(path)!r} keeps {where!r} in another file. Files of weights do not; not read."
+                )
+            if member.shape is not None:
+                yield where, member
 
 
 def attribute(path: Path, name: str, group: str = "/") -> str | None:

@@ -31,11 +31,6 @@ class Kind(Enum):
     TF_CHECKPOINT = "a TensorFlow checkpoint"
     SAVED_MODEL = "a SavedModel"
 
-    @property
-    def has_architecture(self) -> bool:
-        """Whether such a file says, or may say, what the model looks like."""
-        return self in (Kind.MODEL, Kind.LEGACY_MODEL, Kind.SAVED_MODEL)
-
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -76,15 +71,28 @@ def recognise(path: str | Path) -> Checkpoint:
         CheckpointError: if it is nothing that holds a model's weights, or is damaged.
     """
     path = Path(path)
-    if path.is_dir():
-        return _recognise_folder(path)
+    try:
+        return _recognise_folder(path) if path.is_dir() else _recognise_file(path)
+    except OSError as error:
+        raise CheckpointError(f"{str(path)!r} cannot be read: {error.strerror or error}.") from error
+
+
+def _recognise_file(path: Path) -> Checkpoint:
     data_of = re.fullmatch(r"(.+)\.data-\d{5}-of-\d{5}", path.name)
     prefix = path.with_name(data_of[1]) if data_of else path
     index = prefix.with_name(f"{prefix.name}.index")
     if data_of or (not path.exists() and index.exists()):
         path = index
     if not path.exists():
-        raise CheckpointError(f"There is no file {str(path)!r}.")
+        is_link = path.is_symlink()
+        raise CheckpointError(f"There is no file {str(path)!r}{', only a link to where it was' if is_link else ''}.")
+    if not path.is_file():
+        raise CheckpointError(f"{str(path)!r} is neither a file nor a folder, and was not opened.")
+    if _is_shard(path):
+        raise CheckpointError(
+            f"{str(path)!r} is one of several files of weights into which Keras split a large model (max_shard_size). "
+            "Load it in Keras and save it as one file: model.save_weights('....weights.h5')."
+        )
     with path.open("rb") as file:
         signature = file.read(8)
         file.seek(max(0, path.stat().st_size - len(_TABLE_FOOTER)))
@@ -102,6 +110,14 @@ def recognise(path: str | Path) -> Checkpoint:
             f"{str(path)!r} is not a model or weights that Keras saved: {_describe(path, signature)}."
         )
     return Checkpoint(path, kind)
+
+
+def _is_shard(path: Path) -> bool:
+    """Of ``m.weights.json``, which lists the parts, and ``m_00000.weights.h5``, ``m_00001.weights.h5``, ..."""
+    if path.name.endswith(".weights.json"):
+        return True
+    part_of = re.fullmatch(r"(.+)_\d{5}\.weights\.h5", path.name)
+    return part_of is not None and path.with_name(f"{part_of[1]}.weights.json").exists()
 
 
 def _describe(path: Path, signature: bytes) -> str:
@@ -132,7 +148,7 @@ def _recognise_hdf5(path: Path) -> Kind | None:
             return Kind.LEGACY_MODEL
         if "layer_names" in file.attrs:
             return Kind.LEGACY_WEIGHTS
-    holds_variables = any("vars" in where.split("/") for where in hdf5.array_shapes(path))
+    holds_variables = any("vars" in where.split("/") for where in hdf5.arrays(path))
     return Kind.WEIGHTS if holds_variables else None
 
 

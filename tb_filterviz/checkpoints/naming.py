@@ -1,5 +1,6 @@
 """Which epoch a checkpoint is of, told from its name; and which checkpoints a folder holds."""
 
+import glob
 import os
 import re
 from collections import Counter
@@ -9,9 +10,15 @@ from pathlib import Path
 from tb_filterviz.checkpoints.kinds import Checkpoint, Kind, recognise
 from tb_filterviz.errors import CheckpointError, ConfigError, StepError
 
-_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.IGNORECASE)  # of 07-0.12 the second is no epoch
-_KEYWORD = re.compile(r"(?:epoch|ckpt)[-_. =]*(\d+)(?!\.?\d)", re.IGNORECASE)
-_SUFFIXES = (".weights.h5", ".keras", ".hdf5", ".h5", ".index")
+_NUMBER = re.compile(r"\d+(?:\.\d+)*(?:e[+-]?\d+)?", re.IGNORECASE)
+_EPOCH_AND_VALUE = re.compile(r"(\d+)\.\d+\.\d+(?:e[+-]?\d+)?", re.IGNORECASE)  # {epoch:02d}.{val_loss:.2f}
+_KEYWORD = re.compile(rf"(?:epoch|ckpt)[-_. =]*({_NUMBER.pattern})", re.IGNORECASE)
+_DATE = re.compile(
+    r"(?<!\d)(?:(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])|\d\d([-_.])\d\d\2(?:19|20)\d\d)(?!\d)"
+)
+_MOST_DIGITS = 8  # of an epoch or a count of batches; ten digits are a time
+_HIGHEST_STEP = 2**63 - 1  # that event files hold
+_SUFFIXES = (".weights.h5", ".weights.json", ".keras", ".hdf5", ".h5", ".index")
 _LISTED = 8
 
 
@@ -35,17 +42,36 @@ def find(paths: Iterable[str | Path]) -> tuple[list[Checkpoint], dict[Path, Chec
 
 
 def candidates(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
-    """Every path to look at, and whether it has to be a checkpoint: by its suffix, or because somebody named it."""
+    """Every path to look at, and whether it has to be a checkpoint: by its suffix, or because somebody named it.
+
+    A pattern (``run/*.h5``) stands for what it matches, unless there is a file of this name.
+    """
     listed = []
-    for path in map(Path, paths):
-        if path.is_dir() and not _is_saved_model(path):
-            listed += [
-                (member, member.name.endswith(_SUFFIXES))
-                for member in sorted(path.iterdir())
-                if member.is_file() or _is_saved_model(member)
-            ]
-        else:
-            listed.append((path, path.name != "checkpoint"))  # TensorFlow's note of the latest: in every glob
+    for path in (found for given in paths for found in _expanded(Path(given))):
+        try:
+            if path.is_dir() and not _is_saved_model(path):
+                listed += _members(path)
+                continue
+        except OSError:  # `recognise` says which
+            pass
+        listed.append((path, path.name != "checkpoint"))  # TensorFlow's note of the latest: in every glob
+    return listed
+
+
+def _expanded(path: Path) -> list[Path]:
+    if not glob.has_magic(str(path)) or os.path.lexists(path):
+        return [path]
+    return [Path(found) for found in sorted(glob.glob(str(path), recursive=True))] or [path]
+
+
+def _members(folder: Path) -> list[tuple[Path, bool]]:
+    """Without hidden files, as macOS puts one beside every file; links to nowhere are for `recognise` to refuse."""
+    listed = []
+    for member in sorted(folder.iterdir()):
+        is_named = member.name.endswith(_SUFFIXES)
+        is_candidate = member.is_file() or _is_saved_model(member) or (is_named and not member.is_dir())
+        if is_candidate and not member.name.startswith("."):
+            listed.append((member, is_named))
     return listed
 
 
@@ -64,8 +90,8 @@ def name_of(checkpoint: Checkpoint) -> str:
 def steps_from_names(checkpoints: Sequence[Checkpoint], pattern: str | None = None) -> list[int]:
     """The step of each checkpoint. Names count epochs from 1 and steps from 0, so ``epoch-01`` is step 0.
 
-    Without a pattern, the epoch is the number after ``epoch`` or ``ckpt``, or else the only whole number in which the
-    names differ.
+    Without a pattern, the epoch is the number after ``epoch`` or ``ckpt``, or else the first whole number, if the names
+    differ in no other. Dates are no epochs.
 
     Args:
         checkpoints: in any order.
@@ -77,6 +103,9 @@ def steps_from_names(checkpoints: Sequence[Checkpoint], pattern: str | None = No
         ConfigError: if `pattern` is no such expression.
     """
     steps = _by_pattern(checkpoints, pattern) if pattern else [epoch - 1 for epoch in _epochs(checkpoints)]
+    for checkpoint, step in zip(checkpoints, steps, strict=True):
+        if step > _HIGHEST_STEP:
+            raise StepError(f"{str(checkpoint)!r} would be of step {step}, and {_HIGHEST_STEP} is the highest.")
     repeated = [step for step, times in Counter(steps).items() if times > 1]
     if repeated:
         same = [checkpoint for checkpoint, step in zip(checkpoints, steps, strict=True) if step == repeated[0]]
@@ -108,22 +137,58 @@ def _by_pattern(checkpoints: Sequence[Checkpoint], pattern: str) -> list[int]:
 
 def _epochs(checkpoints: Sequence[Checkpoint]) -> list[int]:
     labels = _labels(checkpoints)
-    said = [[int(number) for number in _KEYWORD.findall(label)] for label in labels]
-    if all(len(numbers) == 1 for numbers in said):
-        return [number for (number,) in said]
-    numbers = [[text for text in _NUMBER.findall(label) if text.isdecimal()] for label in labels]
-    frames = {re.sub(_NUMBER, "#", label) for label in labels}
-    if len(frames) == 1 and len({len(row) for row in numbers}) == 1:
-        columns = list(zip(*numbers, strict=True))
-        telling = columns if len(checkpoints) == 1 else [column for column in columns if len(set(column)) > 1]
-        if len(telling) == 1:
-            return [int(text) for text in telling[0]]
-    doubtful = [checkpoint for checkpoint, numbers in zip(checkpoints, said, strict=True) if len(numbers) != 1]
+    said = [_after_keyword(label) for label in labels]
+    if all(epoch is not None for epoch in said):
+        return [epoch for epoch in said if epoch is not None]
+    column = _telling_column(labels)
+    if column is not None:
+        return column
+    doubtful = [checkpoint for checkpoint, epoch in zip(checkpoints, said, strict=True) if epoch is None]
     raise StepError(
         f"The names do not say clearly of which epoch these are:{_listing(doubtful)}\n"
         r"Say it with --steps-from 'REGEX' (steps='REGEX' in Python), a group around the epoch: 'model_(\d+)'; "
         "or give one checkpoint its --step."
     )
+
+
+def _after_keyword(label: str) -> int | None:
+    numbers = _KEYWORD.findall(label)
+    if len(numbers) != 1:
+        return None
+    with_value = _EPOCH_AND_VALUE.fullmatch(numbers[0])
+    text = with_value[1] if with_value else numbers[0]
+    return int(text) if text.isdecimal() else None  # a loss may follow the word as well
+
+
+def _telling_column(labels: Sequence[str]) -> list[int] | None:
+    """The epochs, if the names differ in one whole number and it is the first; None if there is any doubt.
+
+    Numbers that stand alone come before those at a letter: of ``lenet5-1``, the 1 is the first.
+    """
+    if len({re.sub(_NUMBER, "#", label) for label in labels}) != 1 or any(map(_DATE.search, labels)):
+        return None
+    columns = [column for column in zip(*map(_NUMBER.finditer, labels), strict=True) if _whole(column)]
+    telling = [column for column in columns if len(labels) == 1 or len(set(_whole(column))) > 1]
+    alone = [column for column in columns if not any(map(_is_at_a_letter, column))]
+    if len(telling) != 1 or telling[0] is not (alone or columns)[0]:
+        return None
+    epochs = _whole(telling[0])
+    return epochs if max(epochs) < 10**_MOST_DIGITS else None
+
+
+def _whole(column: Sequence[re.Match[str]]) -> list[int]:
+    """The numbers of one place in all names, if they are whole there or epochs with a value behind; else nothing."""
+    texts = [number[0] for number in column]
+    if all(text.isdecimal() for text in texts):
+        return [int(text) for text in texts]
+    with_values = [_EPOCH_AND_VALUE.fullmatch(text) for text in texts]
+    is_padded = any(match and len(match[1]) > 1 and match[1][0] == "0" for match in with_values)  # 1.52.01: which?
+    return [int(match[1]) for match in with_values if match] if is_padded and all(with_values) else []
+
+
+def _is_at_a_letter(number: re.Match[str]) -> bool:
+    around = number.string[max(0, number.start() - 1) : number.start()] + number.string[number.end() :][:1]
+    return any(character.isalpha() for character in around)
 
 
 def _labels(checkpoints: Sequence[Checkpoint]) -> list[str]:

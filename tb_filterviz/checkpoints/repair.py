@@ -2,7 +2,8 @@
 
 Keras 2 described a Sequential model as a bare list (to 2.2), put the input's shape into the first layer, kept settings
 that Keras 3 does not know, and counted the calls of a nested model from 1. What has no exact counterpart is left as it
-is, and Keras 3 refuses it. What Keras 3 wrote itself comes out as it went in.
+is, and Keras 3 refuses it. What Keras 3 wrote itself is told once, as a whole, and its calls and settings come out as
+they went in.
 """
 
 import copy
@@ -20,15 +21,49 @@ _MODELS = {
     "Functional": ("keras.src.models.functional", "Functional", "Functional"),
     "Model": ("keras.src.models.functional", "Functional", "Functional"),
 }
-_KERASS_MODULES = r"keras|keras\.(layers|models)|(keras|tf_keras)\.(src\.)?(layers|models|engine)\..*"
+_MODULES_OF_KERAS = r"keras|keras\.(layers|models)|(keras|tf_keras)\.(src\.)?(layers|models|engine)\..*"
 _RENAMED = {("LeakyReLU", "alpha"): "negative_slope"}
 _NEUTRAL: Config = {"groups": 1, "implementation": 1, "fused": True}  # besides None and False
 
 
 def modern(config: Config) -> Config:
     """The configuration of a model, or of a layer, in Keras 3's manner."""
-    config = _plain(copy.deepcopy(config))
-    if not _is_kerass_own(config):
+    return _located(config) if _is_of_keras_3(config) else _modernised(_plain(copy.deepcopy(config)))
+
+
+def _is_of_keras_3(value: Any) -> bool:
+    """Whether anything in a configuration is as only Keras 3 writes it: a tensor, a type's policy, an input's shape."""
+    if isinstance(value, list):
+        return any(map(_is_of_keras_3, value))
+    if not isinstance(value, dict):
+        return False
+    name, inner = value.get("class_name"), value.get("config")
+    return (
+        name == "__keras_tensor__"
+        or str(name).endswith("DTypePolicy")
+        or (name == "InputLayer" and isinstance(inner, dict) and "batch_shape" in inner)
+        or any(map(_is_of_keras_3, value.values()))
+    )
+
+
+def _located(value: Any) -> Any:
+    """With the module of every model and layer, which Keras 3 leaves out in HDF5 and then goes by the name."""
+    if isinstance(value, list):
+        return [_located(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    value = {key: _located(item) for key, item in value.items()}
+    name = value.get("class_name")
+    if "module" not in value and isinstance(value.get("config"), dict) and isinstance(name, str):
+        if name in _MODELS:
+            _set_class(value, *_MODELS[name])
+        elif hasattr(keras.layers, name):
+            _set_class(value, "keras.layers", name, None)
+    return value
+
+
+def _modernised(config: Config) -> Config:
+    if not _is_from_keras(config):
         return config
     if config["class_name"] == "Sequential":
         _modernise_sequential(config)
@@ -48,10 +83,10 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
-def _is_kerass_own(config: Config) -> bool:
+def _is_from_keras(config: Config) -> bool:
     module = config.get("module")
     is_named = isinstance(config.get("class_name"), str) and "config" in config
-    return is_named and (module is None or re.fullmatch(_KERASS_MODULES, str(module)) is not None)
+    return is_named and (module is None or re.fullmatch(_MODULES_OF_KERAS, str(module)) is not None)
 
 
 def _set_class(config: Config, module: str, name: str, registered: str | None) -> None:
@@ -70,14 +105,14 @@ def _modernise_sequential(config: Config) -> None:
         if shape is not None:
             name = f"{first['config'].get('name', 'layer')}_input"
             layers = [{"class_name": "InputLayer", "config": {"batch_shape": shape, "name": name}}, *layers]
-    inner["layers"] = [modern(layer) for layer in layers]
+    inner["layers"] = [_modernised(layer) for layer in layers]
     _set_class(config, *_MODELS["Sequential"])
 
 
 def _modernise_functional(config: Config) -> None:
     inner = config["config"]
     models = {layer.get("name") for layer in inner["layers"] if layer.get("class_name") in _MODELS}
-    inner["layers"] = [modern(layer) for layer in inner["layers"]]
+    inner["layers"] = [_modernised(layer) for layer in inner["layers"]]
     nodes = [layer.get("inbound_nodes", []) for layer in inner["layers"]]
     references = [*_references(nodes), *_references([inner.get("input_layers"), inner.get("output_layers")])]
     for name in models:
@@ -101,7 +136,7 @@ def _references(value: Any) -> Iterator[list[Any]]:
 def _modernise_layer(config: Config) -> None:
     name, inner = config["class_name"], config["config"]
     _set_class(config, "keras.layers", name, None)
-    if not isinstance(inner, dict) or _is_of_keras_3(inner):
+    if not isinstance(inner, dict):
         return
     shape = inner.pop("batch_input_shape", None)
     if name == "InputLayer" and shape is not None:
@@ -120,19 +155,16 @@ def _modernise_layer(config: Config) -> None:
             del inner[key]
     for key, value in inner.items():
         if isinstance(value, dict) and "class_name" in value and hasattr(keras.layers, str(value["class_name"])):
-            inner[key] = modern(value)  # what a wrapper wraps
-
-
-def _is_of_keras_3(settings: Config) -> bool:
-    dtype = settings.get("dtype")
-    return isinstance(dtype, dict) and dtype.get("class_name") == "DTypePolicy"
+            inner[key] = _modernised(value)  # what a wrapper wraps
 
 
 def _changes_nothing(key: str, value: Any) -> bool:
-    """Whether a setting that Keras 3 does not know can be left out. Initial values are: they give way to saved ones."""
-    return (
-        value is None or value is False or (key in _NEUTRAL and value == _NEUTRAL[key]) or key.endswith("_initializer")
-    )
+    """Whether a setting that Keras 3 does not know can be left out.
+
+    Initial values can, since they give way to saved ones, and so can the kind of dice, since predictions throw none.
+    """
+    is_neutral = value is None or value is False or (key in _NEUTRAL and value == _NEUTRAL[key])
+    return is_neutral or key == "rng_type" or key.endswith("_initializer")
 
 
 def _settings(layer: type) -> set[str]:

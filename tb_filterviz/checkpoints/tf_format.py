@@ -1,6 +1,8 @@
 """TensorFlow's checkpoints, alone or inside a SavedModel. Only data is read, no program is loaded."""
 
+import glob
 import json
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,6 +15,7 @@ from google.protobuf.empty_pb2 import Empty
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from tb_filterviz.checkpoints.damage import told_as_damage
+from tb_filterviz.errors import CheckpointError
 
 _GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _WITH_WEIGHTS = "layer_with_weights-"
@@ -24,7 +27,11 @@ _NOT_STRUCTURE = {
     "optimizer",
     "save_counter",
 }
-_RENAMED = {"depthwise_kernel": "kernel"}  # of Keras 2's attributes, in Keras 3's DepthwiseConv2D
+_RENAMED = {  # of Keras 2's attributes, in Keras 3
+    "depthwise_kernel": "kernel",  # of DepthwiseConv2D
+    "mean": "adapt_mean",  # of Normalization, where `mean` is derived from it
+    "variance": "adapt_variance",
+}
 
 Pairs = dict[int, str]  # which of `model.weights`, to the key of its value
 
@@ -38,6 +45,7 @@ class Reader:
             self._reader = tf.train.load_checkpoint(str(prefix))
             shapes, types = self._reader.get_variable_to_shape_map(), self._reader.get_variable_to_dtype_map()
             self.shapes = {key: tuple(shape) for key, shape in shapes.items() if key != _GRAPH_KEY}
+            _check_stored(prefix, sum(math.prod(shape) * types[key].size for key, shape in shapes.items()))
             self.integers = {key for key, dtype in types.items() if dtype.is_integer}  # counters, states of dice
 
     def _read(self) -> AbstractContextManager[None]:
@@ -59,6 +67,16 @@ class Reader:
         """Of the Saver of TensorFlow 1, which knew names only."""
         paths = [weight.path.removeprefix(f"{model.name}/") for weight in model.weights]
         return {place: path for place, path in enumerate(paths) if path in self.shapes}
+
+
+def _check_stored(prefix: Path, declared_bytes: int) -> None:
+    """Before anything is made as large as the index says; of texts, it does not say how large they are."""
+    stored_bytes = sum(shard.stat().st_size for shard in prefix.parent.glob(f"{glob.escape(prefix.name)}.data-*"))
+    if declared_bytes > stored_bytes:
+        raise CheckpointError(
+            f"{str(prefix)!r} declares arrays of {declared_bytes:,} bytes, and its data files have {stored_bytes:,}. "
+            "It is damaged or hostile."
+        )
 
 
 def _matched(graph: TrackableObjectGraph, model: keras.Model) -> Pairs:
@@ -102,7 +120,7 @@ def _member(parent: Any, name: str) -> Any:
         return parent.get(name)
     if not isinstance(parent, keras.Operation):
         return None
-    return getattr(parent, name, getattr(parent, _RENAMED.get(name, ""), None))
+    return getattr(parent, _RENAMED.get(name, name), getattr(parent, name, None))
 
 
 def variables_of(saved_model: Path) -> Path:

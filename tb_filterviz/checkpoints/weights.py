@@ -2,30 +2,47 @@
 
 import math
 import re
-import shutil
-import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from tb_filterviz.checkpoints import archive, hdf5, tf_format
-from tb_filterviz.checkpoints.hdf5 import Shape
+from tb_filterviz.checkpoints.damage import circumstance
+from tb_filterviz.checkpoints.hdf5 import Array, Shape
 from tb_filterviz.checkpoints.kinds import Checkpoint, Kind
 from tb_filterviz.errors import CheckpointError, CheckpointWarning
 
 _SUFFIX = {  # Keras goes by the name
-    Kind.MODEL: ".weights.h5",
     Kind.WEIGHTS: ".weights.h5",
     Kind.LEGACY_MODEL: ".h5",
     Kind.LEGACY_WEIGHTS: ".h5",
 }
 _LONGEST_REASON = 400  # characters
-_BESIDE_WEIGHTS = ("optimizer", "optimizer_weights", "metrics", "_metrics", "_compile_metrics", "_loss_tracker")
+_METRICS = ("metrics", "_metrics", "_compile_metrics", "_loss_tracker")  # where `compile` puts them
+_BESIDE_WEIGHTS = (keras.optimizers.Optimizer, keras.metrics.Metric)
+
+
+def assign_all(model: keras.Model, values: Iterable[Any]) -> None:
+    """Set all of `model.weights`, in their order, and what the model derives from them.
+
+    `model.set_weights` leaves the latter as it was: a `Normalization` goes on with its old mean and variance.
+    """
+    for weight, value in zip(model.weights, values, strict=True):
+        weight.assign(value)
+    finalize(model)
+
+
+def finalize(model: keras.Model) -> None:
+    """Have every layer, however deep, derive anew what it keeps beside its weights, as after `adapt`."""
+    for layer in model._flatten_layers():  # `model.layers` ends at nested models and at wrappers
+        if layer.built and layer.weights and hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def set_weights(model: keras.Model, checkpoint: Checkpoint) -> int:
@@ -38,6 +55,9 @@ def set_weights(model: keras.Model, checkpoint: Checkpoint) -> int:
         CheckpointError: if the checkpoint is damaged, does not hold all of the model's weights, or holds others
             besides; it names the first that does not fit. The model is as it was before.
     """
+    if not model.weights:
+        state = "has no weights" if model.built else "is not built; call it once on an image"
+        raise CheckpointError(f"{_intro(checkpoint)} cannot be loaded: model {model.name!r} {state}.")
     before = model.get_weights()
     try:
         if checkpoint.kind in (Kind.TF_CHECKPOINT, Kind.SAVED_MODEL):
@@ -45,28 +65,44 @@ def set_weights(model: keras.Model, checkpoint: Checkpoint) -> int:
         else:
             _set_from_hdf5(model, checkpoint)
     except BaseException:
-        model.set_weights(before)
+        assign_all(model, before)
         raise
     return len(before)
 
 
+class Stored(NamedTuple):
+    """How much a checkpoint stores; what is an optimizer's may be in it."""
+
+    arrays: int
+    numbers: int
+
+
+def stored(checkpoint: Checkpoint) -> Stored:
+    """How many arrays the checkpoint stores, and how many numbers in them."""
+    if checkpoint.kind in (Kind.TF_CHECKPOINT, Kind.SAVED_MODEL):
+        shapes = list(tf_format.Reader(_prefix(checkpoint)).shapes.values())
+    elif checkpoint.kind is Kind.MODEL:
+        with archive.unpacked_weights(checkpoint.path) as path:
+            shapes = [array.shape for array in hdf5.arrays(path, of=checkpoint.path).values()]
+    else:
+        shapes = [array.shape for array in hdf5.arrays(checkpoint.path).values()]
+    return Stored(len(shapes), sum(map(math.prod, shapes)))
+
+
 def stored_numbers(checkpoint: Checkpoint) -> int:
     """How many numbers the checkpoint stores; those of an optimizer may be among them."""
-    if checkpoint.kind in (Kind.TF_CHECKPOINT, Kind.SAVED_MODEL):
-        shapes = tf_format.Reader(_prefix(checkpoint)).shapes
-    else:
-        with _hdf5_file(checkpoint) as path:
-            shapes = hdf5.array_shapes(path)
-    return sum(math.prod(shape) for shape in shapes.values())
+    return stored(checkpoint).numbers
 
 
 @contextmanager
 def _hdf5_file(checkpoint: Checkpoint) -> Iterator[Path]:
-    if checkpoint.kind is Kind.MODEL:
-        with archive.unpacked_weights(checkpoint.path) as path:
-            yield path
-    else:
-        yield checkpoint.path
+    """The weights as a file of our own, under a name that Keras takes for what it is."""
+    with (
+        archive.unpacked_weights(checkpoint.path)
+        if checkpoint.kind is Kind.MODEL
+        else hdf5.private_copy(checkpoint.path, _SUFFIX[checkpoint.kind])
+    ) as path:
+        yield path
 
 
 def _prefix(checkpoint: Checkpoint) -> Path:
@@ -76,43 +112,66 @@ def _prefix(checkpoint: Checkpoint) -> Path:
 def _set_from_hdf5(model: keras.Model, checkpoint: Checkpoint) -> None:
     if checkpoint.kind in (Kind.LEGACY_MODEL, Kind.LEGACY_WEIGHTS):
         _warn_of_flipped_kernels(checkpoint)
-    with _hdf5_file(checkpoint) as path, _named(path, _SUFFIX[checkpoint.kind]) as readable:
-        shapes = hdf5.array_shapes(path)
-        unset = _weights_left_unset(model, lambda: _load_with_keras(model, readable, checkpoint))
-    stored = {name: shape for name, shape in shapes.items() if _is_of_the_model(name)}
+    with _hdf5_file(checkpoint) as path:
+        arrays = hdf5.arrays(path, of=checkpoint.path)
+        unset = _weights_left_unset(model, lambda: _load_with_keras(model, path, checkpoint))
     _check_none_unset(model, unset, checkpoint)
-    _check_none_unused(model, stored, checkpoint)
+    _check_none_unused(model, _of_the_model(arrays, model, checkpoint.kind), checkpoint)
 
 
-def _is_of_the_model(name: str) -> bool:
-    first, *others = name.split("/")
-    return first not in _BESIDE_WEIGHTS and "seed_generator" not in others
+def _of_the_model(arrays: dict[str, Array], model: keras.Model, kind: Kind) -> dict[str, Shape]:
+    """Without the states of optimizers, metrics and dice."""
+    optimizers = {  # as Keras saves them: the number of iterations first
+        name.removesuffix("/vars/0")
+        for name, array in arrays.items()
+        if name.endswith("/vars/0") and array.is_integer and array.shape == ()
+    }
+
+    def is_of_the_model(name: str) -> bool:
+        if kind is Kind.LEGACY_MODEL:
+            return name.startswith("model_weights/")
+        return kind is Kind.LEGACY_WEIGHTS or not _is_beside(name, model, optimizers)
+
+    return {
+        name: array.shape
+        for name, array in arrays.items()
+        if is_of_the_model(name) and "seed_generator" not in name.split("/")
+    }
+
+
+def _is_beside(name: str, owner: Any, optimizers: set[str]) -> bool:
+    """Whether an array belongs to an optimizer or a metric: as the model's attribute says, or else by the looks."""
+    groups = name.split("/")[:-1]
+    for depth, group in enumerate(groups):
+        owner = getattr(owner, group, None)
+        if isinstance(owner, keras.Layer):
+            continue
+        is_metric = group in _METRICS and groups[depth - 1 : depth] != ["layers"]
+        if isinstance(owner, _BESIDE_WEIGHTS) or is_metric or "/".join(groups[: depth + 1]) in optimizers:
+            return True
+    return False
 
 
 def _load_with_keras(model: keras.Model, path: Path, checkpoint: Checkpoint) -> None:
+    is_legacy = checkpoint.kind in (Kind.LEGACY_MODEL, Kind.LEGACY_WEIGHTS)
     try:
-        with (
-            _without_optimizer(model),
-            warnings.catch_warnings(),
-        ):  # what Keras leaves out with a warning, we find and refuse
+        with warnings.catch_warnings():  # what Keras leaves out with a warning, we find and refuse
             warnings.filterwarnings("ignore", message="Skipping nested container", category=UserWarning)
-            model.load_weights(str(path))
+            model.load_weights(str(path), **({} if is_legacy else {"objects_to_skip": _beside_weights(model)}))
     except Exception as error:  # Keras raises whatever the file makes it stumble over
+        if around := circumstance(error):
+            raise CheckpointError(f"{_intro(checkpoint)} cannot be loaded: {around}.") from error
         raise CheckpointError(f"{_intro(checkpoint)} do not fit {model.name!r}. {_first_mismatch(error)}") from error
 
 
-@contextmanager
-def _without_optimizer(model: keras.Model) -> Iterator[None]:
-    """Keras would load its state as well, and refuse files that have none."""
-    optimizer = vars(model).get("optimizer")
-    if optimizer is None:
-        yield
-        return
-    vars(model)["optimizer"] = None  # past Keras' own attribute tracking
-    try:
-        yield
-    finally:
-        vars(model)["optimizer"] = optimizer
+def _beside_weights(model: keras.Model) -> list[Any]:
+    """Optimizers and metrics: Keras would load their states as well, and refuse files that have none."""
+
+    def members(value: Any) -> Iterable[Any]:
+        return value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+
+    attributes = [value for layer in model._flatten_layers() for value in vars(layer).values()]
+    return [member for value in attributes for member in members(value) if isinstance(member, _BESIDE_WEIGHTS)]
 
 
 def _first_mismatch(error: Exception) -> str:
@@ -127,24 +186,13 @@ def _intro(checkpoint: Checkpoint) -> str:
     return f"The weights in {str(checkpoint)!r} ({checkpoint.kind.value})"
 
 
-@contextmanager
-def _named(path: Path, suffix: str) -> Iterator[Path]:
-    """The file under a name that Keras takes for what it is."""
-    with tempfile.TemporaryDirectory() as folder:
-        link = Path(folder) / f"file{suffix}"
-        try:
-            link.symlink_to(path.resolve())
-        except OSError:  # Windows lets only some users make links
-            shutil.copyfile(path, link)
-        yield link
-
-
 def _weights_left_unset(model: keras.Model, load: Callable[[], None]) -> list[int]:
     """Which weights `load` does not touch: those that keep a mark, whatever the mark."""
-    suspects = [place for place, weight in enumerate(model.weights) if keras.backend.is_float_dtype(weight.dtype)]
-    for mark in (61.5, -0.4375):  # exact in every float type; by chance, a file may hold one of them, not both
+    suspects = [place for place, weight in enumerate(model.weights) if weight.dtype != "bool"]
+    for mark in (61.0, 3.0):  # exact in every type; by chance, a file may hold one of them, not both
         for place in suspects:
-            model.weights[place].assign(np.full(model.weights[place].shape, mark))
+            weight = model.weights[place]
+            weight.assign(keras.ops.full(weight.shape, mark, weight.dtype))
         load()
         values = [np.asarray(keras.ops.convert_to_numpy(model.weights[place]), np.float32) for place in suspects]
         suspects = [
@@ -187,8 +235,7 @@ def _set_from_tensorflow(model: keras.Model, checkpoint: Checkpoint) -> None:
                 f"and {key!r} of {shape}."
             )
     _check_none_unused(model, _near(set(pairs.values()), reader), checkpoint)
-    for place, key in pairs.items():
-        model.weights[place].assign(reader.value(key))
+    assign_all(model, (reader.value(pairs[place]) for place in range(len(model.weights))))
 
 
 def _near(used: set[str], reader: tf_format.Reader) -> dict[str, Shape]:

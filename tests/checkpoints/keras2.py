@@ -59,11 +59,42 @@ def _nested() -> Any:
     return tf_keras.Model(images, layers.Dense(2)(features), name="nested")
 
 
+def _called_twice(between: Callable[[Any], Any], after: Callable[[Any], Any]) -> Any:
+    """A nested model of which the second call makes, or helps to make, the output."""
+    backbone = tf_keras.Sequential(
+        [tf_keras.Input((8, 8, 2)), layers.Conv2D(2, 3, padding="same", activation="relu")], name="backbone"
+    )
+    images = layers.Input((8, 8, 1))
+    return tf_keras.Model(images, after(backbone(between(backbone(layers.Conv2D(2, 1)(images))))), name="twice")
+
+
+def _preprocessing() -> Any:
+    normalization = layers.Normalization()
+    normalization.adapt(np.random.default_rng(2).random((16, 8, 8, 1)) * 50)
+    return tf_keras.Sequential(
+        [
+            tf_keras.Input((8, 8, 1)),
+            layers.RandomFlip("horizontal"),
+            layers.RandomRotation(0.1),
+            layers.RandomZoom(0.1),
+            layers.Rescaling(2.0),
+            normalization,
+            layers.Conv2D(4, 3),
+            layers.Flatten(),
+            layers.Dense(2),
+        ],
+        name="preprocessing",
+    )
+
+
 MODELS: dict[str, Callable[[], Any]] = {
     "input_shape": _input_shape,
     "input_layer": _input_layer,
     "functional": _functional,
     "nested": _nested,
+    "preprocessing": _preprocessing,
+    "twice": lambda: _called_twice(layers.ReLU(), layers.Flatten()),
+    "twice_for_output": lambda: _called_twice(layers.Conv2D(2, 3, padding="same"), lambda made: made),
 }
 
 # What is written, and from which of the others its architecture may come; None: it holds its own
@@ -86,7 +117,7 @@ def save_everything(name: str, folder: Path) -> None:
     model.compile("adam", "mse")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tf-keras says that its formats are old: that is why we write them
-        model.fit(IMAGES, np.random.default_rng(1).random((4, model.output_shape[-1])), epochs=3, verbose=0)
+        model.fit(IMAGES, np.random.default_rng(1).random((4, *model.output_shape[1:])), epochs=3, verbose=0)
         model.save(folder / "whole.h5")
         model.save(folder / "whole.keras")
         model.save(folder / "saved_model", save_format="tf")

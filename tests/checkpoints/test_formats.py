@@ -63,6 +63,32 @@ def test_the_files_of_2018_predict_what_they_did(tmp_path: Path, file: str, suff
         assert np.abs(model.predict(reference["x"], verbose=0) - reference["y"]).max() < 1e-5
 
 
+def _called_twice(between: keras.layers.Layer | None) -> keras.Model:
+    """A nested model of which the second call is the output."""
+    keras.utils.set_random_seed(2)
+    convolution = keras.layers.Conv2D(2, 3, padding="same", activation="relu")
+    backbone = keras.Sequential([keras.Input((8, 8, 2)), convolution], name="backbone")
+    images = keras.Input((8, 8, 2))
+    once = backbone(images)
+    return keras.Model(images, backbone(once if between is None else between(once)))
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize("between", [None, keras.layers.ReLU(), keras.layers.Conv2D(2, 3, padding="same")])
+def test_a_model_of_keras_3_that_calls_another_twice_predicts_the_same(
+    tmp_path: Path, between: keras.layers.Layer | None
+) -> None:
+    saved = _called_twice(between)
+    images = np.random.default_rng(0).random((2, 8, 8, 2)).astype(np.float32)
+    saved.save(tmp_path / "m.keras")
+    saved.save(tmp_path / "m.h5")
+    saved.save_weights(tmp_path / "m.weights.h5")
+    (tmp_path / "m.json").write_text(saved.to_json())
+    for file, model in (("m.keras", None), ("m.h5", None), ("m.weights.h5", "m.json"), ("m.weights.h5", "m.keras")):
+        loaded = load_model(tmp_path / file, tmp_path / model if model else None)
+        assert np.abs(loaded.predict(images, verbose=0) - saved.predict(images, verbose=0)).max() < 1e-6
+
+
 def _keras_3() -> keras.Model:
     keras.utils.set_random_seed(2)
     backbone = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization()])
