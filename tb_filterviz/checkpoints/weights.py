@@ -89,11 +89,6 @@ def stored(checkpoint: Checkpoint) -> Stored:
     return Stored(len(shapes), sum(map(math.prod, shapes)))
 
 
-def stored_numbers(checkpoint: Checkpoint) -> int:
-    """How many numbers the checkpoint stores; those of an optimizer may be among them."""
-    return stored(checkpoint).numbers
-
-
 @contextmanager
 def _hdf5_file(checkpoint: Checkpoint) -> Iterator[Path]:
     """The weights as a file of our own, under a name that Keras takes for what it is."""

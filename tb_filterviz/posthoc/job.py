@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import keras
 import numpy as np
 
 from tb_filterviz.checkpoints import Architecture, Checkpoint
-from tb_filterviz.checkpoints.weights import set_weights
+from tb_filterviz.checkpoints.weights import Stored, set_weights
 from tb_filterviz.config import Config
 from tb_filterviz.errors import FilterVizError, WorkerError
 from tb_filterviz.records import LayerDrawing
@@ -38,10 +39,20 @@ class Job:
 
     architecture: Architecture
     unsafe: bool
-    most_weights: int
+    stored: Stored  # what there is for its weights
     config: Config
     layers: tuple[str, ...]  # their paths
     other_inputs: OtherInputs
+
+
+def build(architecture: Architecture, *, unsafe: bool, stored: Stored) -> keras.Model:
+    """The model, unless it is too large for what there is for its weights.
+
+    Raises:
+        CheckpointError: if it is, or Keras refuses it.
+        ConfigError: if a factory does not make a model.
+    """
+    return architecture.build(unsafe=unsafe, most_weights=stored.numbers, most_arrays=stored.arrays)
 
 
 def draw_with(session: Session, checkpoint: Checkpoint) -> list[LayerDrawing]:
@@ -71,6 +82,6 @@ def draw(job: Job, checkpoint: Checkpoint) -> list[LayerDrawing]:
 
 @lru_cache(maxsize=1)
 def _session(job: Job) -> Session:
-    model = job.architecture.build(unsafe=job.unsafe, most_weights=job.most_weights)
+    model = build(job.architecture, unsafe=job.unsafe, stored=job.stored)
     others = {name: np.load(io.BytesIO(content)) for name, content in job.other_inputs}
     return Session(model, layers=job.layers, config=job.config, other_inputs=others)

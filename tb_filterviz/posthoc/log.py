@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ import keras
 
 from tb_filterviz.checkpoints import Architecture, Checkpoint, ModelSource, architecture_of
 from tb_filterviz.checkpoints.naming import steps_from_names
-from tb_filterviz.checkpoints.weights import stored_numbers
+from tb_filterviz.checkpoints.weights import Stored, finalize, stored
 from tb_filterviz.config import Config
 from tb_filterviz.errors import CheckpointError, FilterVizError, StepError
-from tb_filterviz.posthoc.job import Job, draw, draw_with, packed
+from tb_filterviz.posthoc.job import Job, build, draw, draw_with, packed
 from tb_filterviz.posthoc.pool import Pool, in_order
 from tb_filterviz.records import LayerDrawing
 from tb_filterviz.session import Session
@@ -104,7 +104,7 @@ class CheckpointLog:
         missing = [pair for pair in in_rising_order if self._is_missing(*pair)]
         self._unfinished |= {checkpoint.path: step for checkpoint, step in missing}
         self._tell(total)
-        outcomes = in_order(self._pool, self._draw, [checkpoint for checkpoint, _ in missing])
+        outcomes = in_order(self._pool, self._draw, [_anywhere(checkpoint) for checkpoint, _ in missing])
         for (checkpoint, step), (_, outcome) in zip(missing, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 self._report_failure(checkpoint.path, step, outcome)
@@ -166,7 +166,7 @@ class CheckpointLog:
         if not known:
             return
         checkpoint, step = known[-1]
-        ((_, drawings),) = in_order(self._pool, draw, [checkpoint])
+        ((_, drawings),) = in_order(self._pool, draw, [_anywhere(checkpoint)])
         if isinstance(drawings, Exception):  # that is reported where its turn comes, if it has one
             return
         for drawing in drawings:
@@ -211,12 +211,12 @@ class CheckpointLog:
         plan = self._plan
         if isinstance(plan.model, keras.Model) and self._pool is None:
             return self._here(plan.model)
-        architecture, most_weights = self._architecture(checkpoints)
-        draw_here = self._here(architecture.build(unsafe=plan.unsafe, most_weights=most_weights))
+        architecture, enough = self._architecture(checkpoints)
+        draw_here = self._here(build(architecture, unsafe=plan.unsafe, stored=enough))
         if self._pool is None:
             return draw_here
         others = packed(plan.other_inputs)
-        return partial(draw, Job(architecture, plan.unsafe, most_weights, plan.config, tuple(self._layers), others))
+        return partial(draw, Job(architecture, plan.unsafe, enough, plan.config, tuple(self._layers), others))
 
     def _here(self, model: keras.Model) -> Callable[[Checkpoint], list[LayerDrawing]]:
         plan = self._plan
@@ -224,15 +224,21 @@ class CheckpointLog:
         self._layers = session.layers
         return partial(draw_with, session)
 
-    def _architecture(self, checkpoints: Sequence[Checkpoint]) -> tuple[Architecture, int]:
-        """The first that can be had, and how many weights there are for it; damaged checkpoints do not count."""
-        if isinstance(self._plan.model, keras.Model):
-            return Architecture.of(self._plan.model), self._plan.model.count_params()
+    def _architecture(self, checkpoints: Sequence[Checkpoint]) -> tuple[Architecture, Stored]:
+        """The first that can be had, and what is stored for its weights; damaged checkpoints do not count."""
+        model = self._plan.model
+        if isinstance(model, keras.Model):
+            return Architecture.of(model), Stored(len(model.weights), model.count_params())
         *rest, last = checkpoints
         for checkpoint in rest:
             with suppress(CheckpointError):
-                return architecture_of(checkpoint, self._plan.model), stored_numbers(checkpoint)
-        return architecture_of(last, self._plan.model), stored_numbers(last)
+                return architecture_of(checkpoint, model), stored(checkpoint)
+        return architecture_of(last, model), stored(last)
+
+
+def _anywhere(checkpoint: Checkpoint) -> Checkpoint:
+    """By a path that holds for a process in another folder as well."""
+    return replace(checkpoint, path=checkpoint.path.absolute())
 
 
 @contextmanager
@@ -244,3 +250,4 @@ def weights_kept(model: keras.Model) -> Iterator[None]:
     finally:
         for variable, value in zip(model.variables, values, strict=True):
             variable.assign(value)
+        finalize(model)

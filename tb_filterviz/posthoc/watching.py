@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tb_filterviz.checkpoints import Checkpoint, recognise
 from tb_filterviz.checkpoints.naming import candidates
-from tb_filterviz.checkpoints.weights import stored_numbers
+from tb_filterviz.checkpoints.weights import stored
 from tb_filterviz.errors import CheckpointError
 
 PATIENCE_S = 30.0  # for a file that stays unreadable and unchanged
@@ -102,13 +102,11 @@ def _recognised(path: Path) -> tuple[Checkpoint | None, CheckpointError | None]:
         return recognise(path), None
     except CheckpointError as error:
         return None, error
-    except OSError as error:
-        return None, CheckpointError(f"{str(path)!r} cannot be read: {error}")
 
 
 def _unreadable(checkpoint: Checkpoint) -> CheckpointError | None:
     try:
-        stored_numbers(checkpoint)
+        stored(checkpoint)
     except CheckpointError as error:
         return error
     return None
@@ -117,7 +115,7 @@ def _unreadable(checkpoint: Checkpoint) -> CheckpointError | None:
 def _fingerprint(files: Sequence[Path]) -> Fingerprint:
     try:
         stats = [(str(path), path.stat()) for path in files]
-    except FileNotFoundError:
+    except OSError:
         return ()
     return tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats)
 
