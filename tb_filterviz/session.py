@@ -10,11 +10,11 @@ import numpy as np
 from tb_filterviz.config import Config
 from tb_filterviz.history import History
 from tb_filterviz.imaging import tone
-from tb_filterviz.optvis import ascent, measures, objectives, probe, start, weights
+from tb_filterviz.optvis import ascent, measures, objectives, probe, start
 from tb_filterviz.optvis.scoring import scoring
 from tb_filterviz.optvis.subject import subject_of
-from tb_filterviz.optvis.survey import Surveyed, survey
-from tb_filterviz.optvis.views import View, choose_view
+from tb_filterviz.optvis.survey import Surveyed
+from tb_filterviz.optvis.views import View, look_at
 from tb_filterviz.records import LayerDrawing, LayerSnapshot, StepUnit
 from tb_filterviz.sinks import Sink
 
@@ -62,12 +62,7 @@ class Session:
         self._subject = subject_of(model, image_shape=self.config.image_shape, other_inputs=other_inputs)
         self._range = self.config.input_range or start.input_range(model)
         span = self._range[1] - self._range[0]
-        with weights.given(weights.typical(model)):
-            surveyed = survey(self._subject, targets, span)
-            chosen = {
-                each.path: choose_view(self._subject, each, surveyed[each.path], span, self.config) for each in targets
-            }
-        self._sights = [self._sight(each, surveyed[each.path], chosen[each.path]) for each in targets]
+        self._sights = [self._sight(*seen) for seen in look_at(self._subject, targets, span, self.config)]
 
     @property
     def layers(self) -> list[str]:

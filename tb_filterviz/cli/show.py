@@ -65,7 +65,7 @@ def render(args: argparse.Namespace) -> int:
 def _render(args: argparse.Namespace, config: Config) -> int:
     model = _load(args)
     from tb_filterviz.imaging.encode import to_png
-    from tb_filterviz.imaging.layout import cell_order, grid
+    from tb_filterviz.imaging.layout import cell_order, grid_of
     from tb_filterviz.optvis.probe import select
     from tb_filterviz.session import Session
 
@@ -74,7 +74,7 @@ def _render(args: argparse.Namespace, config: Config) -> int:
     if len(snapshots) > 1:
         raise ConfigError(f"--layer {layer!r} names {len(snapshots)} layers; render draws one.")
     (snapshot,) = snapshots
-    png = to_png(grid(snapshot.tiles, snapshot.scores, snapshot.responsive, snapshot.flat, config.grid))
+    png = to_png(grid_of(snapshot, config.grid))
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_bytes(png)
     shown = len(cell_order(snapshot.scores, snapshot.responsive, config.grid))
@@ -88,18 +88,13 @@ def _render(args: argparse.Namespace, config: Config) -> int:
 def layers(args: argparse.Namespace) -> int:
     """List what can be shown."""
     model = _load(args)
-    from tb_filterviz.optvis import probe, start, views, weights
+    from tb_filterviz.optvis import probe, start, views
     from tb_filterviz.optvis.subject import subject_of
-    from tb_filterviz.optvis.survey import survey
 
     low, high = start.input_range(model)
     subject, targets = subject_of(model, image_shape=args.image_shape), probe.select(model)
-    with weights.given(weights.typical(model)):
-        surveyed = survey(subject, targets, high - low)
-        chosen = [views.choose_view(subject, each, surveyed[each.path], high - low, Config()) for each in targets]
     rows: list[dict[str, Any]] = []
-    for target, view in zip(targets, chosen, strict=True):
-        seen = surveyed[target.path]
+    for target, seen, view in views.look_at(subject, targets, high - low, Config()):
         size = (view.box.height, view.box.width) if view.box else subject.shape[:2]
         rows.append(
             {

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tb_filterviz.config import GridConfig
+from tb_filterviz.records import LayerDrawing
 
 LEGIBLE_PX = 64  # about what a tile needs to be seen on a screen
 MARK_RGB = (255, 140, 0)
@@ -87,6 +88,11 @@ def grid(
         top, left = cell // columns * (height + margin), cell % columns * (width + margin)
         picture[top : top + height, left : left + width] = tile
     return picture
+
+
+def grid_of(drawing: LayerDrawing, config: GridConfig) -> Pixels:
+    """The tiles of a layer as one picture, as in `grid`."""
+    return grid(drawing.tiles, drawing.scores, drawing.responsive, drawing.flat, config)
 
 
 def shrink(tiles: Pixels, largest_px: int) -> Pixels:

@@ -197,11 +197,9 @@ def not_called(subject: Subject, target: Target, calls: int) -> ModelError:
 def untouched(subject: Subject) -> Iterator[None]:
     """A block in which forward passes update nothing, and take the weights that are given, if any are."""
     with keras.StatelessScope(state_mapping=weights.current(), collect_losses=False), ExitStack() as stack:
-        for _, layer in leaves(subject.model):
-            if isinstance(layer, keras.layers.Normalization) and layer.built and layer.input_mean is None:
-                # It calls with a mean that it computed once; anew in this pass, so that a compiled one reads weights.
-                stack.enter_context(replaced(layer, mean=layer.mean, variance=layer.variance))
-                layer.finalize_state()
+        for layer in subject.adapted:  # anew in this pass, so that a compiled one reads weights
+            stack.enter_context(replaced(layer, mean=layer.mean, variance=layer.variance))
+            layer.finalize_state()
         yield
 
 

@@ -21,11 +21,13 @@ class Subject:
     Attributes:
         model: a built Keras model.
         shape: ``(height, width, channels)`` of an image.
+        adapted: its layers that call with what they once derived from their weights.
         look: runs the model's forward pass on images float ``[n, height, width, channels]``, as in inference.
     """
 
     model: keras.Model
     shape: Shape
+    adapted: tuple[keras.Layer, ...]
     look: Callable[[Any], Any]
 
 
@@ -77,7 +79,11 @@ def subject_of(
         arguments, keywords = pack(presented)
         return model(arguments, training=False, **keywords)
 
-    return Subject(model, shape, look)
+    return Subject(model, shape, tuple(layer for _, layer in leaves(model) if _is_adapted(layer)), look)
+
+
+def _is_adapted(layer: keras.Layer) -> bool:
+    return isinstance(layer, keras.layers.Normalization) and layer.built and layer.input_mean is None
 
 
 def _fixed(model: keras.Model, own: Sizes, said: Sizes | None) -> Shape:

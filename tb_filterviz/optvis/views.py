@@ -1,5 +1,6 @@
 """Which objective shows something in a layer, and which part of the picture it draws on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +9,11 @@ import numpy.typing as npt
 from keras import ops
 
 from tb_filterviz.config import Config, Objective
-from tb_filterviz.optvis import backends
+from tb_filterviz.optvis import backends, weights
 from tb_filterviz.optvis.objectives import center_unit
 from tb_filterviz.optvis.probe import Target, full_response, reach
 from tb_filterviz.optvis.subject import Subject
-from tb_filterviz.optvis.survey import Surveyed, samples
+from tb_filterviz.optvis.survey import Surveyed, samples, survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ def receptive_field(subject: Subject, target: Target, span: float) -> Box | None
 
     def mixed_center(images: Any) -> Any:
         units = center_unit(reach(subject, target, images, read))
-        weights = np.random.default_rng(1).uniform(0.5, 1.5, units.shape[1:]).astype(np.float32)
-        return ops.sum(units * ops.convert_to_tensor(weights), axis=-1)
+        mixture = np.random.default_rng(1).uniform(0.5, 1.5, units.shape[1:]).astype(np.float32)
+        return ops.sum(units * ops.convert_to_tensor(mixture), axis=-1)
 
     images = ops.convert_to_tensor(samples(subject.shape, 8, span))
     _, gradient = backends.current().value_and_gradient(mixed_center)(images)
@@ -71,3 +72,19 @@ def choose_view(subject: Subject, target: Target, surveyed: Surveyed, span: floa
         objective = "center_unit" if affine else "channel_mean"
     wants_box = config.crop and objective == "center_unit"
     return View(objective, receptive_field(subject, target, span) if wants_box else None, affine)
+
+
+def look_at(
+    subject: Subject, targets: Sequence[Target], span: float, config: Config
+) -> list[tuple[Target, Surveyed, View]]:
+    """What is to be known of each target, and how it is looked at; from the model's structure, whatever its weights.
+
+    Raises:
+        ModelError: if the model's forward pass does not call a layer, or not as often as asked for.
+    """
+    with weights.given(weights.typical(subject.model)):
+        surveyed = survey(subject, targets, span)
+        return [
+            (target, surveyed[target.path], choose_view(subject, target, surveyed[target.path], span, config))
+            for target in targets
+        ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from tb_filterviz.config import GridConfig
 from tb_filterviz.errors import LogDirError
 from tb_filterviz.imaging.encode import to_png
-from tb_filterviz.imaging.layout import grid
+from tb_filterviz.imaging.layout import grid_of
 from tb_filterviz.records import LayerSnapshot
 
 
@@ -29,7 +29,7 @@ class FileSink:
     def write(self, step: int, snapshots: Sequence[LayerSnapshot]) -> None:
         """One PNG per layer."""
         for snapshot in snapshots:
-            picture = grid(snapshot.tiles, snapshot.scores, snapshot.responsive, snapshot.flat, self._config)
+            picture = grid_of(snapshot, self._config)
             name = re.sub(r"[^\w.-]+", "_", snapshot.layer)
             (self._folder / f"{name}-{step:04d}.png").write_bytes(to_png(picture))
 
