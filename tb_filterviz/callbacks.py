@@ -11,6 +11,7 @@ import keras
 from tb_filterviz.config import Config, as_config
 from tb_filterviz.errors import ConfigError, VisualizationWarning
 from tb_filterviz.optvis import backends
+from tb_filterviz.progress import Cost
 from tb_filterviz.records import StepUnit
 from tb_filterviz.session import Session
 from tb_filterviz.sinks import Sink
@@ -41,7 +42,9 @@ class FilterVisualizer(keras.callbacks.Callback):
     model.fit(x, y, epochs=5, callbacks=[FilterVisualizer(log_dir="logs")])
     ```
 
-    The training itself is not disturbed: its weights are the same, to the bit, with and without this callback.
+    The training itself is not disturbed: its weights are the same, to the bit, with and without this callback. Unless
+    `fit` is told to be silent (``verbose=0``), what compiling took and what drawings will take is said once, before
+    the first epoch, and a bar shows how far a long drawing is.
 
     Args:
         log_dir: where TensorBoard looks; the run is ``<log_dir>/filters``, next to those of Keras' own callback.
@@ -86,6 +89,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._extra_sinks = list(sinks)
         self._sinks: list[Sink] = []
         self._session: Session | None = None
+        self._cost = Cost()
         self._is_begun = False
         self._last_step: int | None = None
         self._batches = 0  # in all epochs of this training
@@ -98,14 +102,18 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._close()
         if not backends.current().is_chief(self.model):
             return
-        if self._session is None or self._session.model is not self.model:
+        is_new = self._session is None or self._session.model is not self.model
+        if self._session is None or is_new:
             unit: StepUnit = "epoch" if self._schedule is None else "batch"
             self._session = Session(
                 self.model, layers=self._layers, config=self._config, unit=unit, other_inputs=self._other_inputs
             )
+            self._cost = self._session.prepare()
         events = EventSink(self.log_dir, self._config.grid)
         self._session.history = events.held.history
         self._sinks = [events, *self._extra_sinks]
+        if is_new:
+            self._cost.say(self._verbose)
         self._last_step = events.last_step
         self._is_begun = False
         self._batches = self._batches_before_epoch = 0
@@ -145,14 +153,19 @@ class FilterVisualizer(keras.callbacks.Callback):
             self._draw(self._batches)
         self._close()
 
+    @property
+    def _verbose(self) -> int:
+        """As `fit` was told."""
+        verbose = (self.params or {}).get("verbose", 0)
+        return 1 if verbose == "auto" else int(verbose)
+
     def _draw(self, step: int) -> None:
         if self._session is None or not self._sinks:
             return
-        _ = (
-            self.model
-        )  # on JAX, weights are in the trainer's hands while batches run, and asking for the model syncs them
+        # On JAX, weights are in the trainer's hands while batches run, and asking for the model syncs them.
+        _ = self.model
         try:
-            self._session.log(step, self._sinks)
+            self._session.log(step, self._sinks, self._cost.bar(step, self._verbose))
             self._last_step = step
         except Exception as error:
             if self._on_error == "raise":

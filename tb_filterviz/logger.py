@@ -16,6 +16,7 @@ from tb_filterviz.errors import CheckpointError, ConfigError, StepError
 from tb_filterviz.posthoc.log import CheckpointLog, LogPlan, LogReport, Progress, Steps, weights_kept
 from tb_filterviz.posthoc.pool import Pool
 from tb_filterviz.posthoc.watching import Watch
+from tb_filterviz.progress import Cost
 from tb_filterviz.records import LayerSnapshot
 from tb_filterviz.session import Session
 from tb_filterviz.sinks import Sink
@@ -40,6 +41,7 @@ class FilterLogger:
         config: a `Config`, or the name of a preset, ``"default"`` or ``"classic"``.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
         sinks: further places to write to.
+        verbose: 0 is silent; 1 says once what drawings will take, and shows how far a long one is.
 
     Raises:
         ConfigError: if a setting cannot work.
@@ -54,6 +56,7 @@ class FilterLogger:
         config: Config | str = "default",
         other_inputs: Mapping[str, Any] | None = None,
         sinks: Sequence[Sink] = (),
+        verbose: int = 1,
     ) -> None:
         self._config = as_config(config)
         self._layers = layers if layers is None or isinstance(layers, str) else tuple(layers)
@@ -61,6 +64,8 @@ class FilterLogger:
         self._events = EventSink(str(log_dir), self._config.grid)
         self._extra_sinks = list(sinks)
         self._session: Session | None = None
+        self._cost = Cost()
+        self._verbose = verbose
 
     def log(self, model: keras.Model, step: int) -> list[LayerSnapshot]:
         """Draw the filters of `model` as they are now, and write them at `step`.
@@ -85,7 +90,9 @@ class FilterLogger:
             self._session = Session(
                 model, layers=self._layers, config=self._config, history=history, other_inputs=self._other_inputs
             )
-        return self._session.log(step, [self._events, *self._extra_sinks])
+            self._cost = self._session.prepare()
+            self._cost.say(self._verbose)
+        return self._session.log(step, [self._events, *self._extra_sinks], self._cost.bar(step, self._verbose))
 
     def log_checkpoints(
         self,

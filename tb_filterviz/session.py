@@ -10,11 +10,13 @@ import numpy as np
 from tb_filterviz.config import Config
 from tb_filterviz.history import History
 from tb_filterviz.imaging import tone
-from tb_filterviz.optvis import ascent, measures, objectives, probe, start
+from tb_filterviz.optvis import measures, objectives, probe, start
+from tb_filterviz.optvis.ascent import Arrived, Ascent, ascent_of, batch_size, tried
 from tb_filterviz.optvis.scoring import scoring
 from tb_filterviz.optvis.subject import subject_of
 from tb_filterviz.optvis.survey import Surveyed
 from tb_filterviz.optvis.views import View, look_at
+from tb_filterviz.progress import Cost, Progress
 from tb_filterviz.records import LayerDrawing, LayerSnapshot, StepUnit
 from tb_filterviz.sinks import Sink
 
@@ -26,7 +28,7 @@ class _Sight:
     target: probe.Target
     filters: int
     view: View
-    climb: ascent.Climb
+    ascent: Ascent
 
 
 class Session:
@@ -81,29 +83,51 @@ class Session:
             ascent_config, step_length = replace(ascent_config, steps=1), step_length * ascent_config.steps
         objective = objectives.SCORES[view.objective]
         gain = objectives.gain(view.objective, surveyed.height, surveyed.width)
-        climb = ascent.compile_climb(
+        ascent = ascent_of(
             respond,
             objective,
             scoring(subject, target, objective, gain),
             model=self.model,
-            batch=ascent.batch_size(filters, surveyed.numbers_below, ascent_config),
+            batch=batch_size(filters, surveyed.numbers_below, ascent_config),
             gain=gain,
             step_length=step_length,
             config=ascent_config,
         )
-        return _Sight(target, filters, view, climb)
+        return _Sight(target, filters, view, ascent)
 
-    def draw(self) -> list[LayerDrawing]:
+    def prepare(self) -> Cost:
+        """Compile everything, and try a step of every layer, so that what cannot work shows now.
+
+        Without it, layers are compiled when they are first drawn.
+        """
+        self._sights = [replace(sight, ascent=tried(sight.ascent, self._subject.shape)) for sight in self._sights]
+        return Cost(
+            filters=self._filters,
+            layers=len(self._sights),
+            compile_s=sum(sight.ascent.compile_s for sight in self._sights),
+            draw_s=sum(sight.ascent.expected_s(sight.filters) for sight in self._sights),
+        )
+
+    @property
+    def _filters(self) -> int:
+        return sum(sight.filters for sight in self._sights)
+
+    def draw(self, progress: Progress | None = None) -> list[LayerDrawing]:
         """What every filter of the chosen layers responds to, with the weights of now."""
-        return [self._drawing(sight) for sight in self._sights]
+        drawings: list[LayerDrawing] = []
+        drawn = 0
+        for sight in self._sights:
+            drawings.append(self._drawing(sight, _going_on(progress, drawn, self._filters)))
+            drawn += sight.filters
+        return drawings
 
-    def _drawing(self, sight: _Sight) -> LayerDrawing:
+    def _drawing(self, sight: _Sight, arrived: Arrived | None) -> LayerDrawing:
         config, target, box = self.config, sight.target, sight.view.box
         filters = np.arange(sight.filters, dtype=np.int32)
         begin = start.gray_noise(
             filters, self._subject.shape, self._range, config=config.ascent, seed=config.seed, position=target.position
         )
-        climbed = sight.climb(begin, filters)
+        climbed = sight.ascent.climb(begin, filters, arrived)
         shown = box.cut(climbed.images) if box else climbed.images
         return LayerDrawing(
             layer=target.path,
@@ -117,13 +141,18 @@ class Session:
             flat=measures.is_flat(box.cut(begin) if box else begin, shown),
         )
 
-    def render(self, step: int) -> list[LayerSnapshot]:
+    def render(self, step: int, progress: Progress | None = None) -> list[LayerSnapshot]:
         """What is drawn now, compared with the steps before."""
-        return [self.history.snapshot(drawing, step, self.unit) for drawing in self.draw()]
+        return [self.history.snapshot(drawing, step, self.unit) for drawing in self.draw(progress)]
 
-    def log(self, step: int, sinks: Sequence[Sink]) -> list[LayerSnapshot]:
+    def log(self, step: int, sinks: Sequence[Sink], progress: Progress | None = None) -> list[LayerSnapshot]:
         """Render, and hand the snapshots to every sink."""
-        snapshots = self.render(step)
+        snapshots = self.render(step, progress)
         for sink in sinks:
             sink.write(step, snapshots)
         return snapshots
+
+
+def _going_on(progress: Progress | None, drawn: int, total: int) -> Arrived | None:
+    """The progress of a layer as part of the whole."""
+    return None if progress is None else lambda arrived: progress(drawn + arrived, total)

@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import json
 import posixpath
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from tb_filterviz.cli.console import (
     add_architecture_arguments,
     add_filters_argument,
     load_tensorflow,
+    progress,
     say,
     tensorboard_command,
 )
@@ -25,11 +25,11 @@ from tb_filterviz.records import RUN_NAME
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from tb_filterviz.posthoc.log import LogEntry, LogReport, Progress
+    from tb_filterviz.posthoc.log import LogEntry, LogReport
+    from tb_filterviz.progress import Progress
 
 _OUTCOMES = ("logged", "held", "failed")
 _LISTED = 10
-_SECONDS_BETWEEN_LINES = 10.0
 
 
 def add_log(commands: Any) -> None:
@@ -76,7 +76,8 @@ def log(args: argparse.Namespace) -> int:
         executor, window = (args.workers, None) if args.dask is None else stack.enter_context(_dask(args.dask))
         config = dataclasses.replace(as_config(args.preset), image_shape=args.image_shape, max_filters=args.filters)
         logger = stack.enter_context(FilterLogger(args.logdir, args.layer, config=config))
-        told = _Told(stack.enter_context(_progress(is_endless=args.watch)))
+        title = "Watching (Ctrl-C ends)" if args.watch else "Checkpoints"
+        told = _Told(stack.enter_context(progress(title, "checkpoints")))
         options: dict[str, Any] = {
             "executor": executor,
             "window": window,
@@ -100,15 +101,15 @@ def log(args: argparse.Namespace) -> int:
 class _Told:
     """What the progress was told last, for when there is no end to it."""
 
-    def __init__(self, progress: "Progress") -> None:
+    def __init__(self, tell: "Progress") -> None:
         from tb_filterviz.posthoc.log import LogReport
 
         self.report = LogReport()
-        self._progress = progress
+        self._tell = tell
 
     def __call__(self, report: "LogReport", total: int) -> None:
         self.report = report
-        self._progress(report, total)
+        self._tell(report.done, total)
 
 
 @contextlib.contextmanager
@@ -126,48 +127,6 @@ def _dask(address: str) -> "Iterator[tuple[Executor, int]]":
         if not threads:
             say(f"The scheduler at {address} has no workers yet; waiting for them.")
         yield client.get_executor(pure=False, retries=2), max(16, 2 * threads)
-
-
-@contextlib.contextmanager
-def _progress(*, is_endless: bool) -> "Iterator[Progress]":
-    """A bar on a terminal; elsewhere a line from time to time."""
-    if not sys.stderr.isatty():
-        yield _lines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        def render(self, task: Any) -> Text:
-            return Text("" if task.speed is None else f"{task.speed:.1f}/s")
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("Watching (Ctrl-C ends)" if is_endless else "Checkpoints", total=None)
-        yield lambda report, total: bar.update(task, completed=report.done, total=total)
-
-
-def _lines() -> "Progress":
-    started = last = time.monotonic()
-
-    def tell(report: "LogReport", total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= _SECONDS_BETWEEN_LINES:
-            last = now
-            rate = len(report.logged) / (now - started)
-            left = f", {(total - report.done) / rate:.0f} s left" if rate else ""
-            say(f"{report.done} of {total} checkpoints, {rate:.1f}/s{left}")
-
-    return tell
 
 
 def _summarize(report: "LogReport", log_dir: str, seconds: float, *, as_json: bool) -> None:

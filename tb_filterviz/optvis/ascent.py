@@ -1,7 +1,8 @@
 """The loop: gradient ascent on the images of many filters at once."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -12,10 +13,12 @@ from keras import ops
 from tb_filterviz.config import AscentConfig
 from tb_filterviz.optvis import backends
 from tb_filterviz.optvis.scoring import Scoring
+from tb_filterviz.optvis.subject import Shape
 
 _MOST_TOGETHER = 64  # filters; more in a batch are not faster
 _PASSES = 2  # of a forward pass' numbers, what an ascent step holds at most, with the gradients
-Climb = Callable[[npt.NDArray[np.float32], npt.NDArray[np.int32]], "Climbed"]
+
+Arrived = Callable[[int], None]  # called with the number of filters that have arrived, batch after batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,72 @@ class Climbed:
     peaks: npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class Ascent:
+    """An ascent, compiled once to be run with ever new weights.
+
+    Attributes:
+        prepare: of images ``[batch, h, w, c]`` and filters int32 ``[batch]``, what all steps have in common.
+        step: of images and what is prepared, the images after one step, and the scores ``[batch]`` before it.
+        finish: of images and filters, scores and peaks ``[batch]``; None if finished pictures are not scored.
+        batch: how many filters climb together.
+        steps: how many steps they climb.
+        compile_s: what compiling took, in seconds; 0 if it was not timed.
+        step_s: what a step of a batch takes, in seconds; 0 if it was not timed.
+    """
+
+    prepare: Callable[..., tuple[Any, ...]]
+    step: Callable[..., tuple[Any, Any]]
+    finish: Callable[..., tuple[Any, Any]] | None
+    batch: int
+    steps: int
+    compile_s: float = 0.0
+    step_s: float = 0.0
+
+    def expected_s(self, filters: int) -> float:
+        """About what `climb` takes for so many filters, in seconds."""
+        return -(-filters // self.batch) * self.steps * self.step_s
+
+    def climb(
+        self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32], arrived: Arrived | None = None
+    ) -> Climbed:
+        """Let every image climb towards what its filter responds to most.
+
+        Args:
+            images: the start, float32 ``[n, h, w, c]``, in the model's own units.
+            filters: int32 ``[n]``.
+            arrived: called after every batch.
+        """
+        count = len(filters)
+        order = np.arange(-(-count // self.batch) * self.batch) % count  # the last is filled up: all are of one size
+        parts = []
+        for rows in order.reshape(-1, self.batch):
+            parts.append(self._climb_together(images[rows], filters[rows]))
+            if arrived is not None:
+                arrived(min(len(parts) * self.batch, count))
+        climbed, scores, peaks = zip(*parts, strict=True)
+        return Climbed(
+            images=np.concatenate(climbed)[:count],
+            scores=np.concatenate(scores, axis=1)[:, :count],
+            peaks=np.concatenate(peaks)[:count],
+        )
+
+    def _climb_together(self, begin: Any, chosen: Any) -> list[npt.NDArray[np.float32]]:
+        # The loop itself is not compiled: in TensorFlow's, the gradient of max-pooling loses its fast kernel at random,
+        # and in XLA's on a CPU, convolutions take four times as long. Nothing leaves the device meanwhile.
+        images, filters = ops.convert_to_tensor(begin), ops.convert_to_tensor(chosen)
+        prepared, scores = self.prepare(images, filters), []
+        for _ in range(self.steps):
+            images, before = self.step(images, *prepared)
+            scores.append(before)
+        peaks = scores[-1]
+        if self.finish is not None:
+            finished, peaks = self.finish(images, filters)
+            scores.append(finished)
+        rows = [ops.convert_to_numpy(row) for row in scores]
+        return [ops.convert_to_numpy(images), np.stack(rows), ops.convert_to_numpy(peaks)]
+
+
 def batch_size(filters: int, numbers_below: int, config: AscentConfig) -> int:
     """How many of a layer's filters climb together: as many as the memory allows.
 
@@ -49,7 +118,7 @@ def batch_size(filters: int, numbers_below: int, config: AscentConfig) -> int:
     return -(-filters // -(-filters // most))  # batches of one size
 
 
-def compile_climb(
+def ascent_of(
     respond: Callable[[Any, Any], Any],
     objective: Callable[[Any], Any],
     scoring: Scoring,
@@ -59,8 +128,8 @@ def compile_climb(
     gain: float,
     step_length: float,
     config: AscentConfig,
-) -> Climb:
-    """Compile the ascent of `objective(respond(images, filters))` once, to be run with ever new weights.
+) -> Ascent:
+    """The ascent of `objective(respond(images, filters))`, which is compiled when it first runs.
 
     One step adds ``gradient / (rms(gradient) + epsilon) * step_length``, the RMS taken over each image.
     Source: F. Chollet (2016), "How convolutional neural networks see the world".
@@ -75,49 +144,46 @@ def compile_climb(
             half precision.
         step_length: RMS length of one step, in the model's own units.
         config: how many steps.
-
-    Returns:
-        A function of start images float32 ``[n, h, w, c]`` and filter indices int32 ``[n]``, that returns `Climbed`.
     """
     backend = backends.current()
+    scored = backend.value_and_gradient(lambda images, *prepared: scoring.score(images, *prepared) * gain)
 
-    def climb(images: Any, filters: Any) -> tuple[Any, Any, Any]:
-        score = scoring(images, filters)
-        scored = backend.value_and_gradient(lambda climbing: score(climbing) * gain)
+    def step(images: Any, *prepared: Any) -> tuple[Any, Any]:
+        values, gradient = scored(images, *prepared)
+        gradient = ops.where(ops.isfinite(gradient), gradient, 0)
+        rms = ops.sqrt(ops.mean(ops.square(gradient), axis=(1, 2, 3), keepdims=True))
+        return images + gradient * (step_length / (rms + config.epsilon * gain)), values / gain
 
-        def step(index: Any, state: tuple[Any, Any]) -> tuple[Any, Any]:
-            climbing, scores = state
-            values, gradient = scored(climbing)
-            values, gradient = values / gain, ops.where(ops.isfinite(gradient), gradient, 0) / gain
-            rms = ops.sqrt(ops.mean(ops.square(gradient), axis=(1, 2, 3), keepdims=True))
-            scores = ops.where(rows == index, values[None], scores)
-            return climbing + gradient / (rms + config.epsilon) * step_length, scores
-
-        # Not slice_update nor scan: TensorFlow starts XLA for the one, and the other wants one shape for all it stacks.
-        rows = ops.arange(config.steps)[:, None]
-        scores = ops.zeros((config.steps, images.shape[0]))
-        images, scores = ops.fori_loop(0, config.steps, step, (images, scores))
-        if not config.final_score:
-            return images, scores, scores[-1]
+    def finish(images: Any, filters: Any) -> tuple[Any, Any]:
         response = respond(images, filters)
-        scores = ops.concatenate([scores, objective(response)[None]], axis=0)
-        return images, scores, ops.max(response, axis=(1, 2))
+        return objective(response), ops.max(response, axis=(1, 2))
 
-    run = backend.compiled(climb, model)
+    return Ascent(
+        prepare=backend.compiled(scoring.prepare, model),
+        step=backend.compiled(step, model),
+        finish=backend.compiled(finish, model) if config.final_score else None,
+        batch=batch,
+        steps=config.steps,
+    )
 
-    def climb_in_chunks(images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32]) -> Climbed:
-        count = len(filters)
-        size = min(batch, count)
-        order = np.arange(-(-count // size) * size) % count  # the last chunk is filled up, so that one trace serves all
-        parts = []
-        for rows in order.reshape(-1, size):
-            arrived = run(ops.convert_to_tensor(images[rows]), ops.convert_to_tensor(filters[rows]))
-            parts.append([ops.convert_to_numpy(array) for array in arrived])
-        climbed, scores, peaks = zip(*parts, strict=True)
-        return Climbed(
-            images=np.concatenate(climbed)[:count],
-            scores=np.concatenate(scores, axis=1)[:, :count],
-            peaks=np.concatenate(peaks)[:count],
-        )
 
-    return climb_in_chunks
+def tried(ascent: Ascent, shape: Shape) -> Ascent:
+    """The same, compiled and timed by a step of one batch: what cannot work shows now.
+
+    Args:
+        ascent: one that may not have run yet.
+        shape: ``(height, width, channels)`` of an image.
+    """
+    images, filters = ops.zeros((ascent.batch, *shape)), ops.zeros((ascent.batch,), "int32")
+    prepare_s, prepared = _seconds(ascent.prepare, images, filters)
+    first_s, _ = _seconds(ascent.step, images, *prepared)
+    step_s, _ = _seconds(ascent.step, images, *prepared)
+    finish_s, _ = _seconds(ascent.finish, images, filters) if ascent.finish else (0.0, None)
+    return replace(ascent, compile_s=prepare_s + max(first_s - step_s, 0.0) + finish_s, step_s=step_s)
+
+
+def _seconds(function: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
+    began = time.perf_counter()
+    result = function(*arguments)
+    ops.convert_to_numpy(result[-1])  # waits for the device
+    return time.perf_counter() - began, result

@@ -18,14 +18,9 @@ from keras import ops
 
 from tb_filterviz.errors import ModelError, NoConvolutionError, UnbuiltModelError, UnknownLayerError
 from tb_filterviz.optvis import weights
+from tb_filterviz.optvis.kinds import CONVOLUTIONS, is_plain_convolution
 from tb_filterviz.optvis.subject import Subject, leaves
 
-_CONVOLUTIONS = (
-    keras.layers.Conv2D,
-    keras.layers.DepthwiseConv2D,
-    keras.layers.SeparableConv2D,
-    keras.layers.Conv2DTranspose,
-)
 _ABSENT = object()
 
 Read = Callable[..., Any]  # read(call, inputs, *args, **kwargs) -> response; `call` is the layer's own
@@ -53,7 +48,7 @@ def convolutions(model: keras.Model) -> list[Target]:
         UnbuiltModelError: if the model has no weights yet.
         NoConvolutionError: if there is no such layer.
     """
-    found = [target for target in _known(model) if isinstance(target.layer, _CONVOLUTIONS)]
+    found = [target for target in _known(model) if isinstance(target.layer, CONVOLUTIONS)]
     if not found:
         kinds = sorted({type(layer).__name__ for _, layer in leaves(model)})
         raise NoConvolutionError(
@@ -104,7 +99,7 @@ def _known(model: keras.Model) -> list[Target]:
     """Every layer, the convolutional ones first."""
     _check_built(model)
     unique = _unique_paths(leaves(model))
-    is_shown = [isinstance(layer, _CONVOLUTIONS) for _, layer in unique]
+    is_shown = [isinstance(layer, CONVOLUTIONS) for _, layer in unique]
     in_order = [pair for pair, shown in zip(unique, is_shown, strict=True) if shown]
     in_order += [pair for pair, shown in zip(unique, is_shown, strict=True) if not shown]
     return [Target(layer, path, position) for position, (path, layer) in enumerate(in_order)]
@@ -118,9 +113,9 @@ def _matching(model: keras.Model, known: list[Target], pattern: str) -> list[Tar
         return fnmatch.fnmatchcase(target.path, name) or fnmatch.fnmatchcase(target.layer.name, name)
 
     fitting = [target for target in known if fits(target)]
-    convolutional = [target for target in fitting if isinstance(target.layer, _CONVOLUTIONS)]
+    convolutional = [target for target in fitting if isinstance(target.layer, CONVOLUTIONS)]
     if not fitting:
-        paths = [target.path for target in known if isinstance(target.layer, _CONVOLUTIONS)]
+        paths = [target.path for target in known if isinstance(target.layer, CONVOLUTIONS)]
         close = difflib.get_close_matches(name, [target.path for target in known], n=1)
         raise UnknownLayerError(
             f"Model {model.name!r} has no layer {pattern!r}. Its convolutional layers: {', '.join(paths) or 'none'}."
@@ -197,6 +192,8 @@ def not_called(subject: Subject, target: Target, calls: int) -> ModelError:
 def untouched(subject: Subject) -> Iterator[None]:
     """A block in which forward passes update nothing, and take the weights that are given, if any are."""
     with keras.StatelessScope(state_mapping=weights.current(), collect_losses=False), ExitStack() as stack:
+        for layer, attributes in subject.shortcuts:
+            stack.enter_context(replaced(layer, **attributes))
         for layer in subject.adapted:  # anew in this pass, so that a compiled one reads weights
             stack.enter_context(replaced(layer, mean=layer.mean, variance=layer.variance))
             layer.finalize_state()
@@ -238,30 +235,14 @@ def full_response(layer: keras.Layer) -> Read:
     return read
 
 
-def has_own_channel(layer: keras.Layer) -> bool:
-    """Whether one channel of this layer can be computed without the others."""
-    return (
-        type(layer).call is keras.layers.Conv2D.call
-        and type(layer).convolution_op is keras.layers.Conv2D.convolution_op
-        and layer.groups == 1
-        and layer.data_format == "channels_last"
-        and getattr(layer, "quantization_mode", None) is None
-    )
-
-
 def layer_input(_call: Callable[..., Any], inputs: Any, *_: Any, **__: Any) -> Any:
     """Reads what the layer is given."""
     return inputs
 
 
-def is_linear(layer: keras.Layer) -> bool:
-    """Whether the layer is known to be linear, up to a constant, in what it is given, before its activation."""
-    return type(layer) in (*_CONVOLUTIONS, keras.layers.Dense) and getattr(layer, "quantization_mode", None) is None
-
-
 def own_channel(layer: keras.Layer, filters: Any) -> Read:
     """Reads what filter ``filters[i]`` answers to image ``i`` before the activation, float32 ``[n, h, w]``."""
-    return _convolve_own_channel(layer, filters) if has_own_channel(layer) else _gather_own_channel(layer, filters)
+    return _convolve_own_channel(layer, filters) if is_plain_convolution(layer) else _gather_own_channel(layer, filters)
 
 
 def _gather_own_channel(layer: keras.Layer, filters: Any) -> Read:

@@ -1,19 +1,33 @@
 """The score of an image, and its shortest computation."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from keras import ops
 
 from tb_filterviz.optvis import backends, probe
+from tb_filterviz.optvis.kinds import is_linear
 from tb_filterviz.optvis.objectives import Score
 from tb_filterviz.optvis.subject import Subject
 
-Scoring = Callable[[Any, Any], Callable[[Any], Any]]  # (images, filters) -> (images -> scores), for many images alike
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """How image ``i`` is scored for filter ``filters[i]``: ``score(images, *prepare(images, filters))``.
+
+    Attributes:
+        prepare: what all images of these filters have in common, of images ``[n, h, w, c]``, of which only the shape
+            counts, and filters int32 ``[n]``.
+        score: scores ``[n]`` of images ``[n, h, w, c]``.
+    """
+
+    prepare: Callable[[Any, Any], tuple[Any, ...]]
+    score: Callable[..., Any]
 
 
 def scoring(subject: Subject, target: probe.Target, objective: Score, gain: float) -> Scoring:
-    """How the objective of filter ``filters[i]`` is computed for image ``i``, again and again.
+    """How the objective of a filter is computed for an image.
 
     Where the layer is linear in its own input, so is the score, since objectives are: it is the input times a slope,
     plus a constant. Both are computed once, and the layer itself has no part in the ascent.
@@ -23,31 +37,36 @@ def scoring(subject: Subject, target: probe.Target, objective: Score, gain: floa
         target: the layer.
         objective: from responses ``[n, h, w]`` to scores ``[n]``, linear.
         gain: a power of 2 that keeps slopes from vanishing in half precision.
-
-    Returns:
-        A function of images ``[n, h, w, c]``, of which only the number counts, and filters int32 ``[n]``.
     """
+    return (
+        _by_slope(subject, target, objective, gain)
+        if is_linear(target.layer)
+        else _directly(subject, target, objective)
+    )
 
-    def directly(_: Any, filters: Any) -> Callable[[Any], Any]:
-        read = probe.own_channel(target.layer, filters)
-        return lambda images: objective(probe.reach(subject, target, images, read))
 
-    def by_slope(images: Any, filters: Any) -> Callable[[Any], Any]:
+def _directly(subject: Subject, target: probe.Target, objective: Score) -> Scoring:
+    def score(images: Any, filters: Any) -> Any:
+        return objective(probe.reach(subject, target, images, probe.own_channel(target.layer, filters)))
+
+    return Scoring(lambda _, filters: (filters,), score)
+
+
+def _by_slope(subject: Subject, target: probe.Target, objective: Score, gain: float) -> Scoring:
+    def prepare(images: Any, filters: Any) -> tuple[Any, Any]:
         inputs = probe.reach(subject, target, images, probe.layer_input)  # for its shape; the values are not used
         read = probe.own_channel(target.layer, filters)
 
-        def score(given: Any) -> Any:
+        def magnified(given: Any) -> Any:
             with probe.untouched(subject):
                 return objective(read(target.layer.call, given)) * gain
 
-        constant, slope = backends.current().value_and_gradient(score)(ops.zeros(inputs.shape, inputs.dtype))
-        constant, slope = constant / gain, ops.cast(slope, "float32") / gain
-        axes = tuple(range(1, len(inputs.shape)))
+        zeros = ops.zeros(inputs.shape, inputs.dtype)
+        constant, slope = backends.current().value_and_gradient(magnified)(zeros)
+        return ops.cast(slope, "float32") / gain, constant / gain
 
-        def of(climbing: Any) -> Any:
-            seen = probe.reach(subject, target, climbing, probe.layer_input)
-            return ops.sum(ops.cast(seen, "float32") * slope, axis=axes) + constant
+    def score(images: Any, slope: Any, constant: Any) -> Any:
+        seen = ops.cast(probe.reach(subject, target, images, probe.layer_input), "float32")
+        return ops.sum(seen * slope, axis=tuple(range(1, len(slope.shape)))) + constant
 
-        return of
-
-    return by_slope if probe.is_linear(target.layer) else directly
+    return Scoring(prepare, score)

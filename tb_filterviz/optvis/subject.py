@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from tb_filterviz.errors import ModelError
+from tb_filterviz.optvis import backends
 
 Shape = tuple[int, int, int]
 Sizes = tuple[int | None, ...]
@@ -22,12 +23,14 @@ class Subject:
         model: a built Keras model.
         shape: ``(height, width, channels)`` of an image.
         adapted: its layers that call with what they once derived from their weights.
+        shortcuts: layers, with attributes that compute the same faster while images are looked at.
         look: runs the model's forward pass on images float ``[n, height, width, channels]``, as in inference.
     """
 
     model: keras.Model
     shape: Shape
     adapted: tuple[keras.Layer, ...]
+    shortcuts: tuple[tuple[keras.Layer, dict[str, Any]], ...]
     look: Callable[[Any], Any]
 
 
@@ -79,7 +82,15 @@ def subject_of(
         arguments, keywords = pack(presented)
         return model(arguments, training=False, **keywords)
 
-    return Subject(model, shape, tuple(layer for _, layer in leaves(model) if _is_adapted(layer)), look)
+    layers = [layer for _, layer in leaves(model)]
+    shortcuts = [(layer, backends.current().shortcuts(layer)) for layer in layers]
+    return Subject(
+        model=model,
+        shape=shape,
+        adapted=tuple(filter(_is_adapted, layers)),
+        shortcuts=tuple(pair for pair in shortcuts if pair[1]),
+        look=look,
+    )
 
 
 def _is_adapted(layer: keras.Layer) -> bool:

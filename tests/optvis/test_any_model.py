@@ -261,7 +261,7 @@ def test_the_score_is_that_of_an_independent_forward_pass(name: str, objective: 
     expected_at_start = _score(case.respond(begin), objective, filters)
     before = _state(case.model)
     gain = objectives.gain(objective, surveyed.height, surveyed.width)
-    climb = ascent.compile_climb(
+    climbing = ascent.ascent_of(
         lambda images, chosen: probe.reach(subject, target, images, probe.own_channel(target.layer, chosen)),
         objectives.SCORES[objective],
         scoring(subject, target, objectives.SCORES[objective], gain),
@@ -271,7 +271,7 @@ def test_the_score_is_that_of_an_independent_forward_pass(name: str, objective: 
         step_length=CONFIG.step_size / 255,
         config=CONFIG,
     )
-    climbed = climb(begin, filters)
+    climbed = climbing.climb(begin, filters)
     expected = _score(case.respond(climbed.images), objective, filters)
     largest = np.abs(expected).max()
     np.testing.assert_allclose(climbed.scores[-1], expected, rtol=case.tolerance, atol=case.tolerance * largest)

@@ -18,7 +18,7 @@ def _climb(
     subject = subject_of(model)
     limits = config.input_range or (0.0, 1.0)
     begin = start.gray_noise(filters, (28, 28, 1), limits, config=config.ascent, seed=0, position=target.position)
-    climb = ascent.compile_climb(
+    climbing = ascent.ascent_of(
         lambda images, chosen: probe.reach(subject, target, images, probe.own_channel(target.layer, chosen)),
         objectives.SCORES[objective],
         scoring(subject, target, objectives.SCORES[objective], 256.0),
@@ -28,7 +28,7 @@ def _climb(
         step_length=config.ascent.step_size * (limits[1] - limits[0]) / 255,
         config=config.ascent,
     )
-    return begin, climb(begin, filters)
+    return begin, climbing.climb(begin, filters)
 
 
 def test_the_classic_preset_is_the_articles_procedure(lenet: keras.Model, classic: Config) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tb_filterviz.errors import ModelError, NoConvolutionError, UnbuiltModelError, UnknownLayerError
 from tb_filterviz.optvis import probe
+from tb_filterviz.optvis.kinds import is_plain_convolution
 from tb_filterviz.optvis.subject import subject_of
 
 LAYERS = keras.layers
@@ -41,7 +42,7 @@ def test_own_channel_is_the_full_responses_channel(kind: Any, options: dict[str,
     linear.set_weights(model.get_weights())
     expected = linear(images).numpy()  # an independent way to the values before the activation
 
-    assert probe.has_own_channel(layer) is has_own_channel
+    assert is_plain_convolution(layer) is has_own_channel
     own = np.asarray(_reach(model, layer, images, probe.own_channel(layer, filters)))
     full = np.asarray(_reach(model, layer, images, probe.full_response(layer)))
     np.testing.assert_allclose(full, expected, rtol=1e-5, atol=1e-6)
@@ -58,7 +59,7 @@ def test_a_layer_with_a_call_of_its_own_takes_the_general_path() -> None:
     model = keras.Sequential([keras.Input((6, 6, 1)), layer])
     images = np.ones((1, 6, 6, 1), np.float32)
     own = _reach(model, layer, images, probe.own_channel(layer, np.array([1])))
-    assert not probe.has_own_channel(layer)
+    assert not is_plain_convolution(layer)
     np.testing.assert_allclose(own, model(images)[..., 1], rtol=1e-5)
 
 

@@ -1,6 +1,7 @@
 """What differs between Keras' backends: gradients, compilation, and which process writes.
 
-Each module here offers `value_and_gradient(function)`, `compiled(function, model)` and `is_chief(model)`.
+Each module here offers `value_and_gradient(function)`, `compiled(function, model)`, `shortcuts(layer)` and
+`is_chief(model)`.
 """
 
 import importlib
