@@ -6,12 +6,13 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from tb_filterviz.config import Config
 from tb_filterviz.history import History
 from tb_filterviz.imaging import tone
 from tb_filterviz.optvis import measures, objectives, probe, start
-from tb_filterviz.optvis.ascent import Arrived, Ascent, ascent_of, batch_size, tried
+from tb_filterviz.optvis.ascent import Ascent, ascent_of, batch_size, tried
 from tb_filterviz.optvis.scoring import scoring
 from tb_filterviz.optvis.subject import subject_of
 from tb_filterviz.optvis.survey import Surveyed
@@ -19,6 +20,8 @@ from tb_filterviz.optvis.views import View, look_at
 from tb_filterviz.progress import Cost, Progress
 from tb_filterviz.records import LayerDrawing, LayerSnapshot, StepUnit
 from tb_filterviz.sinks import Sink
+
+_Drawn = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,11 @@ class _Sight:
     filters: int
     view: View
     ascent: Ascent
+
+    def batches(self) -> list[npt.NDArray[np.int32]]:
+        """Its filters, as many at a time as climb together."""
+        filters = np.arange(self.filters, dtype=np.int32)
+        return [filters[first : first + self.ascent.batch] for first in range(0, self.filters, self.ascent.batch)]
 
 
 class Session:
@@ -117,28 +125,42 @@ class Session:
         drawings: list[LayerDrawing] = []
         drawn = 0
         for sight in self._sights:
-            drawings.append(self._drawing(sight, _going_on(progress, drawn, self._filters)))
-            drawn += sight.filters
+            parts = []
+            for filters in sight.batches():
+                parts.append(self._drawn(sight, filters))
+                drawn += len(filters)
+                if progress is not None:
+                    progress(drawn, self._filters)
+            drawings.append(self._drawing(sight, parts))
         return drawings
 
-    def _drawing(self, sight: _Sight, arrived: Arrived | None) -> LayerDrawing:
-        config, target, box = self.config, sight.target, sight.view.box
-        filters = np.arange(sight.filters, dtype=np.int32)
-        begin = start.gray_noise(
-            filters, self._subject.shape, self._range, config=config.ascent, seed=config.seed, position=target.position
-        )
-        climbed = sight.ascent.climb(begin, filters, arrived)
-        shown = box.cut(climbed.images) if box else climbed.images
+    def _drawing(self, sight: _Sight, parts: Sequence[_Drawn]) -> LayerDrawing:
+        tiles, scores, responsive, flat = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return LayerDrawing(
-            layer=target.path,
-            position=target.position,
+            layer=sight.target.path,
+            position=sight.target.position,
             objective=sight.view.objective,
-            receptive_field=box is not None,
+            receptive_field=sight.view.box is not None,
             channels=tone.describe_channels(self._subject.shape[-1]),
-            tiles=tone.to_displayable(tone.to_uint8(shown, contrast=config.contrast)),
-            scores=climbed.scores[-1].astype(np.float32),
-            responsive=measures.is_responsive(climbed, stays_positive=config.ascent.stays_positive),
-            flat=measures.is_flat(box.cut(begin) if box else begin, shown),
+            tiles=tiles,
+            scores=scores.astype(np.float32),
+            responsive=responsive,
+            flat=flat,
+        )
+
+    def _drawn(self, sight: _Sight, filters: npt.NDArray[np.int32]) -> _Drawn:
+        """Tiles, scores, responsive, flat: of one batch, since images in floating point take much more room."""
+        config, box, position = self.config, sight.view.box, sight.target.position
+        begin = start.gray_noise(
+            filters, self._subject.shape, self._range, config=config.ascent, seed=config.seed, position=position
+        )
+        climbed = sight.ascent.climb(begin, filters)
+        shown = box.cut(climbed.images) if box else climbed.images
+        return (
+            tone.to_displayable(tone.to_uint8(shown, contrast=config.contrast)),
+            climbed.scores[-1],
+            measures.is_responsive(climbed, stays_positive=config.ascent.stays_positive),
+            measures.is_flat(box.cut(begin) if box else begin, shown),
         )
 
     def render(self, step: int, progress: Progress | None = None) -> list[LayerSnapshot]:
@@ -151,8 +173,3 @@ class Session:
         for sink in sinks:
             sink.write(step, snapshots)
         return snapshots
-
-
-def _going_on(progress: Progress | None, drawn: int, total: int) -> Arrived | None:
-    """The progress of a layer as part of the whole."""
-    return None if progress is None else lambda arrived: progress(drawn + arrived, total)

@@ -9,6 +9,7 @@ from tb_filterviz.config import GridConfig
 from tb_filterviz.records import LayerDrawing
 
 LEGIBLE_PX = 64  # about what a tile needs to be seen on a screen
+LARGEST_PX = 2048  # about how wide a picture may be
 MARK_RGB = (255, 140, 0)
 
 Pixels = npt.NDArray[np.uint8]
@@ -64,23 +65,28 @@ def grid(
         scores: ``[n]``, for ``order="score"``.
         responsive: ``[n]``; the others are crossed out, or left out.
         flat: ``[n]``; these get a bar along the lower edge.
-        config: columns, order, margin, scale, marks. With a `top_k` there are that many cells; some may stay empty.
+        config: columns, order, margin, scale, marks. Without a scale, small tiles are enlarged, and large ones averaged
+            down if there are many, so that the picture suits a screen. With a `top_k` there are that many cells; some
+            may stay empty.
 
     Returns:
         uint8 ``[height, width, 1]``, or ``[height, width, 3]`` if tiles or marks have colour.
     """
-    count, tile_height, tile_width, channels = tiles.shape
     order = cell_order(scores, responsive, config)
-    cells = config.top_k or max(count, 1)
+    cells = config.top_k or max(len(tiles), 1)
     columns = min(config.columns or math.ceil(math.sqrt(cells)), cells)
-    scale = config.scale or automatic_scale(tile_height, tile_width)
+    shown = tiles[order]
+    if config.scale is None:
+        shown = shrink(shown, max(LEGIBLE_PX, LARGEST_PX // columns - config.margin_px))
+    _, tile_height, tile_width, channels = shown.shape
+    scale = config.scale or automatic_scale(*tiles.shape[1:3])
     height, width, margin = tile_height * scale, tile_width * scale, config.margin_px
     is_marked = config.marks and bool((~responsive[order] | flat[order]).any())
     rows = math.ceil(cells / columns)
     shape = (rows * (height + margin) - margin, columns * (width + margin) - margin, 3 if is_marked else channels)
     picture = np.zeros(shape, np.uint8)
-    for cell, index in enumerate(order):
-        tile = tiles[index].repeat(scale, axis=0).repeat(scale, axis=1)
+    for cell, (index, one) in enumerate(zip(order, shown, strict=True)):
+        tile = one.repeat(scale, axis=0).repeat(scale, axis=1)
         if config.marks and not responsive[index]:
             tile = _crossed_out(tile)
         elif config.marks and flat[index]:
@@ -103,5 +109,5 @@ def shrink(tiles: Pixels, largest_px: int) -> Pixels:
         return tiles
     rows, columns = math.ceil(height / factor), math.ceil(width / factor)
     padded = np.pad(tiles, ((0, 0), (0, rows * factor - height), (0, columns * factor - width), (0, 0)), mode="edge")
-    blocks = padded.reshape(count, rows, factor, columns, factor, channels).astype(np.float32)
-    return np.asarray(np.rint(blocks.mean(axis=(2, 4))), np.uint8)
+    blocks = padded.reshape(count, rows, factor, columns, factor, channels)
+    return np.asarray(np.rint(blocks.mean(axis=(2, 4), dtype=np.float32)), np.uint8)

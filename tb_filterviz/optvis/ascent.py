@@ -18,8 +18,6 @@ from tb_filterviz.optvis.subject import Shape
 _MOST_TOGETHER = 64  # filters; more in a batch are not faster
 _PASSES = 2  # of a forward pass' numbers, what an ascent step holds at most, with the gradients
 
-Arrived = Callable[[int], None]  # called with the number of filters that have arrived, batch after batch
-
 
 @dataclass(frozen=True, slots=True)
 class Climbed:
@@ -64,44 +62,31 @@ class Ascent:
         """About what `climb` takes for so many filters, in seconds."""
         return -(-filters // self.batch) * self.steps * self.step_s
 
-    def climb(
-        self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32], arrived: Arrived | None = None
-    ) -> Climbed:
+    def climb(self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32]) -> Climbed:
         """Let every image climb towards what its filter responds to most.
 
         Args:
-            images: the start, float32 ``[n, h, w, c]``, in the model's own units.
+            images: the start, float32 ``[n, h, w, c]``, in the model's own units; `n` is at most `batch`.
             filters: int32 ``[n]``.
-            arrived: called after every batch.
         """
-        count = len(filters)
-        order = np.arange(-(-count // self.batch) * self.batch) % count  # the last is filled up: all are of one size
-        parts = []
-        for rows in order.reshape(-1, self.batch):
-            parts.append(self._climb_together(images[rows], filters[rows]))
-            if arrived is not None:
-                arrived(min(len(parts) * self.batch, count))
-        climbed, scores, peaks = zip(*parts, strict=True)
-        return Climbed(
-            images=np.concatenate(climbed)[:count],
-            scores=np.concatenate(scores, axis=1)[:, :count],
-            peaks=np.concatenate(peaks)[:count],
-        )
-
-    def _climb_together(self, begin: Any, chosen: Any) -> list[npt.NDArray[np.float32]]:
         # The loop itself is not compiled: in TensorFlow's, the gradient of max-pooling loses its fast kernel at random,
         # and in XLA's on a CPU, convolutions take four times as long. Nothing leaves the device meanwhile.
-        images, filters = ops.convert_to_tensor(begin), ops.convert_to_tensor(chosen)
-        prepared, scores = self.prepare(images, filters), []
+        count = len(filters)
+        filled_up = np.arange(self.batch) % count  # so that all batches are of one size, and compiled once
+        climbing, chosen = ops.convert_to_tensor(images[filled_up]), ops.convert_to_tensor(filters[filled_up])
+        prepared, scores = self.prepare(climbing, chosen), []
         for _ in range(self.steps):
-            images, before = self.step(images, *prepared)
+            climbing, before = self.step(climbing, *prepared)
             scores.append(before)
         peaks = scores[-1]
         if self.finish is not None:
-            finished, peaks = self.finish(images, filters)
+            finished, peaks = self.finish(climbing, chosen)
             scores.append(finished)
-        rows = [ops.convert_to_numpy(row) for row in scores]
-        return [ops.convert_to_numpy(images), np.stack(rows), ops.convert_to_numpy(peaks)]
+        return Climbed(
+            images=ops.convert_to_numpy(climbing)[:count],
+            scores=np.stack([ops.convert_to_numpy(row)[:count] for row in scores]),
+            peaks=ops.convert_to_numpy(peaks)[:count],
+        )
 
 
 def batch_size(filters: int, numbers_below: int, config: AscentConfig) -> int:

@@ -16,11 +16,12 @@ from tb_filterviz.session import Session
 from tests.optvis.test_applications import NETWORKS
 
 _DRAW = """
-import os, resource, sys, time
+import os, resource, sys, tempfile, time
 import keras
 from tb_filterviz import AscentConfig, Config
 from tb_filterviz.optvis import probe
 from tb_filterviz.session import Session
+from tb_filterviz.sinks.events import EventSink
 
 name, size, filters, steps, layer, memory_mb = sys.argv[1:]
 network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(int(size), int(size), 3))
@@ -29,9 +30,10 @@ layer = layer or targets[len(targets) // 2].path
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 config = Config(max_filters=int(filters), ascent=AscentConfig(steps=int(steps), memory_mb=float(memory_mb)))
 session = Session(network, layers=layer, config=config)
-session.draw()
+session.prepare()
+sink = EventSink(tempfile.mkdtemp())
 began = time.perf_counter()
-(drawing,) = session.draw()
+(drawing,) = session.log(0, [sink])
 seconds = time.perf_counter() - began
 print(layer, len(drawing.tiles) / seconds, before / 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
@@ -61,6 +63,15 @@ def test_memory_follows_the_budget() -> None:
             end="",
         )
     assert peaks[256][3] < peaks[1024][3] < 4096
+
+
+def test_all_filters_of_a_large_layer_fit_into_four_gigabytes() -> None:
+    layer, rate, before, peak = _draw("VGG16", 224, 512, 1, "block5_conv3", AscentConfig().memory_mb)
+    print(
+        f"\nVGG16 {layer}, all 512 filters at 224 px, 1 step: peak {peak:.0f} MiB, {before:.0f} before, "
+        f"{rate:.2f} filters/s"
+    )
+    assert peak < 4096
 
 
 def test_the_cost_is_linear_in_filters_and_steps() -> None:

@@ -93,3 +93,13 @@ def test_shrunk_tiles_fit_and_keep_their_mean(side: int, limit: int) -> None:
     small = shrink(tiles, limit)
     assert max(small.shape[1:3]) <= limit
     assert (small == 77).all()
+
+
+@pytest.mark.parametrize(("count", "side"), [(512, 224), (64, 299), (16, 224)])
+def test_a_picture_of_many_large_tiles_suits_a_screen(count: int, side: int) -> None:
+    tiles = np.full((count, side, side, 1), 200, np.uint8)
+    columns = int(np.ceil(np.sqrt(count)))
+    whole = columns * (side + 5) - 5
+    assert _draw(tiles, GridConfig(scale=1)).shape[1] == whole
+    width = _draw(tiles, GridConfig()).shape[1]
+    assert min(whole, columns * 50) <= width <= 2048

@@ -266,7 +266,7 @@ def test_the_score_is_that_of_an_independent_forward_pass(name: str, objective: 
         objectives.SCORES[objective],
         scoring(subject, target, objectives.SCORES[objective], gain),
         model=case.model,
-        batch=4,  # fewer than there are filters
+        batch=len(filters) + 1,  # more than there are
         gain=gain,
         step_length=CONFIG.step_size / 255,
         config=CONFIG,
