@@ -60,8 +60,7 @@ def load_model(
     if isinstance(model, keras.Model):
         built = model
     else:
-        arrays, numbers = stored(checkpoint)
-        built = architecture_of(checkpoint, model).build(unsafe=unsafe, most_weights=numbers, most_arrays=arrays)
+        built = architecture_of(checkpoint, model).build(unsafe=unsafe, stored=stored(checkpoint))
     set_weights(built, checkpoint)
     return built
 

@@ -17,6 +17,7 @@ from tb_filterviz.checkpoints import archive, hdf5, tf_format
 from tb_filterviz.checkpoints.damage import circumstance
 from tb_filterviz.checkpoints.kinds import Checkpoint, Kind, recognise
 from tb_filterviz.checkpoints.repair import modern
+from tb_filterviz.checkpoints.weights import Stored
 from tb_filterviz.errors import CheckpointError, ConfigError
 from tb_filterviz.lenet import build_lenet
 
@@ -49,15 +50,12 @@ class Architecture:
             raise ConfigError(f"Model {model.name!r} does not say how it is made: {error} {_OWN_FACTORY}") from error
         return cls(f"model {model.name!r}", config=config)
 
-    def build(
-        self, *, unsafe: bool = False, most_weights: int | None = None, most_arrays: int | None = None
-    ) -> keras.Model:
+    def build(self, *, unsafe: bool = False, stored: Stored | None = None) -> keras.Model:
         """A new model, with weights as they are initialized.
 
         Args:
             unsafe: run code that the configuration holds (Lambda layers).
-            most_weights: how many numbers the file to be loaded holds; a model that wants more is not built.
-            most_arrays: in how many arrays they are; a model that has far more layers is not built.
+            stored: what there is for its weights; a model that wants more, or has far more layers, is not built.
 
         Raises:
             CheckpointError: if Keras refuses the configuration, or it asks for more than the file holds.
@@ -65,14 +63,16 @@ class Architecture:
         """
         if self.factory is not None:
             return _call(self.factory)
-        most_calls = None if most_arrays is None else _MOST_CALLS_PER_ARRAY * most_arrays + _MOST_CALLS_BESIDE
-        if most_weights is not None:
+        most_calls = None
+        if stored is not None:
+            most_calls = _MOST_CALLS_PER_ARRAY * stored.arrays + _MOST_CALLS_BESIDE
             scope = _registered(self.config or "")
             with ThreadPoolExecutor(1) as thread:  # where Keras' list of weights still to be allocated ends with it
                 wanted = thread.submit(self._count_weights, unsafe, most_calls, scope).result()
-            if wanted > most_weights:
+            if wanted > stored.numbers:
                 raise CheckpointError(
-                    f"{self.origin} describes a model of {wanted:,} weights, and there are values for {most_weights:,}."
+                    f"{self.origin} describes a model of {wanted:,} weights, and there are values for "
+                    f"{stored.numbers:,}."
                 )
         return self._from_config(unsafe, most_calls)
 

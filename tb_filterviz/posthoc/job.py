@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import keras
 import numpy as np
 
 from tb_filterviz.checkpoints import Architecture, Checkpoint
@@ -45,16 +44,6 @@ class Job:
     other_inputs: OtherInputs
 
 
-def build(architecture: Architecture, *, unsafe: bool, stored: Stored) -> keras.Model:
-    """The model, unless it is too large for what there is for its weights.
-
-    Raises:
-        CheckpointError: if it is, or Keras refuses it.
-        ConfigError: if a factory does not make a model.
-    """
-    return architecture.build(unsafe=unsafe, most_weights=stored.numbers, most_arrays=stored.arrays)
-
-
 def draw_with(session: Session, checkpoint: Checkpoint) -> list[LayerDrawing]:
     """What the filters respond to with the weights of the checkpoint.
 
@@ -82,6 +71,6 @@ def draw(job: Job, checkpoint: Checkpoint) -> list[LayerDrawing]:
 
 @lru_cache(maxsize=1)
 def _session(job: Job) -> Session:
-    model = build(job.architecture, unsafe=job.unsafe, stored=job.stored)
+    model = job.architecture.build(unsafe=job.unsafe, stored=job.stored)
     others = {name: np.load(io.BytesIO(content)) for name, content in job.other_inputs}
     return Session(model, layers=job.layers, config=job.config, other_inputs=others)

@@ -14,7 +14,7 @@ from tb_filterviz.checkpoints.naming import steps_from_names
 from tb_filterviz.checkpoints.weights import Stored, finalize, stored
 from tb_filterviz.config import Config
 from tb_filterviz.errors import CheckpointError, FilterVizError, StepError
-from tb_filterviz.posthoc.job import Job, build, draw, draw_with, packed
+from tb_filterviz.posthoc.job import Job, draw, draw_with, packed
 from tb_filterviz.posthoc.pool import Pool, in_order
 from tb_filterviz.records import LayerDrawing
 from tb_filterviz.session import Session
@@ -212,7 +212,7 @@ class CheckpointLog:
         if isinstance(plan.model, keras.Model) and self._pool is None:
             return self._here(plan.model)
         architecture, enough = self._architecture(checkpoints)
-        draw_here = self._here(build(architecture, unsafe=plan.unsafe, stored=enough))
+        draw_here = self._here(architecture.build(unsafe=plan.unsafe, stored=enough))
         if self._pool is None:
             return draw_here
         others = packed(plan.other_inputs)
