@@ -11,7 +11,7 @@ import keras
 from tb_filterviz.config import Config, as_config
 from tb_filterviz.errors import ConfigError, VisualizationWarning
 from tb_filterviz.optvis import backends
-from tb_filterviz.progress import Cost
+from tb_filterviz.progress import Cost, shown_if_long
 from tb_filterviz.records import StepUnit
 from tb_filterviz.session import Session
 from tb_filterviz.sinks import Sink
@@ -89,7 +89,8 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._extra_sinks = list(sinks)
         self._sinks: list[Sink] = []
         self._session: Session | None = None
-        self._cost = Cost()
+        self._cost: Cost | None = None
+        self._is_said = False
         self._is_begun = False
         self._last_step: int | None = None
         self._batches = 0  # in all epochs of this training
@@ -102,18 +103,19 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._close()
         if not backends.current().is_chief(self.model):
             return
-        is_new = self._session is None or self._session.model is not self.model
-        if self._session is None or is_new:
+        if self._session is None or self._session.model is not self.model:
             unit: StepUnit = "epoch" if self._schedule is None else "batch"
-            self._session = Session(
+            session = Session(
                 self.model, layers=self._layers, config=self._config, unit=unit, other_inputs=self._other_inputs
             )
-            self._cost = self._session.prepare()
+            self._cost, self._is_said = session.prepare(), False
+            self._session = session
         events = EventSink(self.log_dir, self._config.grid)
         self._session.history = events.held.history
         self._sinks = [events, *self._extra_sinks]
-        if is_new:
-            self._cost.say(self._verbose)
+        if self._verbose and self._cost is not None and not self._is_said:
+            print(f"FilterVisualizer: {self._cost.describe()}")
+            self._is_said = True
         self._last_step = events.last_step
         self._is_begun = False
         self._batches = self._batches_before_epoch = 0
@@ -156,16 +158,17 @@ class FilterVisualizer(keras.callbacks.Callback):
     @property
     def _verbose(self) -> int:
         """As `fit` was told."""
-        verbose = (self.params or {}).get("verbose", 0)
-        return 1 if verbose == "auto" else int(verbose)
+        verbose = (self.params or {}).get("verbose") if keras.config.is_interactive_logging_enabled() else 0
+        return 1 if verbose == "auto" else int(verbose or 0)
 
     def _draw(self, step: int) -> None:
-        if self._session is None or not self._sinks:
+        if self._session is None or self._cost is None or not self._sinks:
             return
         # On JAX, weights are in the trainer's hands while batches run, and asking for the model syncs them.
         _ = self.model
         try:
-            self._session.log(step, self._sinks, self._cost.bar(step, self._verbose))
+            with shown_if_long(self._cost, f"Filters at step {step}", self._verbose) as report:
+                self._session.log(step, self._sinks, report)
             self._last_step = step
         except Exception as error:
             if self._on_error == "raise":

@@ -58,7 +58,7 @@ class GridConfig:
     order: Order = "index"  # "index": a filter keeps its place for the whole run; "score": best first
     top_k: int | None = None  # how many tiles at most; None: all
     margin_px: int = 5  # black pixels between tiles
-    scale: int | None = None  # whole factor by which tiles are enlarged; None: as the screen needs it
+    scale: int | None = None  # whole factor by which tiles are enlarged; None: small ones to about 64 px
     show_stuck: bool = True  # False: stuck filters are left out
     marks: bool = True  # cross out stuck tiles, underline flat ones in the margin
 

@@ -1,5 +1,6 @@
 """For hand-written training loops, and for after the training."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
@@ -16,7 +17,7 @@ from tb_filterviz.errors import CheckpointError, ConfigError, StepError
 from tb_filterviz.posthoc.log import CheckpointLog, LogPlan, LogReport, Progress, Steps, weights_kept
 from tb_filterviz.posthoc.pool import Pool
 from tb_filterviz.posthoc.watching import Watch
-from tb_filterviz.progress import Cost
+from tb_filterviz.progress import Cost, shown_if_long
 from tb_filterviz.records import LayerSnapshot
 from tb_filterviz.session import Session
 from tb_filterviz.sinks import Sink
@@ -41,7 +42,8 @@ class FilterLogger:
         config: a `Config`, or the name of a preset, ``"default"`` or ``"classic"``.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
         sinks: further places to write to.
-        verbose: 0 is silent; 1 says once what drawings will take, and shows how far a long one is.
+        verbose: 0 is silent; 1 says on stderr what drawings of a model will take, and shows how far a long one is.
+            Checkpoints have a `progress` of their own.
 
     Raises:
         ConfigError: if a setting cannot work.
@@ -58,13 +60,15 @@ class FilterLogger:
         sinks: Sequence[Sink] = (),
         verbose: int = 1,
     ) -> None:
+        if verbose not in (0, 1):
+            raise ConfigError(f"`verbose` must be 0 or 1. Received: verbose={verbose!r}")
         self._config = as_config(config)
         self._layers = layers if layers is None or isinstance(layers, str) else tuple(layers)
         self._other_inputs = dict(other_inputs or {})
         self._events = EventSink(str(log_dir), self._config.grid)
         self._extra_sinks = list(sinks)
         self._session: Session | None = None
-        self._cost = Cost()
+        self._cost: Cost | None = None
         self._verbose = verbose
 
     def log(self, model: keras.Model, step: int) -> list[LayerSnapshot]:
@@ -87,12 +91,16 @@ class FilterLogger:
             raise StepError(f"`step` must be {above}. Received: step={step!r}")
         if self._session is None or self._session.model is not model:
             history = self._events.held.history
-            self._session = Session(
+            session = Session(
                 model, layers=self._layers, config=self._config, history=history, other_inputs=self._other_inputs
             )
-            self._cost = self._session.prepare()
-            self._cost.say(self._verbose)
-        return self._session.log(step, [self._events, *self._extra_sinks], self._cost.bar(step, self._verbose))
+            self._cost = session.prepare()
+            self._session = session
+            if self._verbose:
+                print(f"FilterLogger: {self._cost.describe()}", file=sys.stderr)
+        assert self._cost is not None
+        with shown_if_long(self._cost, f"Filters at step {step}", self._verbose) as report:
+            return self._session.log(step, [self._events, *self._extra_sinks], report)
 
     def log_checkpoints(
         self,

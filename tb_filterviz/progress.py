@@ -1,12 +1,17 @@
-"""What drawing costs, said once, and how far a long drawing is."""
+"""What drawing costs, said once, and how far a long work is."""
 
-from collections.abc import Callable
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
 
-Progress = Callable[[int, int], None]  # how many filters are drawn, of how many
+Report = Callable[[float, float, str], None]  # how much is done, of how much, in any unit; and the same in words
+
 _LONG_S = 5.0
+_BETWEEN_LINES_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +21,14 @@ class Cost:
     Attributes:
         filters: how many are drawn, in all layers.
         layers: how many there are of these.
-        compile_s: what compiling took, once, in seconds.
-        draw_s: about what each drawing takes, in seconds.
+        compile_s: what compiling took, in seconds.
+        draw_s: about what each drawing takes, in seconds, without writing it.
     """
 
-    filters: int = 0
-    layers: int = 0
-    compile_s: float = 0.0
-    draw_s: float = 0.0
+    filters: int
+    layers: int
+    compile_s: float
+    draw_s: float
 
     @property
     def is_long(self) -> bool:
@@ -33,28 +38,11 @@ class Cost:
     def describe(self) -> str:
         """A sentence or two."""
         what = f"{_counted(self.filters, 'filter')} of {_counted(self.layers, 'layer')}"
-        said = f"{what}, compiled in {spoken(self.compile_s)}, once; a drawing takes about {spoken(self.draw_s)}."
+        compiled = "" if keras.backend.backend() == "torch" else f", compiled in {spoken(self.compile_s)}, once"
+        said = f"{what}{compiled}; a drawing takes about {spoken(self.draw_s)}."
         if self.is_long:
             said += " To draw less: layers, and max_filters or the ascent's steps in a Config."
         return said
-
-    def say(self, verbose: int) -> None:
-        """Print it, once, unless `verbose` is 0."""
-        if verbose:
-            print(f"tb_filterviz: {self.describe()}")
-
-    def bar(self, step: int, verbose: int) -> Progress | None:
-        """A bar of Keras' for one drawing, if it is long.
-
-        Args:
-            step: that is drawn.
-            verbose: as in `keras.Model.fit`: 0 is silent, 1 is a bar that moves, 2 a line at the end.
-        """
-        if not (verbose and self.is_long):
-            return None
-        print(f"\ntb_filterviz draws step {step}:")
-        bar = keras.utils.Progbar(self.filters, verbose=verbose, unit_name="filter")
-        return lambda drawn, _: bar.update(drawn)
 
 
 def _counted(count: int, noun: str) -> str:
@@ -63,8 +51,61 @@ def _counted(count: int, noun: str) -> str:
 
 def spoken(seconds: float) -> str:
     """As one says it: "0.06 s", "12 s", "25 min", "3.5 h"."""
-    if seconds < 1:
-        return f"{seconds:.1g} s"
-    if seconds < 100:
+    if seconds < 0.01:
+        return "0.01 s"
+    if seconds < 10:
         return f"{seconds:.2g} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+@contextmanager
+def shown(title: str) -> Iterator[Report]:
+    """What to call as a work goes on: a bar on a terminal or in a notebook, elsewhere a line from time to time."""
+    import rich.console
+    import rich.progress
+
+    console = rich.console.Console(stderr=True)
+    if not (console.is_terminal or console.is_jupyter):
+        yield _lines(title)
+        return
+    columns = (
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.BarColumn(),
+        rich.progress.TaskProgressColumn(),
+        rich.progress.TextColumn("left:"),
+        rich.progress.TimeRemainingColumn(),
+    )
+    with rich.progress.Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total, words: bar.update(task, completed=done, total=total, description=f"{title}: {words}")
+
+
+def _lines(title: str) -> Report:
+    began: tuple[float, float] | None = None
+    last = time.monotonic()
+
+    def report(done: float, total: float, words: str) -> None:
+        nonlocal began, last
+        now = time.monotonic()
+        began = began or (now, done)
+        if now - last < _BETWEEN_LINES_S:
+            return
+        last = now
+        went = done - began[1]
+        left = f", {spoken((total - done) * (now - began[0]) / went)} left" if went else ""
+        print(f"{title}: {words}{left}", file=sys.stderr, flush=True)
+
+    return report
+
+
+@contextmanager
+def shown_if_long(cost: Cost, title: str, verbose: int) -> Iterator[Report | None]:
+    """The same for a drawing, if it is long and `verbose` is not 0."""
+    if not (verbose and cost.is_long):
+        yield None
+        return
+    print(file=sys.stderr)  # a bar of Keras' may stand in this line
+    with shown(title) as report:
+        yield report

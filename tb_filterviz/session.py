@@ -1,5 +1,7 @@
 """The whole way of the data, at one step: model, probe, ascent, tone, snapshot, sinks."""
 
+import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,15 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tb_filterviz.config import Config
+from tb_filterviz.errors import FilterVizError, ModelError
 from tb_filterviz.history import History
 from tb_filterviz.imaging import tone
 from tb_filterviz.optvis import measures, objectives, probe, start
-from tb_filterviz.optvis.ascent import Ascent, ascent_of, batch_size, tried
+from tb_filterviz.optvis.ascent import Ascent, ascent_of, batch_size
 from tb_filterviz.optvis.scoring import scoring
 from tb_filterviz.optvis.subject import subject_of
 from tb_filterviz.optvis.survey import Surveyed
 from tb_filterviz.optvis.views import View, look_at
-from tb_filterviz.progress import Cost, Progress
+from tb_filterviz.progress import Cost, Report
 from tb_filterviz.records import LayerDrawing, LayerSnapshot, StepUnit
 from tb_filterviz.sinks import Sink
 
@@ -32,6 +35,12 @@ class _Sight:
     filters: int
     view: View
     ascent: Ascent
+    batch_s: float = 1.0  # about what a batch takes, once that is known
+
+    @property
+    def draw_s(self) -> float:
+        """About what all of its filters take."""
+        return len(self.batches()) * self.batch_s
 
     def batches(self) -> list[npt.NDArray[np.int32]]:
         """Its filters, as many at a time as climb together."""
@@ -104,33 +113,51 @@ class Session:
         return _Sight(target, filters, view, ascent)
 
     def prepare(self) -> Cost:
-        """Compile everything, and try a step of every layer, so that what cannot work shows now.
+        """Compile everything, and try a few steps of every layer, so that what cannot work shows now.
 
         Without it, layers are compiled when they are first drawn.
+
+        Raises:
+            ModelError: if a layer cannot be drawn.
         """
-        self._sights = [replace(sight, ascent=tried(sight.ascent, self._subject.shape)) for sight in self._sights]
-        return Cost(
-            filters=self._filters,
-            layers=len(self._sights),
-            compile_s=sum(sight.ascent.compile_s for sight in self._sights),
-            draw_s=sum(sight.ascent.expected_s(sight.filters) for sight in self._sights),
-        )
+        compile_s = 0.0
+        for place, sight in enumerate(self._sights):
+            try:
+                first_s, once_s, thrice_s = (self._try(sight, steps) for steps in (1, 1, 3))
+            except Exception as error:  # of the backend, of a layer's own code, or for want of memory
+                raise _cannot_be_drawn(sight.target, error) from error
+            compile_s += max(first_s - once_s, 0.0)
+            step_s = max(thrice_s - once_s, 0.0) / 2
+            self._sights[place] = replace(sight, batch_s=once_s + (sight.ascent.steps - 1) * step_s)
+        return Cost(self._filters, len(self._sights), compile_s, sum(sight.draw_s for sight in self._sights))
+
+    def _try(self, sight: _Sight, steps: int) -> float:
+        """The seconds that a batch takes with so many steps, whatever else is to be done for it included."""
+        began = time.perf_counter()
+        self._drawn(replace(sight, ascent=replace(sight.ascent, steps=steps)), sight.batches()[0])
+        return time.perf_counter() - began
 
     @property
     def _filters(self) -> int:
         return sum(sight.filters for sight in self._sights)
 
-    def draw(self, progress: Progress | None = None) -> list[LayerDrawing]:
-        """What every filter of the chosen layers responds to, with the weights of now."""
+    def draw(self, report: Report | None = None) -> list[LayerDrawing]:
+        """What every filter of the chosen layers responds to, with the weights of now.
+
+        Args:
+            report: called at the start, and after every batch of filters.
+        """
         drawings: list[LayerDrawing] = []
-        drawn = 0
+        done_s, total_s = 0.0, sum(sight.draw_s for sight in self._sights)
         for sight in self._sights:
-            parts = []
+            parts: list[_Drawn] = []
+            if report is not None:
+                report(done_s, total_s, f"{sight.target.path}, 0 of {sight.filters} filters")
             for filters in sight.batches():
                 parts.append(self._drawn(sight, filters))
-                drawn += len(filters)
-                if progress is not None:
-                    progress(drawn, self._filters)
+                done_s += sight.batch_s
+                if report is not None:
+                    report(done_s, total_s, f"{sight.target.path}, {filters[-1] + 1} of {sight.filters} filters")
             drawings.append(self._drawing(sight, parts))
         return drawings
 
@@ -163,13 +190,24 @@ class Session:
             measures.is_flat(box.cut(begin) if box else begin, shown),
         )
 
-    def render(self, step: int, progress: Progress | None = None) -> list[LayerSnapshot]:
+    def render(self, step: int, report: Report | None = None) -> list[LayerSnapshot]:
         """What is drawn now, compared with the steps before."""
-        return [self.history.snapshot(drawing, step, self.unit) for drawing in self.draw(progress)]
+        return [self.history.snapshot(drawing, step, self.unit) for drawing in self.draw(report)]
 
-    def log(self, step: int, sinks: Sequence[Sink], progress: Progress | None = None) -> list[LayerSnapshot]:
+    def log(self, step: int, sinks: Sequence[Sink], report: Report | None = None) -> list[LayerSnapshot]:
         """Render, and hand the snapshots to every sink."""
-        snapshots = self.render(step, progress)
+        snapshots = self.render(step, report)
         for sink in sinks:
             sink.write(step, snapshots)
         return snapshots
+
+
+def _cannot_be_drawn(target: probe.Target, error: Exception) -> FilterVizError:
+    if isinstance(error, FilterVizError):
+        return error
+    lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
+    reason = " ".join(lines[:2])  # Keras says first where it was, then what
+    return ModelError(
+        f"Layer {target.path!r} ({type(target.layer).__name__}) cannot be drawn: {type(error).__name__}: {reason} "
+        "(If memory is short: a smaller memory_mb or filters_per_batch in AscentConfig. `layers` may name others.)"
+    )

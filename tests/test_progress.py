@@ -1,19 +1,33 @@
 """What drawing costs is said once, and a long drawing shows how far it is."""
 
+import time
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tb_filterviz import AscentConfig, Config, FilterLogger, FilterVisualizer
-from tb_filterviz.progress import Cost, spoken
+from tb_filterviz.errors import ConfigError, ModelError
+from tb_filterviz.progress import Cost, shown, shown_if_long, spoken
 from tb_filterviz.session import Session
 from tests.posthoc import networks
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.0612, "0.06 s"), (1.26, "1.3 s"), (12.3, "12 s"), (1500, "25 min"), (12600, "3.5 h")]
+    ("seconds", "words"),
+    [
+        (0, "0.01 s"),
+        (0.0612, "0.061 s"),
+        (1.26, "1.3 s"),
+        (9.96, "10 s"),
+        (99.6, "100 s"),
+        (1500, "25 min"),
+        (5999, "100 min"),
+        (12600, "3.5 h"),
+    ],
 )
 def test_durations_are_said_as_one_says_them(seconds: float, words: str) -> None:
     assert spoken(seconds) == words
@@ -43,12 +57,41 @@ def test_preparing_changes_no_picture(small_model: keras.Model) -> None:
 
 def test_progress_is_told_of_every_batch_and_ends_at_the_end(small_model: keras.Model) -> None:
     session = Session(small_model, config=Config(ascent=AscentConfig(filters_per_batch=2)))
-    told: list[tuple[int, int]] = []
-    drawings = session.draw(lambda drawn, total: told.append((drawn, total)))
-    total = sum(len(drawing.tiles) for drawing in drawings)
-    assert [drawn for drawn, _ in told] == sorted({drawn for drawn, _ in told})
-    assert len(told) == sum(-(-len(drawing.tiles) // 2) for drawing in drawings)
-    assert told[-1] == (total, total)
+    cost = session.prepare()
+    told: list[tuple[float, float, str]] = []
+
+    def report(done: float, total: float, words: str) -> None:
+        told.append((done, total, words))
+
+    drawings = session.draw(report)
+    parts = [done for done, _, _ in told]
+    assert parts == sorted(parts)
+    assert len(told) == sum(1 + -(-len(drawing.tiles) // 2) for drawing in drawings)
+    assert told[0][0] == 0
+    assert told[-1][0] == pytest.approx(told[-1][1]) == pytest.approx(cost.draw_s)
+    assert told[-1][2] == f"{drawings[-1].layer}, {len(drawings[-1].tiles)} of {len(drawings[-1].tiles)} filters"
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="it fails only while TensorFlow traces it")
+def test_a_layer_that_fails_is_named_before_the_first_epoch(tmp_path: Path) -> None:
+    class Broken(keras.layers.Layer):
+        is_full = False
+
+        def call(self, inputs: Any) -> Any:
+            if self.is_full and tf.inside_function():
+                raise MemoryError("no room for this")
+            return inputs
+
+    model = keras.Sequential([keras.Input((12, 12, 1)), Broken(), keras.layers.Conv2D(2, 3, name="behind")])
+    model.compile("sgd", "mse")
+    Broken.is_full = True
+    callback, epochs = FilterVisualizer(tmp_path), []
+    count = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epochs.append(epoch))  # noqa: ARG005
+    for _ in range(2):  # the second time as well: what failed is not taken for prepared
+        with pytest.raises(ModelError, match=r"Layer 'behind' \(Conv2D\) cannot be drawn: MemoryError: .*no room"):
+            model.fit(np.zeros((2, 12, 12, 1)), np.zeros((2, 10, 10, 2)), verbose=0, callbacks=[callback, count])
+    assert epochs == []
+    assert not (tmp_path / "filters").exists()
 
 
 def test_a_training_says_once_what_drawing_costs(
@@ -60,8 +103,8 @@ def test_a_training_says_once_what_drawing_costs(
     for epochs in (2, 4):
         small_model.fit(x, y, epochs=epochs, initial_epoch=epochs - 2, verbose=2, callbacks=[callback])
     said = capsys.readouterr().out
-    assert said.count("compiled in") == 1
-    assert said.index("compiled in") < said.index("Epoch 1/2")
+    assert said.count("a drawing takes about") == 1
+    assert said.index("a drawing takes about") < said.index("Epoch 1/2")
     small_model.fit(x, y, epochs=1, verbose=0, callbacks=[FilterVisualizer(tmp_path / "silent")])
     with FilterLogger(tmp_path / "loop", verbose=0) as logger:
         logger.log(small_model, step=0)
@@ -69,21 +112,56 @@ def test_a_training_says_once_what_drawing_costs(
     with FilterLogger(tmp_path / "said") as logger:
         logger.log(small_model, step=0)
         logger.log(small_model, step=1)
-    assert capsys.readouterr().out.count("compiled in") == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("a drawing takes about") == 1
+    with pytest.raises(ConfigError, match="`verbose` must be 0 or 1"):
+        FilterLogger(tmp_path / "wrong", verbose="auto")  # type: ignore[arg-type]
 
 
-def test_a_long_drawing_has_a_bar_and_a_way_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_silent_first_is_said_later(
+    tmp_path: Path, small_model: keras.Model, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_model.compile("sgd", "mse")
+    x, y, callback = np.zeros((4, 12, 12, 1), np.float32), np.zeros((4, 10), np.float32), FilterVisualizer(tmp_path)
+    for epochs, verbose in ((1, None), (2, 0), (3, 2)):
+        small_model.fit(x, y, epochs=epochs, initial_epoch=epochs - 1, verbose=verbose, callbacks=[callback])
+        assert capsys.readouterr().out.count("a drawing takes about") == (verbose == 2)
+
+
+def test_only_a_long_drawing_has_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
     short, long = (Cost(filters=70, layers=2, compile_s=1.3, draw_s=draw_s) for draw_s in (0.1, 1500.0))
-    assert short.bar(3, 1) is None
-    assert long.bar(3, 0) is None
+    for cost, verbose, is_shown in ((short, 1, False), (long, 0, False), (long, 1, True)):
+        with shown_if_long(cost, "Filters", verbose) as report:
+            assert (report is not None) is is_shown
     assert capsys.readouterr().out == ""
-    bar = long.bar(3, 1)
-    assert bar is not None
-    bar(20, 70)
-    bar(70, 70)
-    shown = capsys.readouterr().out
-    assert "draws step 3" in shown
-    assert "20/70" in shown
-    assert "70/70" in shown
     assert "To draw less" in long.describe()
-    assert short.describe() == "70 filters of 2 layers, compiled in 1.3 s, once; a drawing takes about 0.1 s."
+    compiled = "" if keras.backend.backend() == "torch" else ", compiled in 1.3 s, once"
+    assert short.describe() == f"70 filters of 2 layers{compiled}; a drawing takes about 0.1 s."
+
+
+def test_without_a_terminal_there_is_a_line_from_time_to_time(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with shown("Filters at step 3") as report:
+        for done in range(0, 101, 4):  # four a second, of which the first came with twenty
+            report(20.0 + done, 120.0, f"{20 + done} of 120 filters")
+            now[0] += 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "Filters at step 3: 60 of 120 filters, 15 s left",
+        "Filters at step 3: 100 of 120 filters, 5 s left",
+    ]
+
+
+def test_on_a_terminal_there_is_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    with shown("Filters at step 3") as report:
+        report(1.0, 4.0, "conv, 16 of 64 filters")
+        time.sleep(0.3)  # a few of its frames
+    shown_text = capsys.readouterr().err
+    assert "Filters at step 3: conv, 16 of 64 filters" in shown_text
+    assert "25%" in shown_text

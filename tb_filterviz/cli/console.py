@@ -1,22 +1,12 @@
 """What the commands share: results go to stdout, everything else to stderr."""
 
 import argparse
-import contextlib
 import shlex
 import shutil
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from tb_filterviz.startup import start_tensorflow
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tb_filterviz.progress import Progress
-
-_SECONDS_BETWEEN_LINES = 10
 
 
 def say(text: str) -> None:
@@ -30,50 +20,6 @@ def load_tensorflow() -> None:
         sys.path.insert(0, "")  # --model package.module:factory is found where it is typed, as `python -m` does
     say("Loading TensorFlow ...")
     start_tensorflow()
-
-
-@contextlib.contextmanager
-def progress(title: str, noun: str) -> "Iterator[Progress]":
-    """What to call with how many of how many are done: a bar on a terminal; elsewhere a line from time to time."""
-    if not sys.stderr.isatty():
-        yield _lines(noun)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        def render(self, task: Any) -> Text:
-            return Text("" if task.speed is None else f"{task.speed:.1f}/s")
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _lines(noun: str) -> "Progress":
-    started = last = time.monotonic()
-    at_first: int | None = None
-
-    def tell(done: int, total: int) -> None:
-        nonlocal last, at_first
-        at_first = done if at_first is None else at_first
-        now = time.monotonic()
-        if now - last >= _SECONDS_BETWEEN_LINES:
-            last = now
-            rate = (done - at_first) / (now - started)
-            left = f", {(total - done) / rate:.0f} s left" if rate else ""
-            say(f"{done} of {total} {noun}, {rate:.1f}/s{left}")
-
-    return tell
 
 
 def tensorboard_command(log_dir: str | Path) -> str:

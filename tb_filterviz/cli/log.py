@@ -14,7 +14,6 @@ from tb_filterviz.cli.console import (
     add_architecture_arguments,
     add_filters_argument,
     load_tensorflow,
-    progress,
     say,
     tensorboard_command,
 )
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from tb_filterviz.posthoc.log import LogEntry, LogReport
-    from tb_filterviz.progress import Progress
+    from tb_filterviz.progress import Report
 
 _OUTCOMES = ("logged", "held", "failed")
 _LISTED = 10
@@ -70,6 +69,7 @@ def log(args: argparse.Namespace) -> int:
         raise ConfigError(f"--workers must be a positive number. Received: {args.workers}")
     load_tensorflow()
     from tb_filterviz.logger import FilterLogger
+    from tb_filterviz.progress import shown
 
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -77,7 +77,7 @@ def log(args: argparse.Namespace) -> int:
         config = dataclasses.replace(as_config(args.preset), image_shape=args.image_shape, max_filters=args.filters)
         logger = stack.enter_context(FilterLogger(args.logdir, args.layer, config=config))
         title = "Watching (Ctrl-C ends)" if args.watch else "Checkpoints"
-        told = _Told(stack.enter_context(progress(title, "checkpoints")))
+        told = _Told(stack.enter_context(shown(title)))
         options: dict[str, Any] = {
             "executor": executor,
             "window": window,
@@ -101,15 +101,15 @@ def log(args: argparse.Namespace) -> int:
 class _Told:
     """What the progress was told last, for when there is no end to it."""
 
-    def __init__(self, tell: "Progress") -> None:
+    def __init__(self, show: "Report") -> None:
         from tb_filterviz.posthoc.log import LogReport
 
         self.report = LogReport()
-        self._tell = tell
+        self._show = show
 
     def __call__(self, report: "LogReport", total: int) -> None:
         self.report = report
-        self._tell(report.done, total)
+        self._show(report.done, total, f"{report.done} of {total}")
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tb_filterviz.cli.console import add_architecture_arguments, add_filters_argument, load_tensorflow, progress, say
+from tb_filterviz.cli.console import add_architecture_arguments, add_filters_argument, load_tensorflow, say
 from tb_filterviz.config import PRESETS, Config, as_config
 from tb_filterviz.errors import ConfigError
 
@@ -67,12 +67,16 @@ def _render(args: argparse.Namespace, config: Config) -> int:
     from tb_filterviz.imaging.encode import to_png
     from tb_filterviz.imaging.layout import cell_order, grid_of
     from tb_filterviz.optvis.probe import select
+    from tb_filterviz.progress import shown_if_long
     from tb_filterviz.session import Session
 
     layer = args.layer or select(model)[-1].path
     session = Session(model, layers=layer, config=config)
-    with progress("Filters", "filters") as drawn:
-        snapshots = session.render(0, drawn)
+    cost = session.prepare()
+    if cost.is_long:
+        say(cost.describe())
+    with shown_if_long(cost, "Filters", 1) as report:
+        snapshots = session.render(0, report)
     if len(snapshots) > 1:
         raise ConfigError(f"--layer {layer!r} names {len(snapshots)} layers; render draws one.")
     (snapshot,) = snapshots

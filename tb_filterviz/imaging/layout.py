@@ -1,6 +1,7 @@
 """Tiles of a layer in one picture."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ from tb_filterviz.config import GridConfig
 from tb_filterviz.records import LayerDrawing
 
 LEGIBLE_PX = 64  # about what a tile needs to be seen on a screen
-LARGEST_PX = 2048  # about how wide a picture may be
+SCREEN_PX = 2048  # about how wide a picture may be
 MARK_RGB = (255, 140, 0)
 
 Pixels = npt.NDArray[np.uint8]
@@ -65,28 +66,22 @@ def grid(
         scores: ``[n]``, for ``order="score"``.
         responsive: ``[n]``; the others are crossed out, or left out.
         flat: ``[n]``; these get a bar along the lower edge.
-        config: columns, order, margin, scale, marks. Without a scale, small tiles are enlarged, and large ones averaged
-            down if there are many, so that the picture suits a screen. With a `top_k` there are that many cells; some
-            may stay empty.
+        config: columns, order, margin, scale, marks. With a `top_k` there are that many cells; some may stay empty.
 
     Returns:
         uint8 ``[height, width, 1]``, or ``[height, width, 3]`` if tiles or marks have colour.
     """
+    count, tile_height, tile_width, channels = tiles.shape
     order = cell_order(scores, responsive, config)
-    cells = config.top_k or max(len(tiles), 1)
-    columns = min(config.columns or math.ceil(math.sqrt(cells)), cells)
-    shown = tiles[order]
-    if config.scale is None:
-        shown = shrink(shown, max(LEGIBLE_PX, LARGEST_PX // columns - config.margin_px))
-    _, tile_height, tile_width, channels = shown.shape
-    scale = config.scale or automatic_scale(*tiles.shape[1:3])
+    cells, columns = _cells_and_columns(count, config)
+    scale = config.scale or automatic_scale(tile_height, tile_width)
     height, width, margin = tile_height * scale, tile_width * scale, config.margin_px
     is_marked = config.marks and bool((~responsive[order] | flat[order]).any())
     rows = math.ceil(cells / columns)
     shape = (rows * (height + margin) - margin, columns * (width + margin) - margin, 3 if is_marked else channels)
     picture = np.zeros(shape, np.uint8)
-    for cell, (index, one) in enumerate(zip(order, shown, strict=True)):
-        tile = one.repeat(scale, axis=0).repeat(scale, axis=1)
+    for cell, index in enumerate(order):
+        tile = tiles[index].repeat(scale, axis=0).repeat(scale, axis=1)
         if config.marks and not responsive[index]:
             tile = _crossed_out(tile)
         elif config.marks and flat[index]:
@@ -99,6 +94,21 @@ def grid(
 def grid_of(drawing: LayerDrawing, config: GridConfig) -> Pixels:
     """The tiles of a layer as one picture, as in `grid`."""
     return grid(drawing.tiles, drawing.scores, drawing.responsive, drawing.flat, config)
+
+
+def grid_for_a_screen(drawing: LayerDrawing, config: GridConfig) -> Pixels:
+    """The same; without a scale, tiles are averaged down where the picture would be far wider than a screen."""
+    count, _, width, _ = drawing.tiles.shape
+    _, columns = _cells_and_columns(count, config)
+    if config.scale is not None or columns * (width + config.margin_px) <= 1.25 * SCREEN_PX:
+        return grid_of(drawing, config)
+    tiles = shrink(drawing.tiles, max(LEGIBLE_PX, SCREEN_PX // columns - config.margin_px))
+    return grid_of(replace(drawing, tiles=tiles), replace(config, scale=1))
+
+
+def _cells_and_columns(count: int, config: GridConfig) -> tuple[int, int]:
+    cells = config.top_k or max(count, 1)
+    return cells, min(config.columns or math.ceil(math.sqrt(cells)), cells)
 
 
 def shrink(tiles: Pixels, largest_px: int) -> Pixels:

@@ -1,8 +1,7 @@
 """The loop: gradient ascent on the images of many filters at once."""
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -13,7 +12,6 @@ from keras import ops
 from tb_filterviz.config import AscentConfig
 from tb_filterviz.optvis import backends
 from tb_filterviz.optvis.scoring import Scoring
-from tb_filterviz.optvis.subject import Shape
 
 _MOST_TOGETHER = 64  # filters; more in a batch are not faster
 _PASSES = 2  # of a forward pass' numbers, what an ascent step holds at most, with the gradients
@@ -46,8 +44,6 @@ class Ascent:
         finish: of images and filters, scores and peaks ``[batch]``; None if finished pictures are not scored.
         batch: how many filters climb together.
         steps: how many steps they climb.
-        compile_s: what compiling took, in seconds; 0 if it was not timed.
-        step_s: what a step of a batch takes, in seconds; 0 if it was not timed.
     """
 
     prepare: Callable[..., tuple[Any, ...]]
@@ -55,12 +51,6 @@ class Ascent:
     finish: Callable[..., tuple[Any, Any]] | None
     batch: int
     steps: int
-    compile_s: float = 0.0
-    step_s: float = 0.0
-
-    def expected_s(self, filters: int) -> float:
-        """About what `climb` takes for so many filters, in seconds."""
-        return -(-filters // self.batch) * self.steps * self.step_s
 
     def climb(self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32]) -> Climbed:
         """Let every image climb towards what its filter responds to most.
@@ -84,7 +74,7 @@ class Ascent:
             scores.append(finished)
         return Climbed(
             images=ops.convert_to_numpy(climbing)[:count],
-            scores=np.stack([ops.convert_to_numpy(row)[:count] for row in scores]),
+            scores=ops.convert_to_numpy(ops.stack(scores))[:, :count],
             peaks=ops.convert_to_numpy(peaks)[:count],
         )
 
@@ -150,25 +140,3 @@ def ascent_of(
         batch=batch,
         steps=config.steps,
     )
-
-
-def tried(ascent: Ascent, shape: Shape) -> Ascent:
-    """The same, compiled and timed by a step of one batch: what cannot work shows now.
-
-    Args:
-        ascent: one that may not have run yet.
-        shape: ``(height, width, channels)`` of an image.
-    """
-    images, filters = ops.zeros((ascent.batch, *shape)), ops.zeros((ascent.batch,), "int32")
-    prepare_s, prepared = _seconds(ascent.prepare, images, filters)
-    first_s, _ = _seconds(ascent.step, images, *prepared)
-    step_s, _ = _seconds(ascent.step, images, *prepared)
-    finish_s, _ = _seconds(ascent.finish, images, filters) if ascent.finish else (0.0, None)
-    return replace(ascent, compile_s=prepare_s + max(first_s - step_s, 0.0) + finish_s, step_s=step_s)
-
-
-def _seconds(function: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
-    began = time.perf_counter()
-    result = function(*arguments)
-    ops.convert_to_numpy(result[-1])  # waits for the device
-    return time.perf_counter() - began, result

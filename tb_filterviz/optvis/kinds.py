@@ -10,22 +10,26 @@ CONVOLUTIONS = (
 )
 
 
-def is_quantized(layer: keras.Layer) -> bool:
-    """Whether its weights are kept in a smaller form."""
-    return getattr(layer, "quantization_mode", None) is not None
+OWN_WAYS = ("call", "convolution_op")  # attributes that another library may have replaced on one layer
+
+
+def is_as_keras_made_it(layer: keras.Layer) -> bool:
+    """Whether the layer computes as its class does, with weights as they are."""
+    return not (vars(layer).keys() & set(OWN_WAYS)) and getattr(layer, "quantization_mode", None) is None
 
 
 def is_linear(layer: keras.Layer) -> bool:
     """Whether the layer is known to be linear, up to a constant, in what it is given, before its activation."""
-    return type(layer) in (*CONVOLUTIONS, keras.layers.Dense) and not is_quantized(layer)
+    return type(layer) in (*CONVOLUTIONS, keras.layers.Dense) and is_as_keras_made_it(layer)
 
 
 def is_plain_convolution(layer: keras.Layer) -> bool:
     """Whether it convolves ``[n, h, w, c]`` as Conv2D does, with one kernel for all channels."""
     return (
-        type(layer).call is keras.layers.Conv2D.call
+        isinstance(layer, keras.layers.Conv2D)
+        and type(layer).call is keras.layers.Conv2D.call
         and type(layer).convolution_op is keras.layers.Conv2D.convolution_op
         and layer.groups == 1
         and layer.data_format == "channels_last"
-        and not is_quantized(layer)
+        and is_as_keras_made_it(layer)
     )

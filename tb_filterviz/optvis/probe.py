@@ -18,7 +18,7 @@ from keras import ops
 
 from tb_filterviz.errors import ModelError, NoConvolutionError, UnbuiltModelError, UnknownLayerError
 from tb_filterviz.optvis import weights
-from tb_filterviz.optvis.kinds import CONVOLUTIONS, is_plain_convolution
+from tb_filterviz.optvis.kinds import CONVOLUTIONS, is_as_keras_made_it, is_plain_convolution
 from tb_filterviz.optvis.subject import Subject, leaves
 
 _ABSENT = object()
@@ -193,7 +193,8 @@ def untouched(subject: Subject) -> Iterator[None]:
     """A block in which forward passes update nothing, and take the weights that are given, if any are."""
     with keras.StatelessScope(state_mapping=weights.current(), collect_losses=False), ExitStack() as stack:
         for layer, attributes in subject.shortcuts:
-            stack.enter_context(replaced(layer, **attributes))
+            if is_as_keras_made_it(layer):  # still: it may have been changed since
+                stack.enter_context(replaced(layer, **attributes))
         for layer in subject.adapted:  # anew in this pass, so that a compiled one reads weights
             stack.enter_context(replaced(layer, mean=layer.mean, variance=layer.variance))
             layer.finalize_state()

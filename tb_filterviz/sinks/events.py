@@ -15,7 +15,7 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tb_filterviz.config import GridConfig
 from tb_filterviz.errors import LogDirError
 from tb_filterviz.imaging.encode import to_png
-from tb_filterviz.imaging.layout import grid_of, shrink
+from tb_filterviz.imaging.layout import grid_for_a_screen, shrink
 from tb_filterviz.records import (
     PLUGIN_NAME,
     RUN_NAME,
@@ -140,7 +140,7 @@ class EventSink:
             self._flush()
 
     def _grid(self, snapshot: LayerSnapshot) -> Iterator[Summary]:
-        picture = grid_of(snapshot, self._config)
+        picture = grid_for_a_screen(snapshot, self._config)
         height, width, _ = picture.shape
         value = tf.constant([str(width).encode(), str(height).encode(), to_png(picture)])
         yield image_tag(snapshot.layer), value, _image_metadata(snapshot.describe())

@@ -9,6 +9,7 @@ import keras
 
 from tb_filterviz.optvis import weights
 from tb_filterviz.optvis.backends.tiled_pooling import max_pool
+from tb_filterviz.optvis.kinds import is_as_keras_made_it
 
 _MOST_IN_WINDOW = 9  # each of them is a pass over the array
 
@@ -43,6 +44,7 @@ def shortcuts(layer: keras.Layer) -> dict[str, Any]:
     """Attributes with which the layer computes the same, and its gradients faster."""
     is_tiled = (
         type(layer) is keras.layers.MaxPooling2D
+        and is_as_keras_made_it(layer)
         and layer.data_format == "channels_last"
         and layer.padding == "valid"
         and layer.strides == layer.pool_size

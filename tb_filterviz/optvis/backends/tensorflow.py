@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tb_filterviz.optvis.backends.thin_convolution import block_side, convolution
+from tb_filterviz.optvis.backends.thin_convolution import convolution, is_worth_it
 from tb_filterviz.optvis.kinds import is_plain_convolution
 
 
@@ -23,16 +23,16 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any,
 
 
 def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:  # noqa: ARG001  read live
-    """`function`, traced once per shape of its arguments; the model's variables are read anew at every call."""
+    """`function`, traced once per kind of arguments; the model's variables are read anew at every call."""
     traced = tf.function(function, autograph=False, jit_compile=False)
-    concrete: dict[tuple[tf.TensorShape, ...], Callable[..., Any]] = {}
+    concrete: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
     def run(*arrays: Any) -> Any:
         # Not traced(*arrays): TensorFlow takes one new function per layer for retracing, and warns.
-        shapes = tuple(array.shape for array in arrays)
-        if shapes not in concrete:
-            concrete[shapes] = traced.get_concrete_function(*arrays)
-        return concrete[shapes](*arrays)
+        kinds = tuple((array.shape, array.dtype) for array in arrays)
+        if kinds not in concrete:
+            concrete[kinds] = traced.get_concrete_function(*arrays)
+        return concrete[kinds](*arrays)
 
     return run
 
@@ -44,7 +44,7 @@ def shortcuts(layer: keras.Layer) -> dict[str, Any]:
         and layer.strides == layer.dilation_rate == (1, 1)
         and layer.compute_dtype == "float32"
         and layer.built
-        and block_side(layer.kernel.shape[2]) > 1
+        and is_worth_it(layer.kernel.shape)
         and not tf.config.list_physical_devices("GPU")
     )
     return {"convolution_op": convolution(layer.padding)} if is_thin else {}

@@ -14,6 +14,12 @@ def block_side(channels: int) -> int:
     return math.isqrt(_LANES // channels) if channels <= _LANES else 1
 
 
+def is_worth_it(kernel_shape: tuple[int, int, int, int]) -> bool:
+    """Whether blocks save more than they cost, for a kernel ``[kh, kw, c, filters]``: measured."""
+    rows, columns, channels, filters = kernel_shape
+    return block_side(channels) > 1 and min(rows, columns) >= 3 and filters >= 8
+
+
 def convolution(padding: str) -> Callable[[Any, Any], Any]:
     """``(images [n, h, w, c], kernel [kh, kw, c, filters]) -> [n, h', w', filters]``, all float32, with strides of 1.
 
@@ -26,18 +32,26 @@ def convolution(padding: str) -> Callable[[Any, Any], Any]:
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def convolve(images: Any, kernel: Any) -> Any:
-        def gradient(upstream: Any) -> tuple[Any, None]:
-            return gradient_to_images(upstream, kernel, images.shape, padding), None
+    def in_blocks(images: Any, kernel: Any) -> Any:
+        def gradient(upstream: Any) -> tuple[Any, Any]:
+            to_kernel = tf.raw_ops.Conv2DBackpropFilter(  # left out of a graph that does not ask for it
+                input=images,
+                filter_sizes=tf.shape(kernel),
+                out_backprop=upstream,
+                strides=[1, 1, 1, 1],
+                padding=padding.upper(),
+            )
+            return gradient_to_images(upstream, kernel, images.shape, padding), to_kernel
 
         return tf.nn.conv2d(images, kernel, 1, padding.upper()), gradient
 
-    def convolve_any(images: Any, kernel: Any) -> Any:
-        if block_side(kernel.shape[2]) == 1:  # not of few channels
+    def convolve(images: Any, kernel: Any) -> Any:
+        # A layer's `convolution_op` is also asked to sum the taps of its own channels, of which there are many.
+        if None in images.shape[1:] or not is_worth_it(kernel.shape):
             return tf.nn.conv2d(images, kernel, 1, padding.upper())
-        return convolve(images, tf.convert_to_tensor(kernel))
+        return in_blocks(images, tf.convert_to_tensor(kernel))
 
-    return convolve_any
+    return convolve
 
 
 def gradient_to_images(upstream: Any, kernel: Any, shape: tuple[int, int, int, int], padding: str) -> Any:

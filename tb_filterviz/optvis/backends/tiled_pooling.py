@@ -19,7 +19,7 @@ def max_pool(window: tuple[int, int]) -> Callable[[Any], Any]:
         whole = inputs[:, : height // rows * rows, : width // columns * columns]
         first, *others = (whole[:, row::rows, column::columns] for row in range(rows) for column in range(columns))
         for other in others:
-            first = jnp.where(other > first, other, first)
+            first = jnp.where((other > first) | jnp.isnan(other), other, first)
         return first
 
     return pool
