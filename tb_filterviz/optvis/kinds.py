@@ -25,11 +25,15 @@ def is_linear(layer: keras.Layer) -> bool:
 
 def is_plain_convolution(layer: keras.Layer) -> bool:
     """Whether it convolves ``[n, h, w, c]`` as Conv2D does, with one kernel for all channels."""
+    return is_convolution(layer) and layer.groups == 1
+
+
+def is_convolution(layer: keras.Layer) -> bool:
+    """Whether it convolves ``[n, h, w, c]`` as Conv2D does, in groups or not."""
     return (
         isinstance(layer, keras.layers.Conv2D)
         and type(layer).call is keras.layers.Conv2D.call
         and type(layer).convolution_op is keras.layers.Conv2D.convolution_op
-        and layer.groups == 1
         and layer.data_format == "channels_last"
         and is_as_keras_made_it(layer)
     )

@@ -124,7 +124,7 @@ def test_contenders(layer: str) -> None:
         text = f"{seconds * 1000:8.0f} ms" if seconds is not None else f"   (no .venv-{backend})"
         print(f"  ours on {backend:7} {text}")
     for rival in ("article's loop", "tf-keras-vis"):
-        assert median(one[rival] / one["ours"] for one in times) >= (6 if layer == "conv2d_2" else 0.9)
+        assert median(one[rival] / one["ours"] for one in times) >= (9 if layer == "conv2d_2" else 0.9)
 
 
 def _timed(function: Callable[..., Any], *arguments: Any) -> float:
@@ -178,4 +178,4 @@ def test_floor_of_lenets_second_layer() -> None:
         f"{sum(times.values()) * 1000:.2f} ms in all; ratio {median(ratios):.2f}; "
         f"{flop / 1e9:.2f} GFLOP at matrix-product speed: {flop / _matrix_flops() * 1000:.2f} ms"
     )
-    assert median(ratios) < 1.6
+    assert median(ratios) < 1.2

@@ -63,6 +63,24 @@ def test_a_convolution_of_few_channels(
 
 
 @needs_tensorflow
+@settings(max_examples=40, deadline=None)
+@given(
+    kernel=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    groups=st.integers(2, 4),
+    channels_per_group=st.integers(1, 3),
+    filters_per_group=st.integers(1, 3),
+    stride=st.integers(1, 2),
+    padding=st.sampled_from(["same", "valid"]),
+)
+def test_a_grouped_convolution(
+    kernel: tuple[int, int], groups: int, channels_per_group: int, filters_per_group: int, stride: int, padding: str
+) -> None:
+    layer = L.Conv2D(filters_per_group * groups, kernel, stride, padding, groups=groups, bias_initializer="normal")
+    images = np.random.default_rng(1).normal(size=(2, 9, 8, channels_per_group * groups)).astype(np.float32)
+    _check(layer, images)
+
+
+@needs_tensorflow
 @pytest.mark.parametrize(
     ("layer", "channels"),
     [
@@ -72,7 +90,8 @@ def test_a_convolution_of_few_channels(
         pytest.param(lambda: L.Conv2D(8, 3, strides=2), 1, id="strides"),
         pytest.param(lambda: L.Conv2D(8, 3, dilation_rate=2), 1, id="dilation"),
         pytest.param(lambda: L.Conv2D(8, 3, dtype="mixed_float16"), 1, id="half precision"),
-        pytest.param(lambda: L.Conv2D(8, 3, groups=2), 2, id="groups"),
+        pytest.param(lambda: L.Conv2D(8, 3, groups=2, dilation_rate=2), 2, id="dilated groups"),
+        pytest.param(lambda: L.Conv2D(8, 3, groups=2, strides=(1, 2)), 2, id="groups with two strides"),
         pytest.param(lambda: L.DepthwiseConv2D(3), 1, id="depthwise"),
     ],
 )

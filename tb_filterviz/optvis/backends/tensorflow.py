@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tb_filterviz.optvis.backends.thin_convolution import convolution, is_worth_it
-from tb_filterviz.optvis.kinds import is_plain_convolution
+from tb_filterviz.optvis.backends import grouped_convolution, thin_convolution
+from tb_filterviz.optvis.kinds import is_convolution
 
 
 def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
@@ -39,15 +39,16 @@ def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., 
 
 def shortcuts(layer: keras.Layer) -> dict[str, Any]:
     """Attributes with which the layer computes the same, and its gradients faster."""
-    is_thin = (
-        is_plain_convolution(layer)
-        and layer.strides == layer.dilation_rate == (1, 1)
-        and layer.compute_dtype == "float32"
-        and layer.built
-        and is_worth_it(layer.kernel.shape)
-        and not tf.config.list_physical_devices("GPU")
-    )
-    return {"convolution_op": convolution(layer.padding)} if is_thin else {}
+    if not (is_convolution(layer) and layer.built) or tf.config.list_physical_devices("GPU"):
+        return {}
+    stride, is_dilated = layer.strides[0], layer.dilation_rate != (1, 1)
+    if is_dilated or layer.strides != (stride, stride):
+        return {}
+    if layer.groups > 1:
+        return {"convolution_op": grouped_convolution.convolution(stride, layer.padding)}
+    if stride == 1 and layer.compute_dtype == "float32" and thin_convolution.is_worth_it(layer.kernel.shape):
+        return {"convolution_op": thin_convolution.convolution(layer.padding)}
+    return {}
 
 
 def is_chief(model: keras.Model) -> bool:
