@@ -124,6 +124,8 @@ class Session:
         for place, sight in enumerate(self._sights):
             try:
                 first_s, once_s, thrice_s = (self._try(sight, steps) for steps in (1, 1, 3))
+            except FilterVizError:
+                raise
             except Exception as error:  # of the backend, of a layer's own code, or for want of memory
                 raise _cannot_be_drawn(sight.target, error) from error
             compile_s += max(first_s - once_s, 0.0)
@@ -202,9 +204,7 @@ class Session:
         return snapshots
 
 
-def _cannot_be_drawn(target: probe.Target, error: Exception) -> FilterVizError:
-    if isinstance(error, FilterVizError):
-        return error
+def _cannot_be_drawn(target: probe.Target, error: Exception) -> ModelError:
     lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
     reason = " ".join(lines[:2])  # Keras says first where it was, then what
     return ModelError(

@@ -72,14 +72,13 @@ def _render(args: argparse.Namespace, config: Config) -> int:
 
     layer = args.layer or select(model)[-1].path
     session = Session(model, layers=layer, config=config)
+    if len(session.layers) > 1:
+        raise ConfigError(f"--layer {layer!r} names {len(session.layers)} layers; render draws one.")
     cost = session.prepare()
     if cost.is_long:
         say(cost.describe())
     with shown_if_long(cost, "Filters", 1) as report:
-        snapshots = session.render(0, report)
-    if len(snapshots) > 1:
-        raise ConfigError(f"--layer {layer!r} names {len(snapshots)} layers; render draws one.")
-    (snapshot,) = snapshots
+        (snapshot,) = session.render(0, report)
     png = to_png(grid_of(snapshot, config.grid))
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_bytes(png)
