@@ -134,6 +134,11 @@ class Browser:
             self.driver.switch_to.active_element.send_keys(key)
         self.settle()
 
+    def press_at(self, selector: str, *keys: str) -> None:
+        """All at once, into one element; what they change is drawn in a frame to come."""
+        self.one(selector).send_keys(*keys)
+        self.settle()
+
     def settle(self) -> None:
         """Once nothing is being fetched, two frames later."""
         self.wait(lambda: not self.all("main[aria-busy=true]"), "an end of waiting")

@@ -26,6 +26,7 @@ Layer = dict[str, Any]
 FIRST: Layer = {"layer": "conv_a", "shape": (6, 5, 5, 1)}
 SECOND: Layer = {"layer": "conv_b", "shape": (12, 9, 9, 3), "position": 1}
 VIEW = "p.filterviz."
+SLIDER = "input[type=range]"
 
 
 def wait_for_tab(server: TensorBoard) -> None:
@@ -98,12 +99,11 @@ def test_the_slider_goes_to_the_first_epoch_and_the_canvas_shows_it(tab: Browser
     tab.choose("Stuck", "Show")
     plain = [0, 1, 4, 5]  # neither crossed out nor marked as flat
     assert np.array_equal(tab.tiles("Filters", 5, 5)[plain], truth(7, FIRST)[plain])
-    slider = tab.one("input[type=range]")
-    slider.send_keys(Keys.HOME)
+    tab.press_at(SLIDER, Keys.HOME)
     assert readout(tab) == "Before training"
     assert np.array_equal(tab.tiles("Filters", 5, 5)[plain], truth(-1, FIRST)[plain])
     for epoch in range(EPOCHS):
-        slider.send_keys(Keys.ARROW_RIGHT)
+        tab.press_at(SLIDER, Keys.ARROW_RIGHT)
         assert readout(tab) == f"Epoch {epoch}"
         assert np.array_equal(tab.tiles("Filters", 5, 5)[plain], truth(epoch, FIRST)[plain])
 
@@ -192,7 +192,7 @@ def test_compare_shows_a_difference(tab: Browser) -> None:
     assert "Difference 0 %" in tab.text()
     tab.choose("Reference", "two/filters")  # whose layer has another name, and the same place
     tab.loaded()
-    tab.one("input[type=range]").send_keys(Keys.HOME)
+    tab.press_at(SLIDER, Keys.HOME)
     assert np.array_equal(tab.tiles("Reference", 5, 5)[plain], as_rgb(pixels(-1, "conv_renamed", (6, 5, 5, 1)))[plain])
     assert "one/filters, before training" in tab.text()
 
@@ -227,10 +227,9 @@ def test_everything_by_keyboard(tab: Browser) -> None:
     assert readout(tab) == "Before training"
     tab.choose("Layer", "conv_a")
     tab.run("document.activeElement.blur()")
-    body = tab.one("body")
-    body.send_keys(Keys.HOME)
+    tab.press_at("body", Keys.HOME)
     assert readout(tab) == "Before training"
-    body.send_keys(Keys.ARROW_RIGHT, "..", ",")
+    tab.press_at("body", Keys.ARROW_RIGHT, "..", ",")
     assert readout(tab) == "Epoch 1"
     for _ in range(30):
         tab.press(Keys.TAB)
@@ -264,7 +263,7 @@ def test_the_address_restores_the_view(tab: Browser, server: TensorBoard) -> Non
     tab.choose("Layer", "conv_a")
     tab.choose("Sort", "Score")
     tab.choose("Curve", "Loss")
-    tab.one("input[type=range]").send_keys(Keys.HOME, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    tab.press_at(SLIDER, Keys.HOME, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     tab.run("document.activeElement.blur()")
     tab.press("]")
     wanted = {"layer=conv_a", "step=1", "sort=score", "metric=loss"}
@@ -305,7 +304,7 @@ def tile_of(picture: Image.Image, filter_: int, columns: int, tile_px: int) -> n
 def test_what_is_seen_is_saved(tab: Browser) -> None:
     tab.choose("Layer", "conv_a")
     tab.choose("Stuck", "Show")
-    tab.one("input[type=range]").send_keys(Keys.HOME, Keys.ARROW_RIGHT)
+    tab.press_at(SLIDER, Keys.HOME, Keys.ARROW_RIGHT)
     options = [one.rect for one in tab.all(".stage .grid [role=option]")]
     columns = len([one for one in options if one["y"] == options[0]["y"]])
     tile_px = int(options[0]["width"])
@@ -365,14 +364,14 @@ def test_it_follows_a_training_without_losing_the_place(window: Browser, tmp_pat
         assert readout(window) == "Epoch 4"  # was at the latest, stays at the latest
         plain = [0, 1, 4, 5]
         assert np.array_equal(window.tiles("Filters", 5, 5)[plain], truth(4, FIRST)[plain])
-        window.one("input[type=range]").send_keys(Keys.HOME, Keys.ARROW_RIGHT)
+        window.press_at(SLIDER, Keys.HOME, Keys.ARROW_RIGHT)
         window.run("document.activeElement.blur()")
         window.press("]")
         write(tmp_path, range(5, 6), FIRST, SECOND)
         window.wait(lambda: reloaded("2 of 7 pictures"), "the new epoch")
         assert readout(window) == "Epoch 0"
         assert window.one(".side h2").text == "Filter 0"
-        slider = window.one("input[type=range]")
+        slider = window.one(SLIDER)
         window.run("parent.document.querySelector('button.reload-button').click()")
         for _ in range(20):  # moves on while the reload is under way
             slider.send_keys(Keys.ARROW_RIGHT)
@@ -551,7 +550,7 @@ def test_a_large_layer_is_sharp_once_one_looks_closely(window: Browser, tmp_path
             return np.array_equal(window.tiles("Filters", 64, 64, most=1)[0], truth(step, large)[0])
 
         window.wait(lambda: is_sharp(2), "the latest step in full size")
-        window.one("input[type=range]").send_keys(Keys.HOME)
+        window.press_at(SLIDER, Keys.HOME)
         window.wait(lambda: is_sharp(0), "the first step in full size")
     finally:
         server.close()
