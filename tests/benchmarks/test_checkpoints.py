@@ -17,13 +17,14 @@ from tb_filterviz import FilterLogger, build_lenet
 from tb_filterviz.posthoc.log import LogReport
 from tests.reading import difference, steps
 
+ROOT = Path(__file__).parent.parent.parent
 CHECKPOINTS = 100
 NAIVE = 10  # a tenth of them will do
 
 _LOG = """
 import resource, sys, time
 from tb_filterviz import FilterLogger
-from tb_filterviz.posthoc.log import LogReport
+from tests.memory import peak_mib
 
 def resident():
     with open("/proc/self/statm") as file:
@@ -41,8 +42,7 @@ if __name__ == "__main__":
         report = logger.log_checkpoints(sys.argv[1], "lenet", executor=workers or None, progress=progress)
     assert len(report.logged) == len(samples) - 1, report.failed
     (first, at_10), (last, at_end) = samples[10], samples[-1]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print((len(samples) - 11) / (last - first), len(report.logged) / (last - began), at_10, at_end, peak)
+    print((len(samples) - 11) / (last - first), len(report.logged) / (last - began), at_10, at_end, peak_mib())
 """
 
 
@@ -66,7 +66,8 @@ def _log(saved: Path, log_dir: Path, workers: int) -> tuple[float, float, float,
         script = log_dir / "log.py"
         script.write_text(_LOG)
         arguments[1:3] = [str(script)]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=550, check=False, env=os.environ)
+    here = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=550, check=False, env=here)
     assert done.returncode == 0, done.stderr
     warm, all_in_all, at_10, at_end, peak = map(float, done.stdout.split())
     return warm, all_in_all, at_10, at_end, peak

@@ -16,18 +16,19 @@ from tb_filterviz.session import Session
 from tests.optvis.test_applications import NETWORKS
 
 _DRAW = """
-import os, resource, sys, tempfile, time
+import sys, tempfile, time
 import keras
 from tb_filterviz import AscentConfig, Config
 from tb_filterviz.optvis import probe
 from tb_filterviz.session import Session
 from tb_filterviz.sinks.events import EventSink
+from tests.memory import peak_mib
 
 name, size, filters, steps, layer, memory_mb = sys.argv[1:]
 network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(int(size), int(size), 3))
 targets = probe.select(network)
 layer = layer or targets[len(targets) // 2].path
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_mib()
 config = Config(max_filters=int(filters), ascent=AscentConfig(steps=int(steps), memory_mb=float(memory_mb)))
 session = Session(network, layers=layer, config=config)
 session.prepare()
@@ -35,7 +36,7 @@ sink = EventSink(tempfile.mkdtemp())
 began = time.perf_counter()
 (drawing,) = session.log(0, [sink])
 seconds = time.perf_counter() - began
-print(layer, len(drawing.tiles) / seconds, before / 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(layer, len(drawing.tiles) / seconds, before, peak_mib())
 """
 
 
