@@ -1,24 +1,27 @@
-"""How much memory a process has held at most."""
+"""How much memory a process holds, by Linux' account of it."""
 
 from pathlib import Path
 
-import pytest
 
-needs_peak = pytest.mark.skipif(
-    not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of a process by itself"
-)
+def resident_mib(process: int | str = "self") -> float:
+    """What a process holds now, in MiB."""
+    return _told(process, "VmRSS")
 
 
 def peak_mib() -> float:
-    """Since this process began, or since `forget_peak`, in MiB.
+    """The most that this process has held since it began, or since `forget_peak`, in MiB.
 
     `getrusage` would not do: there, a new process begins with the peak of the one that started it, so that in a long
     run of tests nothing that it does shows.
     """
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+    return _told("self", "VmHWM")
 
 
 def forget_peak() -> None:
     """Begin anew, with what is held now."""
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+
+
+def _told(process: int | str, name: str) -> float:
+    lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024

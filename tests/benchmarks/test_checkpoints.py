@@ -22,18 +22,14 @@ CHECKPOINTS = 100
 NAIVE = 10  # a tenth of them will do
 
 _LOG = """
-import resource, sys, time
+import sys, time
 from tb_filterviz import FilterLogger
-from tests.memory import peak_mib
-
-def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+from tests.memory import peak_mib, resident_mib
 
 samples = []
 
 def progress(report, total):
-    samples.append((time.perf_counter(), resident()))
+    samples.append((time.perf_counter(), resident_mib()))
 
 if __name__ == "__main__":
     workers = int(sys.argv[3])

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tb_filterviz.sinks.events import EventSink
+from tests.memory import resident_mib
 from tests.plugin.browser import Browser, browser, needs_browser
 from tests.plugin.serving import snapshot
 from tests.test_tensorboard import TensorBoard
@@ -112,11 +113,6 @@ def test_start_up(tmp_path: Path) -> None:
         f"in {median(other for _, other in pairs):.2f} s without: ratio {ratio:.3f} (median of {PAIRS} pairs)"
     )
     assert ratio <= 1.1
-
-
-def resident_mib(process: int) -> float:
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 def memory(server: TensorBoard) -> str:

@@ -22,7 +22,11 @@ from tb_filterviz import build_lenet
 from tb_filterviz.checkpoints import hdf5, load_model, load_weights, recognise
 from tb_filterviz.checkpoints.damage import told_as_damage
 from tb_filterviz.errors import CheckpointError
-from tests.memory import forget_peak, needs_peak, peak_mib
+from tests.memory import forget_peak, peak_mib
+
+needs_peak = pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of a process by itself"
+)
 
 
 def _small() -> keras.Model:
@@ -143,7 +147,7 @@ def test_a_configuration_that_asks_for_too_much_is_refused(saved: Path, tmp_path
         load_model(path)
     with keras.StatelessScope():  # at its end Keras allocates what it had put off
         pass
-    assert peak_mib() - before < 500
+    assert peak_mib() - before < 488
 
 
 def test_zip_bombs_are_not_unpacked(saved: Path, tmp_path: Path) -> None:
@@ -209,7 +213,7 @@ def test_arrays_of_zeros_are_not_unpacked(saved: Path, tmp_path: Path) -> None:
         said, memory = _refusal(*arguments)
         assert f"{str(arguments[0])!r} has " in said
         assert "declares arrays of 805,3" in said
-        assert memory < 300
+        assert memory < 292
 
 
 @needs_peak
@@ -219,7 +223,7 @@ def test_an_index_may_not_declare_more_than_its_data(tmp_path: Path) -> None:
     (tmp_path / "c.data-00000-of-00001").write_bytes(b"0" * 100)
     said, memory = _refusal(tmp_path / "c", _many_units(tmp_path / "m.json", units))
     assert "declares arrays of 805,306,368 bytes, and its data files have 100" in said
-    assert memory < 300
+    assert memory < 292
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no such files")
