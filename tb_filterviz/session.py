@@ -1,6 +1,5 @@
 """The whole way of the data, at one step: model, probe, ascent, tone, snapshot, sinks."""
 
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tb_filterviz.config import Config
-from tb_filterviz.errors import FilterVizError, ModelError
 from tb_filterviz.history import History
 from tb_filterviz.imaging import tone
 from tb_filterviz.optvis import measures, objectives, probe, start
@@ -122,12 +120,8 @@ class Session:
         """
         compile_s = 0.0
         for place, sight in enumerate(self._sights):
-            try:
+            with probe.told_of_target(sight.target):
                 first_s, once_s, thrice_s = (self._try(sight, steps) for steps in (1, 1, 3))
-            except FilterVizError:
-                raise
-            except Exception as error:  # of the backend, of a layer's own code, or for want of memory
-                raise _cannot_be_drawn(sight.target, error) from error
             compile_s += max(first_s - once_s, 0.0)
             step_s = max(thrice_s - once_s, 0.0) / 2
             self._sights[place] = replace(sight, batch_s=once_s + (sight.ascent.steps - 1) * step_s)
@@ -202,12 +196,3 @@ class Session:
         for sink in sinks:
             sink.write(step, snapshots)
         return snapshots
-
-
-def _cannot_be_drawn(target: probe.Target, error: Exception) -> ModelError:
-    lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
-    reason = " ".join(lines[:2])  # Keras says first where it was, then what
-    return ModelError(
-        f"Layer {target.path!r} ({type(target.layer).__name__}) cannot be drawn: {type(error).__name__}: {reason} "
-        "(If memory is short: a smaller memory_mb or filters_per_batch in AscentConfig. `layers` may name others.)"
-    )

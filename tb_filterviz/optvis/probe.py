@@ -9,7 +9,7 @@ import difflib
 import fnmatch
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from keras import ops
 
 from tb_filterviz.errors import ModelError, NoConvolutionError, UnbuiltModelError, UnknownLayerError
 from tb_filterviz.optvis import weights
+from tb_filterviz.optvis.failures import told_of
 from tb_filterviz.optvis.kinds import CONVOLUTIONS, is_as_keras_made_it, is_plain_convolution
 from tb_filterviz.optvis.subject import Subject, leaves
 
@@ -185,6 +186,15 @@ def not_called(subject: Subject, target: Target, calls: int) -> ModelError:
     return ModelError(
         f"The forward pass of model {subject.model.name!r} calls {name} {calls} time{'s' if calls > 1 else ''}, "
         f"so there is no {target.path!r}."
+    )
+
+
+def told_of_target(target: Target) -> AbstractContextManager[None]:
+    """A block in which whatever fails is said of the layer."""
+    return told_of(
+        lambda: f"Layer {target.path!r} ({type(target.layer).__name__}) cannot be drawn",
+        advice="If memory is short: a smaller memory_mb or filters_per_batch in AscentConfig. "
+        "`layers` may name others.",
     )
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
+from tb_filterviz.optvis.failures import told_of
 from tb_filterviz.optvis.probe import Target, full_response, not_called, replaced, untouched
 from tb_filterviz.optvis.subject import Subject, leaves
 
@@ -58,44 +60,47 @@ def survey(subject: Subject, targets: Sequence[Target], span: float) -> dict[str
         What was found, by the targets' paths.
 
     Raises:
-        ModelError: if the forward pass does not call a layer, or not as often as asked for.
+        ModelError: if the forward pass fails, or does not call a layer, or not as often as asked for.
     """
-    first, second = samples(subject.shape, 2, 10 * span)
-    images = np.stack([first, second, (first + second) / 2])
     wanted = {(id(target.layer), target.call): target for target in targets}
     found: dict[str, Surveyed] = {}
     calls: dict[int, int] = {}
     numbers = math.prod(subject.shape)
+    failed = ""
 
-    def observed(layer: keras.Layer, own_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        nonlocal numbers
+    def failure() -> str:
+        return f"Model {subject.model.name!r} cannot be run on an image of {subject.shape}{failed}"
+
+    def observed(path: str, layer: keras.Layer, own_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        nonlocal numbers, failed
         target = wanted.get((id(layer), calls.get(id(layer), 0)))
         calls[id(layer)] = calls.get(id(layer), 0) + 1
-        with replaced(layer, call=own_call):
-            if target is not None:
-                response = full_response(layer)(own_call, *args, **kwargs)
-                found[target.path] = _described(layer, ops.convert_to_numpy(response), numbers)
-                if len(found) == len(wanted):
-                    raise _AllSeen
-            output = own_call(*args, **kwargs)
+        try:
+            with replaced(layer, call=own_call):
+                if target is not None:
+                    response = full_response(layer)(own_call, *args, **kwargs)
+                    found[target.path] = _described(layer, ops.convert_to_numpy(response), numbers)
+                    if len(found) == len(wanted):
+                        raise _AllSeen
+                output = own_call(*args, **kwargs)
+        except Exception:
+            failed = failed or f", in layer {path!r} ({type(layer).__name__})"  # the innermost comes first
+            raise
         if not _has_layers_inside(layer):
             numbers += sum(math.prod(tensor.shape[1:]) for tensor in keras.tree.flatten(output))
         return output
 
-    with untouched(subject), ExitStack() as stack:
-        for _, layer in leaves(subject.model):
-            own_call = layer.call
-            stack.enter_context(replaced(layer, call=_bound(observed, layer, own_call)))
+    with told_of(failure), untouched(subject), ExitStack() as stack:
+        first, second = samples(subject.shape, 2, 10 * span)
+        images = np.stack([first, second, (first + second) / 2])
+        for path, layer in leaves(subject.model):
+            stack.enter_context(replaced(layer, call=partial(observed, path, layer, layer.call)))
         try:
             subject.look(ops.convert_to_tensor(images))
         except _AllSeen:
             return found
     absent = next(target for target in targets if target.path not in found)
     raise not_called(subject, absent, calls.get(id(absent.layer), 0))
-
-
-def _bound(function: Callable[..., Any], layer: keras.Layer, own_call: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args, **kwargs: function(layer, own_call, *args, **kwargs)
 
 
 def _has_layers_inside(layer: keras.Layer) -> bool:

@@ -11,7 +11,7 @@ from keras import ops
 from tb_filterviz.config import Config, Objective
 from tb_filterviz.optvis import backends, weights
 from tb_filterviz.optvis.objectives import center_unit
-from tb_filterviz.optvis.probe import Target, full_response, reach
+from tb_filterviz.optvis.probe import Target, full_response, reach, told_of_target
 from tb_filterviz.optvis.subject import Subject
 from tb_filterviz.optvis.survey import Surveyed, samples, survey
 
@@ -80,11 +80,13 @@ def look_at(
     """What is to be known of each target, and how it is looked at; from the model's structure, whatever its weights.
 
     Raises:
-        ModelError: if the model's forward pass does not call a layer, or not as often as asked for.
+        ModelError: if the model's forward pass fails, or does not call a layer, or not as often as asked for.
     """
+    found = []
     with weights.given(weights.typical(subject.model)):
         surveyed = survey(subject, targets, span)
-        return [
-            (target, surveyed[target.path], choose_view(subject, target, surveyed[target.path], span, config))
-            for target in targets
-        ]
+        for target in targets:
+            with told_of_target(target):
+                view = choose_view(subject, target, surveyed[target.path], span, config)
+            found.append((target, surveyed[target.path], view))
+    return found

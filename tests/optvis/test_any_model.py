@@ -15,7 +15,7 @@ from tb_filterviz.config import AscentConfig
 from tb_filterviz.errors import ModelError, UnknownLayerError
 from tb_filterviz.optvis import ascent, objectives, probe, start
 from tb_filterviz.optvis.scoring import scoring
-from tb_filterviz.optvis.subject import subject_of
+from tb_filterviz.optvis.subject import leaves, subject_of
 from tb_filterviz.optvis.survey import survey
 from tb_filterviz.session import Session
 
@@ -331,3 +331,45 @@ def test_what_cannot_be_shown_is_said() -> None:
         Session(volumes, layers="volume")
     with pytest.raises(UnknownLayerError, match="has no layer 'shownn'.*Did you mean 'shown'"):
         Session(any_size, layers="shownn", config=Config(image_shape=(8, 8)))
+
+
+class _Failing(keras.layers.Layer):
+    """Works as long as nothing is computed, as a layer does for which there is no memory, or no kernel."""
+
+    def call(self, inputs: Any) -> Any:
+        if not keras.backend.is_keras_tensor(inputs):
+            raise MemoryError("no room for this")
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+def test_a_forward_pass_that_fails_is_said_of_the_innermost_layer() -> None:
+    images = keras.Input((8, 8, 1))
+    backbone = keras.Model(images, _Failing(name="full")(images), name="backbone")
+    model = keras.Sequential([keras.Input((8, 8, 1)), backbone, L.Conv2D(2, 3)], name="whole")
+    before = [layer.call for _, layer in leaves(model)]
+    said = (
+        r"Model 'whole' cannot be run on an image of \(8, 8, 1\), in layer 'backbone/full' \(_Failing\): "
+        r"MemoryError: .*no room for this"
+    )
+    with pytest.raises(ModelError, match=said):
+        Session(model)
+    assert [layer.call for _, layer in leaves(model)] == before
+
+
+def test_a_gradient_that_fails_is_said_of_the_layer_that_is_drawn() -> None:
+    class Once(keras.layers.Layer):
+        passes_left = 100
+
+        def call(self, inputs: Any) -> Any:
+            Once.passes_left -= 1
+            if Once.passes_left < 0:
+                raise RuntimeError("no gradient of this")
+            return inputs
+
+    model = keras.Sequential([keras.Input((8, 8, 1)), Once(), L.Conv2D(2, 3, name="behind")])
+    Once.passes_left = 1  # the first only looks
+    with pytest.raises(ModelError, match=r"Layer 'behind' \(Conv2D\) cannot be drawn: RuntimeError: .*no gradient"):
+        Session(model)
