@@ -13,7 +13,7 @@ from tb_filterviz import Config, FileSink, FilterVisualizer
 
 
 def build(log_dir: str) -> keras.callbacks.Callback:
-    """A callback for `model.fit`; the model's second layer must be named ``conv2d_2``, as in `build_lenet`."""
+    """Make a callback for `model.fit`; the model's second layer must be named ``conv2d_2``, as in `build_lenet`."""
     classic = Config.classic()
     pictures = FileSink(Path(log_dir) / "classic", dataclasses.replace(classic.grid, scale=1))
     return FilterVisualizer(log_dir, layers="conv2d_2", config=classic, sinks=[pictures])

@@ -12,7 +12,7 @@ GROWTH = 4 / 3  # of the training from one picture to the next
 
 
 def is_due(batches: int) -> bool:
-    """Whether the network is drawn after this many batches."""
+    """Tell whether the network is drawn after this many batches."""
     due = 1
     while due < batches:
         due = max(due + 1, round(due * GROWTH))
@@ -20,5 +20,5 @@ def is_due(batches: int) -> bool:
 
 
 def build(log_dir: str) -> keras.callbacks.Callback:
-    """A callback for `model.fit`."""
+    """Make a callback for `model.fit`."""
     return FilterVisualizer(log_dir, update_freq=is_due)

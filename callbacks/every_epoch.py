@@ -9,5 +9,5 @@ from tb_filterviz import FilterVisualizer
 
 
 def build(log_dir: str) -> keras.callbacks.Callback:
-    """A callback for `model.fit`."""
+    """Make a callback for `model.fit`."""
     return FilterVisualizer(log_dir)

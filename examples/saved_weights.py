@@ -12,7 +12,7 @@ from tb_filterviz import FilterLogger, build_lenet, digits
 
 
 def train(checkpoints: Path) -> None:
-    """Three epochs, and the weights after each; epoch 0 is the untrained network."""
+    """Train for three epochs, and save the weights after each; epoch 0 is the untrained network."""
     data = digits()
     model = build_lenet()
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])

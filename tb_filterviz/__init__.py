@@ -6,19 +6,44 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from tb_filterviz.backfill.run import LogEntry, LogReport
     from tb_filterviz.callbacks import FilterVisualizer
     from tb_filterviz.checkpoints import load_model, load_weights
     from tb_filterviz.config import AscentConfig, Config, GridConfig
     from tb_filterviz.datasets import digits, full_mnist
-    from tb_filterviz.errors import CheckpointWarning, FilterVizError, VisualizationWarning
+    from tb_filterviz.errors import (
+        CheckpointError,
+        CheckpointWarning,
+        ConfigError,
+        DatasetError,
+        FilterVizError,
+        LogDirError,
+        ModelError,
+        NoConvolutionError,
+        SeriesError,
+        StepError,
+        UnbuiltModelError,
+        UnknownLayerError,
+        VisualizationWarning,
+        WorkerError,
+    )
+    from tb_filterviz.history import Comparison
     from tb_filterviz.lenet import build_lenet
     from tb_filterviz.logger import FilterLogger
-    from tb_filterviz.posthoc.log import LogReport
-    from tb_filterviz.records import LayerSnapshot
+    from tb_filterviz.optvis.maximize import Maximized, maximize
+    from tb_filterviz.parts.ascent_parts import AscentPart
+    from tb_filterviz.parts.objectives import Objective, center_unit, channel_mean
+    from tb_filterviz.parts.statistics import Statistic
+    from tb_filterviz.parts.tones import ToneMapping
+    from tb_filterviz.session import draw
+    from tb_filterviz.sinks import Sink
     from tb_filterviz.sinks.files import FileSink
     from tb_filterviz.sinks.memory import MemorySink
+    from tb_filterviz.snapshots import LayerSnapshot
 else:  # hidden from the type checker, so that a misspelt name stays an error
     _HOMES = {
+        "LogEntry": "backfill.run",
+        "LogReport": "backfill.run",
         "FilterVisualizer": "callbacks",
         "load_model": "checkpoints",
         "load_weights": "checkpoints",
@@ -27,15 +52,36 @@ else:  # hidden from the type checker, so that a misspelt name stays an error
         "GridConfig": "config",
         "digits": "datasets",
         "full_mnist": "datasets",
+        "CheckpointError": "errors",
         "CheckpointWarning": "errors",
+        "ConfigError": "errors",
+        "DatasetError": "errors",
         "FilterVizError": "errors",
+        "LogDirError": "errors",
+        "ModelError": "errors",
+        "NoConvolutionError": "errors",
+        "SeriesError": "errors",
+        "StepError": "errors",
+        "UnbuiltModelError": "errors",
+        "UnknownLayerError": "errors",
         "VisualizationWarning": "errors",
+        "WorkerError": "errors",
+        "Comparison": "history",
         "build_lenet": "lenet",
         "FilterLogger": "logger",
-        "LogReport": "posthoc.log",
-        "LayerSnapshot": "records",
+        "Maximized": "optvis.maximize",
+        "maximize": "optvis.maximize",
+        "AscentPart": "parts.ascent_parts",
+        "Objective": "parts.objectives",
+        "center_unit": "parts.objectives",
+        "channel_mean": "parts.objectives",
+        "Statistic": "parts.statistics",
+        "ToneMapping": "parts.tones",
+        "draw": "session",
+        "Sink": "sinks",
         "FileSink": "sinks.files",
         "MemorySink": "sinks.memory",
+        "LayerSnapshot": "snapshots",
     }
 
     def __getattr__(name: str) -> object:
@@ -51,20 +97,43 @@ else:  # hidden from the type checker, so that a misspelt name stays an error
 
 __all__ = [
     "AscentConfig",
+    "AscentPart",
+    "CheckpointError",
     "CheckpointWarning",
+    "Comparison",
     "Config",
+    "ConfigError",
+    "DatasetError",
     "FileSink",
     "FilterLogger",
     "FilterVisualizer",
     "FilterVizError",
     "GridConfig",
     "LayerSnapshot",
+    "LogDirError",
+    "LogEntry",
     "LogReport",
+    "Maximized",
     "MemorySink",
+    "ModelError",
+    "NoConvolutionError",
+    "Objective",
+    "SeriesError",
+    "Sink",
+    "Statistic",
+    "StepError",
+    "ToneMapping",
+    "UnbuiltModelError",
+    "UnknownLayerError",
     "VisualizationWarning",
+    "WorkerError",
     "build_lenet",
+    "center_unit",
+    "channel_mean",
     "digits",
+    "draw",
     "full_mnist",
     "load_model",
     "load_weights",
+    "maximize",
 ]

@@ -1,13 +1,21 @@
 """Settings: frozen, keyword-only, validated once."""
 
+import dataclasses
 import math
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from tb_filterviz.errors import ConfigError
+from tb_filterviz.parts.ascent_parts import AscentPart, ascent_parts_of
+from tb_filterviz.parts.objectives import AUTO, Objective, objective_of
+from tb_filterviz.parts.statistics import Statistic, statistics_of
+from tb_filterviz.parts.tones import ToneMapping, tone_of
 
-Objective = Literal["channel_mean", "center_unit"]
 Order = Literal["index", "score"]
+Indices = tuple[int, ...]
+Filters = Indices | tuple[tuple[str, Indices], ...]  # of every layer, or by the layers that a pattern names
 
 
 def _require(holds: bool, name: str, demand: str, received: object) -> None:
@@ -19,48 +27,85 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AscentConfig:
     """How the pictures start, how far and how fast they climb.
 
     Intensities are on a scale of 0 to 255, stretched to the model's own input range.
+
+    Attributes:
+        steps: ascent steps per picture.
+        step_size: length of one step, RMS over the image, in units of the input range / 255.
+        gray: where a picture starts, 0 to 255.
+        noise: width of the uniform noise around the gray, 0 to 255.
+        final_score: True scores the finished picture; False takes the score before the last step, as the article does.
+        stays_positive: True makes a filter stuck whose score was not above 0 at any step: the article stops there.
+        epsilon: added to the gradient's RMS, which is small in large images.
+        filters_per_batch: filters that climb together; None for as many as the memory allows, to 64.
+        memory_mb: MiB that an ascent may take, about.
+        parts: transformations, regularizers, preconditioners and projections, see `AscentPart`.
+
+    Raises:
+        ConfigError: if a setting cannot work.
     """
 
-    steps: int = 20  # ascent steps per picture
-    step_size: float = 4.0  # length of one step, RMS over the image, in units of the input range / 255
-    gray: float = 128.0  # where a picture starts
-    noise: float = 20.0  # width of the uniform noise around the gray
-    final_score: bool = (
-        True  # score the finished picture; False: the score before the last step, as the article prints it
-    )
-    stays_positive: bool = False  # True: a score not above 0 at any step makes a filter stuck (the article stops there)
-    epsilon: float = 1e-12  # added to the gradient's RMS, which is small in large images
-    filters_per_batch: int | None = None  # filters that climb together; None: as many as the memory allows, to 64
-    memory_mb: float = 1024.0  # about what an ascent may take
+    steps: int = 20
+    step_size: float = 4.0
+    gray: float = 128.0
+    noise: float = 20.0
+    final_score: bool = True
+    stays_positive: bool = False
+    epsilon: float = 1e-12
+    filters_per_batch: int | None = None
+    memory_mb: float = 1024.0
+    parts: Sequence[AscentPart | str] = ()
 
     def __post_init__(self) -> None:
         _require(_is_count(self.steps), "steps", "a positive integer", self.steps)
-        _require(math.isfinite(self.step_size) and self.step_size > 0, "step_size", "a positive number", self.step_size)
-        _require(math.isfinite(self.gray), "gray", "a finite number", self.gray)
-        _require(math.isfinite(self.noise) and self.noise >= 0, "noise", "zero or a positive number", self.noise)
+        _require(_is_finite(self.step_size) and self.step_size > 0, "step_size", "a positive number", self.step_size)
+        _require(_is_finite(self.gray), "gray", "a finite number", self.gray)
+        _require(_is_finite(self.noise) and self.noise >= 0, "noise", "zero or a positive number", self.noise)
         for name in ("epsilon", "memory_mb"):
             value = getattr(self, name)
-            _require(math.isfinite(value) and value > 0, name, "a positive number", value)
+            _require(_is_finite(value) and value > 0, name, "a positive number", value)
         size = self.filters_per_batch
         _require(size is None or _is_count(size), "filters_per_batch", "None or a positive integer", size)
+        object.__setattr__(self, "parts", ascent_parts_of(self.parts))
+
+    @property
+    def ascent_parts(self) -> tuple[AscentPart, ...]:
+        """The parts themselves, not their names."""
+        return ascent_parts_of(self.parts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GridConfig:
-    """How the tiles of a layer are laid out in one picture."""
+    """How the tiles of a layer are laid out in one picture.
 
-    columns: int | None = None  # None: nearly square
-    order: Order = "index"  # "index": a filter keeps its place for the whole run; "score": best first
-    top_k: int | None = None  # how many tiles at most; None: all
-    margin_px: int = 5  # black pixels between tiles
-    scale: int | None = None  # whole factor by which tiles are enlarged; None: small ones to about 64 px
-    show_stuck: bool = True  # False: stuck filters are left out
-    marks: bool = True  # cross out stuck tiles, underline flat ones in the margin
+    Attributes:
+        columns: tiles in a row; None for nearly square.
+        order: ``"index"``, a filter keeps its place for the whole run, or ``"score"``, best first.
+        top_k: how many tiles at most; None for all.
+        margin_px: black pixels between tiles.
+        scale: whole factor by which tiles are enlarged; None enlarges small ones to about 64 px.
+        show_stuck: False leaves stuck filters out.
+        marks: cross out stuck tiles, underline flat ones.
+
+    Raises:
+        ConfigError: if a setting cannot work.
+    """
+
+    columns: int | None = None
+    order: Order = "index"
+    top_k: int | None = None
+    margin_px: int = 5
+    scale: int | None = None
+    show_stuck: bool = True
+    marks: bool = True
 
     def __post_init__(self) -> None:
         for name in ("columns", "top_k", "scale"):
@@ -73,36 +118,82 @@ class GridConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """How filters are drawn. `Config()` is the default preset, `Config.classic()` the article's procedure."""
+    """How filters are drawn. `Config()` is the default preset, `Config.classic()` the article's procedure.
 
-    objective: Objective | Literal["auto"] = "auto"  # "auto": the channel's mean, or the centre unit where that is flat
-    crop: bool = True  # cut a centre unit's picture to its receptive field
-    input_range: tuple[float, float] | None = None  # of the model's inputs; None: from a Rescaling layer, else (0, 1)
-    image_shape: tuple[int, ...] | None = None  # (height, width[, channels]), for models that take any
-    max_filters: int | None = None  # the first so many of a layer; None: all
-    contrast: float = 0.2  # standard deviation of a picture after tone mapping, 1 is the full range
-    seed: int = 0  # of the start noise, which is the same at every step
+    Attributes:
+        objective: what is maximized: an `Objective`, or the name of one; ``"auto"`` takes the channel's mean, or the
+            centre unit where that would be flat.
+        tone: how images become pictures: a `ToneMapping`, or the name of one.
+        contrast: standard deviation of a picture after tone mapping, where 1 is the full range.
+        crop: cut the picture of a centre unit to its receptive field.
+        input_range: ``(low, high)`` of the model's inputs; None takes it from a Rescaling layer, else (0, 1).
+        image_shape: ``(height, width)`` or ``(height, width, channels)``, for models that take images of any size.
+        filters: which filters to draw, in any order: a list for every layer, or a mapping from names, paths or
+            patterns of layers to lists. None for all, also of layers that the mapping does not name.
+        max_filters: how many of a layer at most, where `filters` does not name them: the first ones; None for all.
+        statistics: what is computed for every filter beside the standard ones: each a `Statistic`, or the name of one.
+        seed: of the start noise, which is the same at every step.
+        ascent: how far and how fast to climb.
+        grid: how tiles are laid out in one picture.
+
+    Raises:
+        ConfigError: if a setting cannot work.
+    """
+
+    objective: Objective | str = AUTO
+    tone: ToneMapping | str = "standardized"
+    contrast: float = 0.2
+    crop: bool = True
+    input_range: tuple[float, float] | None = None
+    image_shape: tuple[int, ...] | None = None
+    filters: Sequence[int] | Mapping[str, Sequence[int]] | Filters | None = None
+    max_filters: int | None = None
+    statistics: Sequence[Statistic | str] = ()
+    seed: int = 0
     ascent: AscentConfig = field(default_factory=AscentConfig)
     grid: GridConfig = field(default_factory=GridConfig)
 
     def __post_init__(self) -> None:
-        objectives = ("auto", *get_args(Objective))
-        _require(self.objective in objectives, "objective", f"one of {objectives}", self.objective)
+        if self.objective != AUTO:
+            objective_of(self.objective)
+        tone_of(self.tone)
         limits = self.input_range
         if limits is not None:
-            is_range = len(limits) == 2 and all(map(math.isfinite, limits)) and limits[0] < limits[1]
+            is_range = len(limits) == 2 and all(map(_is_finite, limits)) and limits[0] < limits[1]
             _require(is_range, "input_range", "(low, high) with low < high", limits)
         sizes = self.image_shape
         is_shape = sizes is None or (len(sizes) in (2, 3) and all(map(_is_count, sizes)))
         _require(is_shape, "image_shape", "(height, width) or (height, width, channels)", sizes)
+        for name in ("input_range", "image_shape"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
+        object.__setattr__(self, "filters", _as_filters(self.filters))
         most = self.max_filters
         _require(most is None or _is_count(most), "max_filters", "None or a positive integer", most)
-        _require(math.isfinite(self.contrast) and self.contrast > 0, "contrast", "a positive number", self.contrast)
+        is_list = isinstance(self.statistics, Sequence) and not isinstance(self.statistics, str)
+        _require(is_list, "statistics", "a list of statistics", self.statistics)
+        object.__setattr__(self, "statistics", tuple(self.statistics))
+        statistics_of(self.statistics)
+        _require(_is_finite(self.contrast) and self.contrast > 0, "contrast", "a positive number", self.contrast)
         _require(self.seed == 0 or _is_count(self.seed), "seed", "zero or a positive integer", self.seed)
+        _require(isinstance(self.ascent, AscentConfig), "ascent", "an AscentConfig", self.ascent)
+        _require(isinstance(self.grid, GridConfig), "grid", "a GridConfig", self.grid)
+
+    @property
+    def has_own_parts(self) -> bool:
+        """Whether parts were given as objects, which may be wrong."""
+        parts = (self.objective, self.tone, *self.statistics, *self.ascent.parts)
+        return not all(isinstance(part, str) for part in parts)
+
+    @property
+    def filters_by_pattern(self) -> tuple[tuple[str, Indices], ...]:
+        """The chosen filters, with the pattern of the layers that they are of."""
+        chosen: Any = self.filters
+        return () if not chosen else chosen if isinstance(chosen[0], tuple) else (("*", chosen),)
 
     @classmethod
     def classic(cls) -> "Config":
-        """The procedure of the article of January 2018, exactly.
+        """Make the procedure of the article of January 2018, exactly.
 
         The channel's mean, a start of ``(u - 0.5) * 20 + 128`` whatever the model's inputs are, 20 steps of size 1,
         filters whose score was ever not above 0 left out, the best 36 on a 6 x 6 grid with margins of 5 pixels.
@@ -120,7 +211,7 @@ PRESETS = {"default": Config, "classic": Config.classic}
 
 
 def as_config(config: Config | str) -> Config:
-    """A `Config`, or the name of a preset, as a `Config`.
+    """Return a `Config`, or make the preset of that name.
 
     Raises:
         ConfigError: if it is neither.
@@ -129,3 +220,92 @@ def as_config(config: Config | str) -> Config:
         return config
     _require(isinstance(config, str) and config in PRESETS, "config", f"a Config or one of {tuple(PRESETS)}", config)
     return PRESETS[config]()
+
+
+def as_indices(filters: object) -> Indices:
+    """Return the filters as a tuple of whole numbers.
+
+    Raises:
+        ConfigError: if they are not a list of different whole numbers from 0.
+    """
+    demand = "a list of different whole numbers from 0"
+    _require(isinstance(filters, Iterable) and not isinstance(filters, str), "filters", demand, filters)
+    try:
+        indices = tuple(map(operator.index, filters))  # type: ignore[call-overload]
+    except TypeError:
+        _require(False, "filters", demand, filters)
+    holds = bool(indices) and min(indices) >= 0 and len(set(indices)) == len(indices)
+    _require(holds and not any(isinstance(one, bool) for one in filters), "filters", demand, filters)  # type: ignore[attr-defined]
+    return indices
+
+
+def _as_filters(filters: Any) -> Filters | None:
+    pairs = list(filters.items()) if isinstance(filters, Mapping) else filters
+    if pairs is None or (isinstance(filters, Mapping) and not pairs):
+        return None
+    is_by_layer = isinstance(pairs, list | tuple) and bool(pairs) and all(map(_is_pair, pairs))
+    if not is_by_layer:
+        return as_indices(filters)
+    for pattern, _ in pairs:
+        _require(isinstance(pattern, str), "filters", "a list, or a mapping from names of layers to lists", filters)
+    return tuple((pattern, as_indices(chosen)) for pattern, chosen in pairs)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2
+
+
+_COST_ONLY = ("filters_per_batch", "memory_mb")  # no picture differs by these
+
+
+def to_json(config: Config) -> dict[str, Any]:
+    """List all settings by name, as JSON can hold them; parts are named, with what they say of themselves."""
+    return {each.name: _value_to_json(each.name, getattr(config, each.name)) for each in dataclasses.fields(config)}
+
+
+def _value_to_json(name: str, value: Any) -> Any:
+    if isinstance(value, AscentConfig | GridConfig):
+        return {each.name: _value_to_json(each.name, getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if isinstance(value, Objective | ToneMapping | Statistic):
+        return value.name
+    if name == "filters" and value and isinstance(value[0], tuple):
+        return [[pattern, list(chosen)] for pattern, chosen in value]  # in their order: the first that fits counts
+    if isinstance(value, tuple | list):
+        return [_value_to_json("", each) for each in value]
+    if isinstance(value, AscentPart):
+        names: list[str] = [each.name for each in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else []
+        fields = {each: getattr(value, each) for each in names}
+        plain = {each: held for each, held in fields.items() if isinstance(held, str | int | float | bool | None)}
+        return {"name": value.name, **plain}  # the fingerprint in the recipe tells what is not plain
+    return value
+
+
+def identity(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep of `to_json` what makes pictures differ: two configurations of one identity draw the same."""
+    known = to_json(Config())  # what a version did not know yet, it drew as the default does
+    kept = {**known, **{name: value for name, value in settings.items() if name != "statistics"}}
+    for name in ("ascent", "grid"):
+        given = kept[name] if isinstance(kept[name], Mapping) else {}
+        kept[name] = {each: value for each, value in {**known[name], **given}.items() if each not in _COST_ONLY}
+    return kept
+
+
+def from_json(settings: Mapping[str, Any]) -> Config:
+    """Make the configuration that `to_json` listed.
+
+    Raises:
+        ConfigError: if it names a part that only its owner has, or a setting that is not known here.
+    """
+    known = {each.name for each in dataclasses.fields(Config)}
+    unknown = sorted(set(settings) - known)
+    _require(not unknown, "settings", f"among {sorted(known)}", unknown)
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
+    }
+    for name, kind in (("ascent", AscentConfig), ("grid", GridConfig)):
+        if name in values:
+            try:
+                values[name] = kind(**values[name])
+            except TypeError as error:
+                raise ConfigError(f"`{name}` holds settings that are not known here: {error}") from error
+    return Config(**values)

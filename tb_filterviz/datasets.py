@@ -50,7 +50,7 @@ def _read_npz(path: Path) -> Digits:
 
 
 def digits(path: str | Path | None = None) -> Digits:
-    """MNIST digits, balanced: 5000 to train on and 1000 to test on, embedded in the package.
+    """Load MNIST digits, balanced: 5000 to train on and 1000 to test on, embedded in the package.
 
     Args:
         path: an ``.npz`` file with ``x_train`` uint8 [n, h, w], ``y_train`` [n], ``x_test`` and ``y_test``, such as
@@ -63,7 +63,7 @@ def digits(path: str | Path | None = None) -> Digits:
 
 
 def full_mnist() -> Digits:
-    """All of MNIST, 60,000 and 10,000 images, through `keras.datasets.mnist`, which downloads it once.
+    """Load all of MNIST, 60,000 and 10,000 images, through `keras.datasets.mnist`, which downloads it once.
 
     Raises:
         DatasetError: if there is neither a network nor a copy that Keras downloaded before.

@@ -8,7 +8,7 @@ import keras
 def build_lenet(
     width: int = 28, height: int = 28, depth: int = 1, classes: int = 10, weights: str | Path | None = None
 ) -> keras.Sequential:
-    """LeNet as in the article of January 2018: ReLU and softmax are layers of their own.
+    """Build LeNet as in the article of January 2018: ReLU and softmax are layers of their own.
 
     Args:
         width: of the input images, in pixels.

@@ -4,30 +4,43 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import keras
+import numpy as np
 
+from tb_filterviz.backfill.pool import Pool
+from tb_filterviz.backfill.run import CheckpointLog, LogPlan, LogReport, Progress, Steps, weights_kept
+from tb_filterviz.backfill.watch import Watch
 from tb_filterviz.checkpoints import ModelSource
-from tb_filterviz.checkpoints.naming import find
+from tb_filterviz.checkpoints.steps import find
 from tb_filterviz.config import Config, as_config
 from tb_filterviz.errors import CheckpointError, ConfigError, StepError
-from tb_filterviz.posthoc.log import CheckpointLog, LogPlan, LogReport, Progress, Steps, weights_kept
-from tb_filterviz.posthoc.pool import Pool
-from tb_filterviz.posthoc.watching import Watch
-from tb_filterviz.progress import Cost, shown_if_long
-from tb_filterviz.records import LayerSnapshot
+from tb_filterviz.progress import shown_if_long
 from tb_filterviz.session import Session
-from tb_filterviz.sinks import Sink
+from tb_filterviz.sinks import Sink, checked_sinks
 from tb_filterviz.sinks.events import EventSink
+from tb_filterviz.snapshots import LayerSnapshot
 
 Paths = str | Path | Iterable[str | Path]
 
 
+_MODELS_KEPT = 4  # with what was compiled for them: two that take turns are common, as in a GAN
+
+
+@dataclass(slots=True)
+class _LoggedModel:
+    """What is kept of a model: what draws it, and the run that it is written to."""
+
+    session: Session
+    events: EventSink
+
+
 class FilterLogger:
-    """Writes what every filter responds to, whenever it is told to.
+    """Writes what every filter responds to, whenever `log` is called.
 
     ```python
     with FilterLogger("logs") as logger:
@@ -37,7 +50,8 @@ class FilterLogger:
     ```
 
     Args:
-        log_dir: where TensorBoard looks; the run is ``<log_dir>/filters``.
+        log_dir: where TensorBoard looks, a folder or an address such as ``s3://bucket/logs``. The run is
+            ``<log_dir>/filters``; it holds one training, drawn one way, and any other one gets a run beside it.
         layers: names, paths or patterns (``"conv*"``) of convolutional layers; None for all of them.
         config: a `Config`, or the name of a preset, ``"default"`` or ``"classic"``.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
@@ -65,42 +79,75 @@ class FilterLogger:
         self._config = as_config(config)
         self._layers = layers if layers is None or isinstance(layers, str) else tuple(layers)
         self._other_inputs = dict(other_inputs or {})
-        self._events = EventSink(str(log_dir), self._config.grid)
-        self._extra_sinks = list(sinks)
-        self._session: Session | None = None
-        self._cost: Cost | None = None
+        self._log_dir = log_dir
+        self._extra_sinks = checked_sinks(sinks)
+        self._logged: list[_LoggedModel] = []
         self._verbose = verbose
+        self._event_sink()
 
     def log(self, model: keras.Model, step: int) -> list[LayerSnapshot]:
         """Draw the filters of `model` as they are now, and write them at `step`.
 
+        A step that is not above the last one of the model's run begins a new run beside it, and says so. Another
+        network has a run of its own; one that is alike, as a loop loads it anew for every epoch, goes on in the same.
+
         Args:
             model: a built Keras model; the same one each time is compiled only once.
-            step: above the last one that the run holds; an epoch's index from 0, or -1 for before training.
+            step: an epoch's index from 0, or -1 for before training.
 
         Returns:
             What was written, one snapshot per layer.
 
         Raises:
-            StepError: if `step` is not a whole number above the last one.
+            StepError: if `step` is not a whole number.
             ModelError: if the model cannot be shown.
+            LogDirError: if it cannot be written.
         """
-        last = self._events.last_step
-        if isinstance(step, bool) or not isinstance(step, int) or (last is not None and step <= last):
-            above = "a whole number" if last is None else f"a whole number above {last}, the last one in the run"
-            raise StepError(f"`step` must be {above}. Received: step={step!r}")
-        if self._session is None or self._session.model is not model:
-            history = self._events.held.history
-            session = Session(
-                model, layers=self._layers, config=self._config, history=history, other_inputs=self._other_inputs
-            )
-            self._cost = session.prepare()
-            self._session = session
-            if self._verbose:
-                print(f"FilterLogger: {self._cost.describe()}", file=sys.stderr)
-        assert self._cost is not None
-        with shown_if_long(self._cost, f"Filters at step {step}", self._verbose) as report:
-            return self._session.log(step, [self._events, *self._extra_sinks], report)
+        if isinstance(step, bool) or not isinstance(step, int | np.integer) or abs(int(step)) >= 2**63:
+            raise StepError(f"`step` must be a whole number of at most 64 bits. Received: step={step!r}")
+        step = int(step)
+        logged = self._logged_model(model, step)
+        session, events = logged.session, logged.events
+        if not events.is_begun or (events.last_step is not None and step <= events.last_step):
+            events = logged.events = self._begun(session, step)
+        session.history = events.history
+        assert session.cost is not None
+        with shown_if_long(session.cost, f"Filters at step {step}", self._verbose) as report:
+            return session.log(step, [events, *self._extra_sinks], report)
+
+    def _logged_model(self, model: keras.Model, step: int) -> "_LoggedModel":
+        """Find or make what is kept of a model; of the last few, so that two can take turns."""
+        for logged in self._logged:
+            if logged.session.model is model:
+                self._logged.remove(logged)
+                self._logged.append(logged)
+                return logged
+        session = Session(model, layers=self._layers, config=self._config, other_inputs=self._other_inputs)
+        self._say(session.prepare().describe())
+        self._logged.append(_LoggedModel(session, self._begun(session, step)))
+        forgotten, self._logged = self._logged[:-_MODELS_KEPT], self._logged[-_MODELS_KEPT:]
+        for logged in forgotten:
+            if not any(logged.events is kept.events for kept in self._logged):
+                logged.events.close()
+        return self._logged[-1]
+
+    def _begun(self, session: Session, step: int) -> EventSink:
+        """Find the run that a model goes on in, or begin one: a loop may load another model for every epoch."""
+        recipe = session.recipe("logger")
+        open_runs = [logged.events for logged in self._logged if logged.events.goes_on(recipe, step)]
+        if open_runs:
+            chosen = session.closest([events.index for events in open_runs])
+            return next(events for events in open_runs if events.index is chosen)
+        events = self._event_sink()
+        self._say(events.begin(recipe, step, session.closest))
+        return events
+
+    def _event_sink(self) -> EventSink:
+        return EventSink(self._log_dir, self._config)
+
+    def _say(self, text: str) -> None:
+        if text and self._verbose:
+            print(f"FilterLogger: {text}", file=sys.stderr)
 
     def log_checkpoints(
         self,
@@ -169,23 +216,26 @@ class FilterLogger:
         unsafe: bool = False,
         progress: Progress | None = None,
     ) -> LogReport:
-        """The same, and then go on as new checkpoints appear, while a training elsewhere writes them.
+        """Log checkpoints, and go on as new ones appear while a training elsewhere writes them.
 
         A file that is still being written is waited for. Ends with Ctrl-C, or when nothing new came for `idle_s`.
 
         Args:
             paths: folders, which need not be there yet, or files.
-            model: as in `log_checkpoints`.
-            steps: None or a regular expression, as in `log_checkpoints`.
+            model: whose weights they are, as `log_checkpoints` takes it.
+            steps: None, or a regular expression, as `log_checkpoints` takes it.
             poll_s: seconds between two looks.
             idle_s: seconds without a new checkpoint after which it ends; None for never.
-            executor: as in `log_checkpoints`.
-            window: as in `log_checkpoints`.
-            unsafe: as in `log_checkpoints`.
-            progress: as in `log_checkpoints`.
+            executor: where to draw: None for here, a number of processes, or a `concurrent.futures.Executor`.
+            window: how many checkpoints are given to the executor at once; None for twice its processes, or 16.
+            unsafe: run Python code that model files hold. Only for files of people whom you trust.
+            progress: called after each checkpoint with the report so far, and how many checkpoints there are.
+
+        Returns:
+            What was logged, what the run held already, and what failed.
 
         Raises:
-            StepError: and others, as in `log_checkpoints`.
+            StepError: if the names do not say the steps clearly. Other errors are those of `log_checkpoints`.
         """
         if poll_s <= 0 or (idle_s is not None and idle_s <= 0):
             raise ConfigError(f"`poll_s` and `idle_s` must be above 0. Received: poll_s={poll_s}, idle_s={idle_s}")
@@ -207,15 +257,25 @@ class FilterLogger:
     def _checkpoint_log(
         self, plan: LogPlan, executor: Executor | int | None, window: int | None
     ) -> Iterator[CheckpointLog]:
+        self._close_runs()  # the checkpoints may go on in one of them
+        events = self._event_sink()
         with ExitStack() as stack:
+            stack.callback(events.close)
             if isinstance(plan.model, keras.Model):
                 stack.enter_context(weights_kept(plan.model))
             pool = None if executor is None else stack.enter_context(Pool(executor, window))
-            yield CheckpointLog(self._events, self._extra_sinks, plan, pool)
+            log = CheckpointLog(events, self._extra_sinks, plan, pool)
+            yield log
+            self._say(log.report.notice)
+
+    def _close_runs(self) -> None:
+        for logged in self._logged:
+            logged.events.close()
 
     def close(self) -> None:
         """Close every sink."""
-        for sink in (self._events, *self._extra_sinks):
+        self._close_runs()
+        for sink in self._extra_sinks:
             sink.close()
 
     def __enter__(self) -> Self:
@@ -228,7 +288,7 @@ class FilterLogger:
 
 
 def _steps_of(paths: Sequence[str | Path], steps: Sequence[int]) -> dict[Path, int]:
-    """The step that was said of each path, by the path of the checkpoint that it is."""
+    """Map each path to the step that was given for it, by the path of the checkpoint that it is."""
     if len(paths) != len(steps) or not all(isinstance(step, int) and not isinstance(step, bool) for step in steps):
         raise ConfigError(f"`steps` must be a whole number for each of the {len(paths)} paths. Received: {steps!r}")
     if len(set(steps)) < len(steps) or any(abs(step) >= 2**63 for step in steps):

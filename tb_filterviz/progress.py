@@ -3,10 +3,8 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-
-import keras
 
 Report = Callable[[float, float, str], None]  # how much is done, of how much, in any unit; and the same in words
 
@@ -23,22 +21,24 @@ class Cost:
         layers: how many there are of these.
         compile_s: what compiling took, in seconds.
         draw_s: about what each drawing takes, in seconds, without writing it.
+        is_compiled: False on PyTorch, where nothing is.
     """
 
     filters: int
     layers: int
     compile_s: float
     draw_s: float
+    is_compiled: bool = True
 
     @property
     def is_long(self) -> bool:
-        """Whether one would ask oneself what is going on."""
+        """Whether a drawing takes long enough to need a progress bar."""
         return self.draw_s >= _LONG_S
 
     def describe(self) -> str:
-        """A sentence or two."""
+        """Say so in a sentence or two."""
         what = f"{_counted(self.filters, 'filter')} of {_counted(self.layers, 'layer')}"
-        compiled = "" if keras.backend.backend() == "torch" else f", compiled in {spoken(self.compile_s)}, once"
+        compiled = f", compiled in {spoken(self.compile_s)}, once" if self.is_compiled else ""
         said = f"{what}{compiled}; a drawing takes about {spoken(self.draw_s)}."
         if self.is_long:
             said += " To draw less: layers, and max_filters or the ascent's steps in a Config."
@@ -50,7 +50,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def spoken(seconds: float) -> str:
-    """As one says it: "0.06 s", "12 s", "25 min", "3.5 h"."""
+    """Word a time: "0.06 s", "12 s", "25 min", "3.5 h"."""
     if seconds < 0.01:
         return "0.01 s"
     if seconds < 10:
@@ -62,7 +62,7 @@ def spoken(seconds: float) -> str:
 
 @contextmanager
 def shown(title: str) -> Iterator[Report]:
-    """What to call as a work goes on: a bar on a terminal or in a notebook, elsewhere a line from time to time."""
+    """Show how far a work is: a bar on a terminal or in a notebook, elsewhere a line from time to time."""
     import rich.console
     import rich.progress
 
@@ -101,8 +101,26 @@ def _lines(title: str) -> Report:
 
 
 @contextmanager
+def shown_once_long(title: str, verbose: int) -> Iterator[Report]:
+    """Show how far a work of unknown length is, as soon as it turns out to be long; with `verbose` 0, never."""
+    began, bar = time.monotonic(), ExitStack()
+    shown_report: Report | None = None
+
+    def report(done: float, total: float, words: str) -> None:
+        nonlocal shown_report
+        is_long = done > 0 and (time.monotonic() - began) * total / done >= _LONG_S
+        if shown_report is None and verbose and is_long and done < total:
+            shown_report = bar.enter_context(shown(title))
+        if shown_report is not None:
+            shown_report(done, total, words)
+
+    with bar:
+        yield report
+
+
+@contextmanager
 def shown_if_long(cost: Cost, title: str, verbose: int) -> Iterator[Report | None]:
-    """The same for a drawing, if it is long and `verbose` is not 0."""
+    """Show how far a drawing is, if it is long and `verbose` is not 0."""
     if not (verbose and cost.is_long):
         yield None
         return

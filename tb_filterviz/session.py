@@ -1,57 +1,33 @@
-"""The whole way of the data, at one step: model, probe, ascent, tone, snapshot, sinks."""
+"""The whole way of the data, at one step: model, ascent, tiles, snapshot, sinks."""
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
-from tb_filterviz.config import Config
+from tb_filterviz.config import Config, as_config
 from tb_filterviz.history import History
-from tb_filterviz.imaging import tone
-from tb_filterviz.optvis import measures, objectives, probe, start
-from tb_filterviz.optvis.ascent import Ascent, ascent_of, batch_size
-from tb_filterviz.optvis.scoring import scoring
-from tb_filterviz.optvis.subject import subject_of
-from tb_filterviz.optvis.survey import Surveyed
-from tb_filterviz.optvis.views import View, look_at
-from tb_filterviz.progress import Cost, Report
-from tb_filterviz.records import LayerDrawing, LayerSnapshot, StepUnit
+from tb_filterviz.optvis.image_model import has_layers_inside, leaves
+from tb_filterviz.optvis.maximize import LayerAscent, joined_drawings, layer_ascents
+from tb_filterviz.optvis.probe import raising_for_layer
+from tb_filterviz.parts.statistics import statistics_of
+from tb_filterviz.progress import Cost, Report, shown_once_long
+from tb_filterviz.recipe import Recipe, Source, make_recipe
 from tb_filterviz.sinks import Sink
-
-_Drawn = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Sight:
-    """A layer, how it is looked at, and its compiled ascent."""
-
-    target: probe.Target
-    filters: int
-    view: View
-    ascent: Ascent
-    batch_s: float = 1.0  # about what a batch takes, once that is known
-
-    @property
-    def draw_s(self) -> float:
-        """About what all of its filters take."""
-        return len(self.batches()) * self.batch_s
-
-    def batches(self) -> list[npt.NDArray[np.int32]]:
-        """Its filters, as many at a time as climb together."""
-        filters = np.arange(self.filters, dtype=np.int32)
-        return [filters[first : first + self.ascent.batch] for first in range(0, self.filters, self.ascent.batch)]
+from tb_filterviz.sinks.run_index import RunIndex
+from tb_filterviz.snapshots import LayerDrawing, LayerSnapshot, StepUnit
 
 
 class Session:
-    """One model, looked at again and again while its weights change. Compiles once per layer.
+    """One model, drawn again and again while its weights change. Compiles once per layer.
 
     Args:
         model: a built Keras model that takes an image.
-        layers: names, paths or patterns of convolutional layers; None for all of them.
+        layers: names, paths or patterns of layers; None for all convolutional ones.
         config: how filters are drawn.
         unit: what steps count.
         history: to go on from.
@@ -59,6 +35,7 @@ class Session:
 
     Raises:
         ModelError: if the model or its layers cannot be shown.
+        ConfigError: if a layer has not the filters that are asked for.
     """
 
     def __init__(
@@ -75,40 +52,36 @@ class Session:
         self.config = config or Config()
         self.unit = unit
         self.history = history or History()
-        targets = probe.select(model, layers)
-        self._subject = subject_of(model, image_shape=self.config.image_shape, other_inputs=other_inputs)
-        self._range = self.config.input_range or start.input_range(model)
-        span = self._range[1] - self._range[0]
-        self._sights = [self._sight(*seen) for seen in look_at(self._subject, targets, span, self.config)]
+        self.cost: Cost | None = None
+        self._other_inputs = {name: np.asarray(value) for name, value in (other_inputs or {}).items()}
+        self._ascents = layer_ascents(model, layers, self.config, other_inputs)
 
     @property
     def layers(self) -> list[str]:
         """The paths of the layers that are drawn, in the model's order."""
-        return [sight.target.path for sight in self._sights]
+        return [ascent.layer_call.path for ascent in self._ascents]
 
-    def _sight(self, target: probe.Target, surveyed: Surveyed, view: View) -> _Sight:
-        subject, config, (low, high) = self._subject, self.config, self._range
-
-        def respond(images: Any, chosen: Any) -> Any:
-            return probe.reach(subject, target, images, probe.own_channel(target.layer, chosen))
-
-        filters = min(surveyed.filters, config.max_filters or surveyed.filters)
-        ascent_config, step_length = config.ascent, config.ascent.step_size * (high - low) / 255
-        if view.is_affine:  # its gradient never changes, so one long step arrives where many short ones do
-            ascent_config, step_length = replace(ascent_config, steps=1), step_length * ascent_config.steps
-        objective = objectives.SCORES[view.objective]
-        gain = objectives.gain(view.objective, surveyed.height, surveyed.width)
-        ascent = ascent_of(
-            respond,
-            objective,
-            scoring(subject, target, objective, gain),
-            model=self.model,
-            batch=batch_size(filters, surveyed.numbers_below, ascent_config),
-            gain=gain,
-            step_length=step_length,
-            config=ascent_config,
+    def recipe(self, written_by: Source) -> Recipe:
+        """Say how this session draws."""
+        return make_recipe(
+            self.config,
+            written_by=written_by,
+            unit=self.unit,
+            input_range=self._ascents[0].input_range,
+            model=_model_to_json(self.model),
+            layers=[
+                {
+                    "layer": ascent.layer_call.path,
+                    "position": ascent.layer_call.position,
+                    "filters": len(ascent.plan.filters),
+                    "tile": list(ascent.tile_shape),
+                    "objective": ascent.plan.objective.name,
+                }
+                for ascent in self._ascents
+            ],
+            backend=keras.backend.backend(),
+            other_inputs=self._other_inputs,
         )
-        return _Sight(target, filters, view, ascent)
 
     def prepare(self) -> Cost:
         """Compile everything, and try a few steps of every layer, so that what cannot work shows now.
@@ -117,82 +90,201 @@ class Session:
 
         Raises:
             ModelError: if a layer cannot be drawn.
+            ConfigError: if a part that was given does not do what it has to.
         """
         compile_s = 0.0
-        for place, sight in enumerate(self._sights):
-            with probe.told_of_target(sight.target):
-                first_s, once_s, thrice_s = (self._try(sight, steps) for steps in (1, 1, 3))
+        for place, ascent in enumerate(self._ascents):
+            with raising_for_layer(ascent.layer_call):
+                first_s, once_s, thrice_s = (self._try(ascent, steps) for steps in (1, 1, 3))
             compile_s += max(first_s - once_s, 0.0)
             step_s = max(thrice_s - once_s, 0.0) / 2
-            self._sights[place] = replace(sight, batch_s=once_s + (sight.ascent.steps - 1) * step_s)
-        return Cost(self._filters, len(self._sights), compile_s, sum(sight.draw_s for sight in self._sights))
+            self._ascents[place] = replace(ascent, batch_s=once_s + (ascent.ascent.steps - 1) * step_s)
+        filters = sum(len(ascent.plan.filters) for ascent in self._ascents)
+        draw_s = sum(ascent.draw_s for ascent in self._ascents)
+        is_compiled = keras.backend.backend() != "torch"
+        self.cost = Cost(filters, len(self._ascents), compile_s, draw_s, is_compiled)
+        return self.cost
 
-    def _try(self, sight: _Sight, steps: int) -> float:
-        """The seconds that a batch takes with so many steps, whatever else is to be done for it included."""
+    def _try(self, ascent: LayerAscent, steps: int) -> float:
+        """Measure the seconds that a batch takes with so many steps, whatever else is to be done for it included."""
         began = time.perf_counter()
-        self._drawn(replace(sight, ascent=replace(sight.ascent, steps=steps)), sight.batches()[0])
-        return time.perf_counter() - began
-
-    @property
-    def _filters(self) -> int:
-        return sum(sight.filters for sight in self._sights)
+        tried = replace(ascent, ascent=replace(ascent.ascent, steps=steps))
+        drawing = tried.maximize(ascent.batches()[0]).drawing()
+        taken_s = time.perf_counter() - began
+        history, statistics = History(), statistics_of(self.config.statistics)
+        for step in (0, 1):  # statistics that look back are tried as well, at the first step and at another
+            history.compare(drawing, step, self.unit, statistics)
+            history.remember_drawing(drawing, step)
+        return taken_s
 
     def draw(self, report: Report | None = None) -> list[LayerDrawing]:
-        """What every filter of the chosen layers responds to, with the weights of now.
+        """Draw what every filter of the chosen layers responds to, with the weights of now.
 
         Args:
             report: called at the start, and after every batch of filters.
         """
         drawings: list[LayerDrawing] = []
-        done_s, total_s = 0.0, sum(sight.draw_s for sight in self._sights)
-        for sight in self._sights:
-            parts: list[_Drawn] = []
+        done_s, total_s = 0.0, sum(ascent.draw_s for ascent in self._ascents)
+        for ascent in self._ascents:
+            batches: list[LayerDrawing] = []
+            path, filters = ascent.layer_call.path, len(ascent.plan.filters)
             if report is not None:
-                report(done_s, total_s, f"{sight.target.path}, 0 of {sight.filters} filters")
-            for filters in sight.batches():
-                parts.append(self._drawn(sight, filters))
-                done_s += sight.batch_s
+                report(done_s, total_s, f"{path}, 0 of {filters} filters")
+            for batch in ascent.batches():
+                batches.append(ascent.maximize(batch).drawing())  # images in floating point take much more room
+                done_s += ascent.batch_s
                 if report is not None:
-                    report(done_s, total_s, f"{sight.target.path}, {filters[-1] + 1} of {sight.filters} filters")
-            drawings.append(self._drawing(sight, parts))
+                    drawn = sum(len(each.filters) for each in batches)
+                    report(done_s, total_s, f"{path}, {drawn} of {filters} filters")
+            drawings.append(joined_drawings(batches))
         return drawings
 
-    def _drawing(self, sight: _Sight, parts: Sequence[_Drawn]) -> LayerDrawing:
-        tiles, scores, responsive, flat = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        return LayerDrawing(
-            layer=sight.target.path,
-            position=sight.target.position,
-            objective=sight.view.objective,
-            receptive_field=sight.view.box is not None,
-            channels=tone.describe_channels(self._subject.shape[-1]),
-            tiles=tiles,
-            scores=scores.astype(np.float32),
-            responsive=responsive,
-            flat=flat,
-        )
+    def closest(self, indices: Sequence[RunIndex]) -> RunIndex:
+        """Choose of several runs the one that the model, as it is now, goes on from.
 
-    def _drawn(self, sight: _Sight, filters: npt.NDArray[np.int32]) -> _Drawn:
-        """Tiles, scores, responsive, flat: of one batch, since images in floating point take much more room."""
-        config, box, position = self.config, sight.view.box, sight.target.position
-        begin = start.gray_noise(
-            filters, self._subject.shape, self._range, config=config.ascent, seed=config.seed, position=position
-        )
-        climbed = sight.ascent.climb(begin, filters)
-        shown = box.cut(climbed.images) if box else climbed.images
-        return (
-            tone.to_displayable(tone.to_uint8(shown, contrast=config.contrast)),
-            climbed.scores[-1],
-            measures.is_responsive(climbed, stays_positive=config.ascent.stays_positive),
-            measures.is_flat(box.cut(begin) if box else begin, shown),
-        )
+        That is the one whose last pictures are most like now; of several that are alike, the newest.
+        """
+        if len(indices) == 1:
+            return indices[0]
+        drawings = self.draw()
+        return min(reversed(indices), key=lambda index: sum(_distance(index, each) for each in drawings))
+
+    def unchanged_since(self, indices: Sequence[RunIndex]) -> RunIndex | None:
+        """Choose of several runs one whose last pictures are those of the model, as it is now; or that has none."""
+        drawings: list[LayerDrawing] = []
+        for index in reversed(indices):
+            last = index.last_step
+            if last is None:
+                return index
+            drawings = drawings or self.draw()
+            if all(index.history.holds(each.layer, last) and index.history.resembles(each, last) for each in drawings):
+                return index
+        return None
 
     def render(self, step: int, report: Report | None = None) -> list[LayerSnapshot]:
-        """What is drawn now, compared with the steps before."""
-        return [self.history.snapshot(drawing, step, self.unit) for drawing in self.draw(report)]
+        """Draw, compare with the steps before, and remember."""
+        return self.log(step, (), report)
 
     def log(self, step: int, sinks: Sequence[Sink], report: Report | None = None) -> list[LayerSnapshot]:
-        """Render, and hand the snapshots to every sink."""
-        snapshots = self.render(step, report)
-        for sink in sinks:
-            sink.write(step, snapshots)
-        return snapshots
+        """Draw, compare with the steps before, and hand the snapshots to every sink.
+
+        The first sink is the log: what it holds is what later steps are compared with.
+        """
+        return write_drawings(self.draw(report), step, self.unit, self.history, self.config, sinks)
+
+
+def _distance(index: RunIndex, drawing: LayerDrawing) -> float:
+    last = index.last_step
+    known = last is not None and index.history.holds(drawing.layer, last)
+    return index.history.distance(drawing, last) if known and last is not None else 1.0
+
+
+def write_drawings(
+    drawings: Sequence[LayerDrawing],
+    step: int,
+    unit: StepUnit,
+    history: History,
+    config: Config,
+    sinks: Sequence[Sink],
+) -> list[LayerSnapshot]:
+    """Compare drawings with the steps before, hand them to every sink, and remember them.
+
+    Args:
+        drawings: of all layers.
+        step: of the training.
+        unit: what steps count.
+        history: of the run that the first sink writes.
+        config: how they were drawn.
+        sinks: the first is the log: what it holds is what later steps are compared with.
+    """
+    statistics = statistics_of(config.statistics)
+    snapshots = [history.compare(drawing, step, unit, statistics) for drawing in drawings]
+    log, others = sinks[:1], sinks[1:]
+    for sink in log:
+        sink.write(step, snapshots)
+    for drawing in drawings:
+        history.remember_drawing(drawing, step)
+    errors = [error for sink in others if (error := _failure(sink, step, snapshots))]
+    if errors:
+        raise errors[0]
+    return snapshots
+
+
+def _failure(sink: Sink, step: int, snapshots: Sequence[LayerSnapshot]) -> Exception | None:
+    """Write, so that one sink that fails does not keep others from what they are due."""
+    try:
+        sink.write(step, snapshots)
+    except Exception as error:
+        return error
+    return None
+
+
+def draw(
+    model: keras.Model,
+    layers: str | Iterable[str] | None = None,
+    *,
+    config: Config | str = "default",
+    other_inputs: Mapping[str, Any] | None = None,
+    step: int = 0,
+    verbose: int = 1,
+) -> list[LayerSnapshot]:
+    """Draw what the filters of several layers respond to. Nothing is written anywhere.
+
+    ```python
+    for snapshot in tb_filterviz.draw(model, "conv*"):
+        Path(f"{snapshot.layer}.png").write_bytes(snapshot.png())
+    ```
+
+    Args:
+        model: a built Keras model that takes an image.
+        layers: names, paths or patterns (``"conv*"``); None for all convolutional layers.
+        config: a `Config`, or the name of a preset.
+        other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
+        step: what the snapshots say of when they were drawn.
+        verbose: 1 shows how far a long drawing is; 0 is silent.
+
+    Returns:
+        One snapshot per layer, in the model's order.
+
+    Raises:
+        ConfigError: if a setting cannot work.
+        ModelError: if the model or a layer cannot be drawn.
+    """
+    session = Session(model, layers=layers, config=as_config(config), other_inputs=other_inputs)
+    with shown_once_long("Filters", verbose) as report:
+        return session.render(step, report)
+
+
+# Not `get_config`: Keras' own way of writing configurations loads TensorFlow, on every backend.
+_SETTINGS = re.findall(
+    r"\w+",
+    "filters units kernel_size strides padding dilation_rate groups depth_multiplier use_bias output_padding pool_size "
+    "size interpolation cropping data_format activation axis epsilon negative_slope alpha max_value threshold scale "
+    "offset target_shape num_heads key_dim",
+)
+
+
+def _layer_to_json(path: str, layer: keras.Layer) -> dict[str, Any]:
+    """List what tells one network from another: class, shapes of weights, and what shapes do not show."""
+    settings = {name: getattr(layer, name, None) for name in _SETTINGS}
+    return {
+        "path": path,
+        "class": type(layer).__name__,
+        "weights": [list(map(int, variable.shape)) for variable in layer.weights],
+        "settings": {name: _setting_to_json(value) for name, value in settings.items() if value is not None},
+    }
+
+
+def _setting_to_json(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_setting_to_json(each) for each in value]
+    if isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.ndarray | np.generic):
+        return np.asarray(value).tolist()
+    return getattr(value, "__name__", type(value).__name__)
+
+
+def _model_to_json(model: keras.Model) -> dict[str, Any]:
+    inside = [(path, layer) for path, layer in leaves(model) if not isinstance(layer, keras.layers.InputLayer)]
+    return {"name": model.name, "layers": [_layer_to_json(*each) for each in inside if not has_layers_inside(each[1])]}

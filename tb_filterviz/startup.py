@@ -1,4 +1,4 @@
-"""How a process begins that will use TensorFlow: without its remarks, and not outliving the one that started it."""
+"""How a process begins that will draw: without TensorFlow's remarks, and not outliving the one that started it."""
 
 import contextlib
 import multiprocessing
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def _without_remarks() -> Iterator[None]:
-    """What TensorFlow's native code says of CPUs and absent GPUs is not for our users, and no setting stops it."""
+    """Silence native log lines that `TF_CPP_MIN_LOG_LEVEL` does not cover, unless the block fails."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as sunk:
@@ -28,22 +28,22 @@ def _without_remarks() -> Iterator[None]:
             os.close(kept)
 
 
-def start_tensorflow() -> None:
-    """Import TensorFlow, and let it look for devices, in silence unless it fails."""
+def start_keras() -> None:
+    """Import Keras with the backend that it is set to, and let that look for devices, in silence unless it fails."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _without_remarks():
-        import tensorflow as tf
+        import keras
 
-        tf.zeros(1)
+        keras.ops.zeros(1)
 
 
 def start_worker() -> None:
-    """In a new process that a pool has spawned, before its first task."""
+    """Begin a new process that a pool has spawned, before its first task."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C ends
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    start_tensorflow()
+    start_keras()
 
 
 def _end_with(parent: multiprocessing.process.BaseProcess) -> None:

@@ -4,11 +4,15 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import hypothesis
 import keras
 import pytest
 
 from tb_filterviz import Config, build_lenet, digits
 from tb_filterviz.datasets import Digits
+
+hypothesis.settings.register_profile("no_deadline", deadline=None)  # a loaded machine is slow, not wrong
+hypothesis.settings.load_profile("no_deadline")
 
 ROOT = Path(__file__).parent.parent
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.plugin.browser import browser, needs_browser
-from tests.test_tensorboard import TensorBoard
+from tests.tensorboard import TensorBoard
 
 EPOCHS = 30
 VIEWS: dict[str, dict[str, object]] = {

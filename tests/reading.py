@@ -6,6 +6,8 @@ from typing import Any
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
+from tb_filterviz.metadata import RECIPE_TAG
+
 
 def read_run(folder: Path) -> EventAccumulator:
     accumulator = EventAccumulator(str(folder), size_guidance={"tensors": 0})
@@ -24,7 +26,7 @@ def steps(folder: Path, tag: str) -> list[int]:
 def difference(folder: Path, other: Path) -> str:
     """The first tag and step at which two runs differ; empty if they hold the same, to the bit."""
     runs = read_run(folder), read_run(other)
-    tags = [set(run.Tags()["tensors"]) for run in runs]
+    tags = [set(run.Tags()["tensors"]) - {RECIPE_TAG} for run in runs]  # which says who wrote it, in every file
     if tags[0] != tags[1]:
         return f"tags {tags[0] ^ tags[1]}"
     for tag in sorted(tags[0]):

@@ -1,5 +1,8 @@
 """A whole training on whatever backend Keras runs (KERAS_BACKEND=jax, torch or tensorflow)."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,7 @@ import numpy as np
 import pytest
 
 from tb_filterviz import FilterLogger, FilterVisualizer
-from tests.posthoc import networks
+from tests.backfill import networks
 from tests.reading import difference, steps
 
 
@@ -63,3 +66,39 @@ def test_later_epochs_and_trainings_compile_nothing(tmp_path: Path) -> None:
     assert len(traces) == 6
     assert traces[0] > 0
     assert len(set(traces)) == 1
+
+
+# `model.save` is left out: Keras' own way of writing a model's configuration loads TensorFlow, where it is installed.
+_NO_TENSORFLOW = """
+import sys
+import keras
+import numpy as np
+from tb_filterviz import FilterLogger, FilterVisualizer, maximize
+
+log_dir, layers = sys.argv[1], keras.layers
+model = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3, name="conv"), layers.Flatten(), layers.Dense(1)])
+model.compile("adam", "mse")
+for initial in (0, 1):
+    callbacks = [FilterVisualizer(log_dir, on_error="raise")]
+    x, y = np.ones((4, 8, 8, 1)), np.zeros((4, 1))
+    model.fit(x, y, initial_epoch=initial, epochs=initial + 1, verbose=0, callbacks=callbacks)
+maximize(model, "conv", [1])
+model.save_weights(log_dir + "/epoch-3.weights.h5")
+with FilterLogger(log_dir) as logger:
+    assert logger.log_checkpoints(log_dir + "/epoch-3.weights.h5", model).logged
+    logger.log(model, 3)
+loaded = sorted({name.partition(".")[0] for name in sys.modules} & {"tensorflow", "tf_keras"})
+assert not loaded, loaded
+"""
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="on TensorFlow, Keras itself loads it")
+def test_a_training_on_another_backend_loads_no_tensorflow(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _NO_TENSORFLOW, str(tmp_path)],
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tb_filterviz import Config, FilterVisualizer, MemorySink, VisualizationWarning
+from tb_filterviz import Config, FilterVisualizer, MemorySink, ToneMapping, VisualizationWarning
 from tb_filterviz.datasets import Digits
 from tb_filterviz.errors import (
     ConfigError,
@@ -18,7 +18,7 @@ from tb_filterviz.errors import (
     UnbuiltModelError,
     UnknownLayerError,
 )
-from tb_filterviz.records import LayerSnapshot
+from tb_filterviz.snapshots import LayerSnapshot
 from tests.reading import series, steps
 
 Fit = Callable[..., Any]
@@ -175,14 +175,28 @@ def test_a_failure_in_mid_training_warns_and_training_goes_on(
 
 
 def test_a_failure_of_the_pictures_themselves_warns_as_well(tmp_path: Path, small_model: keras.Model, fit: Fit) -> None:
-    def remove_folder(epoch: int, logs: Any) -> None:  # noqa: ARG001
-        if epoch == 1:
-            visualizer._session._sights[0] = None  # type: ignore[union-attr,call-overload]
-
-    visualizer = FilterVisualizer(tmp_path)
-    with pytest.warns(VisualizationWarning, match="at step 2: AttributeError"):
-        history = fit(small_model, visualizer, keras.callbacks.LambdaCallback(on_epoch_end=remove_folder))
+    failing = ToneMapping(name="failing", apply=_FailsLater(), description="works until an epoch is over")
+    with pytest.warns(
+        VisualizationWarning, match="at step 2: ConfigError: Tone mapping .failing. failed: ZeroDivisionError"
+    ):
+        history = fit(
+            small_model,
+            FilterVisualizer(tmp_path, config=Config(tone=failing)),
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: _FailsLater.fail_at(epoch)),  # noqa: ARG005
+        )
     assert history.epoch == [0, 1, 2]
+
+
+class _FailsLater:
+    is_failing = False
+
+    @classmethod
+    def fail_at(cls, epoch: int) -> None:
+        cls.is_failing = epoch == 1
+
+    def __call__(self, images: Any, contrast: float) -> Any:
+        assert contrast > 0
+        return np.uint8(1 // (not self.is_failing)) * np.zeros(images.shape, np.uint8)
 
 
 def test_on_error_raise_raises(tmp_path: Path, small_model: keras.Model, fit: Fit) -> None:
@@ -221,12 +235,6 @@ def test_a_resumed_training_goes_on_and_compiles_nothing_anew(
     assert visualizer._session is session
     assert steps(tmp_path / "filters", "filters/conv_a") == [-1, 0, 1, 2, 3]
     assert [snapshot.is_first for snapshot in memory.snapshots if snapshot.layer == "conv_a"] == [True] + [False] * 4
-
-
-def test_a_second_training_into_the_same_log_warns(tmp_path: Path, small_model: keras.Model, fit: Fit) -> None:
-    fit(small_model, FilterVisualizer(tmp_path), epochs=2)
-    with pytest.warns(VisualizationWarning, match="already holds filters up to step 1, and this training begins at"):
-        fit(small_model, FilterVisualizer(tmp_path), epochs=2)
 
 
 def test_a_second_epoch_traces_nothing(tmp_path: Path, small_model: keras.Model, fit: Fit) -> None:

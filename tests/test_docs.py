@@ -1,11 +1,16 @@
-"""What the documents say is run."""
+"""What the documents say is run, and what they name is there."""
 
+import functools
 import importlib.util
+import json
 import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -13,30 +18,95 @@ import pytest
 
 from tb_filterviz import build_lenet
 from tb_filterviz.datasets import Digits
-from tests.reading import steps
+from tests.reading import read_run, steps
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+FOLDERS = (
+    "tb_filterviz",
+    "tests",
+    "examples",
+    "callbacks",
+    "docs",
+)  # the project's own: not an environment beside them
 RECIPES = sorted((ROOT / "callbacks").glob("*.py"))
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+DOCUMENTS = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+README = DOCUMENTS["README.md"]
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
-def test_every_python_block_of_the_readme_runs(block: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    written = {
-        "logs/from_loop": [0, 1, 2],
-        "logs/from_files": [0, 1, 2],
-        'FilterVisualizer("logs")': [-1, 0, 1, 2, 3, 4],
-    }
-    for mark, expected in written.items():
-        if mark in block:
-            run = tmp_path / (mark if mark.startswith("logs/") else "logs") / "filters"
-            assert steps(run, "filters/conv2d_2") == expected
+def _blocks(document: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", DOCUMENTS[document], re.DOTALL | re.MULTILINE)
+
+
+PYTHON_BLOCKS = [(document, number) for document in DOCUMENTS for number in range(len(_blocks(document, "python")))]
+
+# One block after another, as a reader would type them: in one folder, but each with imports of its own.
+RUN_BLOCKS = """
+import json, sys, traceback
+outcomes = []
+for number, block in enumerate(json.load(sys.stdin)):
+    try:
+        exec(compile(block, f"block {number}", "exec"), {"__name__": "__main__"})
+        outcomes.append("")
+    except BaseException:
+        outcomes.append(traceback.format_exc())
+with open("outcomes.json", "w") as file:
+    json.dump(outcomes, file)
+"""
+
+
+class Ran(NamedTuple):
+    """A folder in which the blocks of a document have run, and what each raised; empty if nothing."""
+
+    folder: Path
+    outcomes: list[str]
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ran]:
+    @functools.cache
+    def run(document: str) -> Ran:
+        folder = tmp_path_factory.mktemp(Path(document).stem)
+        done = subprocess.run(
+            [sys.executable, "-c", RUN_BLOCKS],
+            input=json.dumps(_blocks(document, "python")),
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return Ran(folder, json.loads((folder / "outcomes.json").read_text()))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("document", "number"), PYTHON_BLOCKS, ids=[f"{name}-{place}" for name, place in PYTHON_BLOCKS]
+)
+def test_every_python_block_runs(ran: Callable[[str], Ran], document: str, number: int) -> None:
+    error = ran(document).outcomes[number]
+    assert not error, f"{_blocks(document, 'python')[number]}\n{error}"
+
+
+WRITTEN = {  # by a mark of the block that writes it: the run, a tag, and the steps
+    'FilterVisualizer("logs")]': ("logs/filters", "filters/conv2d_1", [-1, 0, 1, 2, 3, 4]),
+    'FilterLogger("logs/from_loop")': ("logs/from_loop/filters", "filters/conv2d_2", [0, 1, 2]),
+    'FilterLogger("logs/from_files")': ("logs/from_files/filters", "filters/conv2d_2", [0, 1, 2]),
+    'FilterLogger("logs/own_parts"': ("logs/own_parts/filters", "filterviz/conv2d_2/statistics/peak", [0]),
+    'FilterLogger("logs/mobilenet"': ("logs/mobilenet/filters", "filters/block_5_project", [0]),
+}
+
+
+@pytest.mark.parametrize("mark", WRITTEN)
+def test_the_blocks_of_the_readme_write_what_they_say(ran: Callable[[str], Ran], mark: str) -> None:
+    assert sum(mark in block for block in _blocks("README.md", "python")) == 1
+    run, tag, expected = WRITTEN[mark]
+    assert steps(ran("README.md").folder / run, tag) == expected
 
 
 def test_the_readme_shows_the_help_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,22 +122,146 @@ def test_the_readme_shows_the_help_as_it_is(monkeypatch: pytest.MonkeyPatch) -> 
     assert words(shown[1]) == words(build_parser().format_help())
 
 
-def test_the_readme_names_what_is_there() -> None:
-    for path in (*RECIPES, *EXAMPLES):
-        assert path.name in README
-    for name in re.findall(r"\]\((examples/[^)]+)\)", README):
-        assert (ROOT / name).exists()
-    for name in re.findall(r"\b(\w+\.py)\b", README):
-        assert list(ROOT.glob(f"*/**/{name}")), name
+def _files_called(name: str) -> list[Path]:
+    return [path for folder in FOLDERS for path in (ROOT / folder).rglob(name)]
 
 
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_files_that_a_document_names_are_there(document: str) -> None:
+    text = DOCUMENTS[document]
+    here = (ROOT / document).parent
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[\w-]*)?\)", text):
+        assert (here / link).exists(), link
+    names = re.findall(r"[\w./-]*\b\w+\.(?:py|md)\b", re.sub(r"```(?:python|diff)\n.*?```", "", text, flags=re.DOTALL))
+    for name in names:
+        name = name.removeprefix("../")
+        is_there = (ROOT / name).exists() or (ROOT / "tb_filterviz" / name).exists()
+        assert is_there or ("/" not in name and _files_called(name)), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_within_a_document_lead_somewhere(document: str) -> None:
+    here = (ROOT / document).parent
+    for link, anchor in re.findall(r"\]\(([^)#:]*)#([\w-]+)\)", DOCUMENTS[document]):
+        text = (here / link).read_text(encoding="utf-8") if link else DOCUMENTS[document]
+        headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+        assert anchor in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings], anchor
+
+
+def test_the_design_lists_the_layers_that_are_checked() -> None:
+    checked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"][
+        0
+    ]
+    (shown,) = [block for block in _blocks("docs/design.md", "text") if block.startswith("__main__")]
+    assert shown.split() == " > ".join(checked["layers"]).split()
+
+
+def _map() -> str:
+    (shown,) = [block for block in _blocks("README.md", "text") if block.startswith("tb_filterviz/")]
+    return shown
+
+
+def test_the_map_of_the_tree_names_what_there_is_to_find() -> None:
+    package = ROOT / "tb_filterviz"
+    folders = (package, package / "parts", package / "optvis", package / "imaging", package / "sinks")
+    modules = [path for folder in folders for path in folder.glob("*.py") if not path.name.startswith("__")]
+    assert len(modules) > 30
+    for path in (*modules, *RECIPES, *EXAMPLES):
+        assert path.name in _map(), path
+    for folder in package.iterdir():
+        if (folder / "__init__.py").exists():
+            assert f"{folder.name}/" in _map(), folder
+
+
+def test_each_of_ten_questions_is_answered_by_one_file() -> None:
+    answers = re.findall(r"^\| [^|]+\? \| `([^`]+)` \| `([^`]+)` \|$", README, re.MULTILINE)
+    assert len(answers) == 10
+    assert len({file for file, _ in answers}) == 10
+    for file, name in answers:
+        source = (ROOT / "tb_filterviz" / file).read_text(encoding="utf-8")
+        assert re.search(rf"^(?:def|class) {name}\b", source, re.MULTILINE), (file, name)
+        assert Path(file).name in _map()
+
+
+def test_the_lines_that_a_recipe_changes_are_there() -> None:
+    """What `CONTRIBUTING.md` shows as a diff applies to the package as it is."""
+    diffs = _blocks("CONTRIBUTING.md", "diff")
+    assert len(diffs) >= 5
+    for diff in diffs:
+        file = ""
+        for line in diff.splitlines():
+            if line.startswith("--- "):
+                file = (ROOT / line.removeprefix("--- ")).read_text(encoding="utf-8")
+            elif line.startswith("-"):  # the package may have grown since: what it names is there
+                words = re.findall(r"\w+", line)
+                assert any(all(word in found for word in words) for found in file.splitlines()), line
+            elif not line.startswith("+"):
+                assert f"{line[1:]}\n" in file, line
+
+
+@pytest.fixture(scope="session")
+def described(ran: Callable[[str], Ran]) -> dict[str, Any]:
+    """The metadata of the run that `docs/log_format.md` looks at, by tag."""
+    run = read_run(ran("docs/log_format.md").folder / "logs" / "filters")
+    contents = {tag: run.SummaryMetadata(tag).plugin_data.content for tag in run.Tags()["tensors"]}
+    return {tag: json.loads(content) if content else None for tag, content in contents.items()}
+
+
+def test_the_format_lists_every_tag(described: dict[str, Any]) -> None:
+    listed = re.findall(r"^\| `(filter[^`]*)`", DOCUMENTS["docs/log_format.md"], re.MULTILINE)
+    patterns = [re.escape(tag).replace("<layer>", "conv").replace("<name>", r"\w+") for tag in listed]
+    for tag in described:
+        assert any(re.fullmatch(pattern, tag) for pattern in patterns), tag
+
+
+def test_the_examples_of_the_format_are_real(described: dict[str, Any]) -> None:
+    examples = [json.loads(block) for block in _blocks("docs/log_format.md", "json")]
+    shown = {example["kind"]: example for example in examples if example["version"] == 2}
+    assert shown["tiles"] == described["filterviz/conv/tiles"]
+    assert shown["statistic"] == described["filterviz/conv/statistics/score"]
+    written = described["filterviz/recipe"]
+    assert shown["recipe"]["recipe"].pop("versions").keys() == written["recipe"].pop("versions").keys()
+    assert shown["recipe"] == written
+
+
+def test_the_examples_of_the_first_format_are_real() -> None:
+    run = read_run(ROOT / "tests" / "data" / "format_1" / "filters")
+    examples = [json.loads(block) for block in _blocks("docs/log_format.md", "json")]
+    shown = {example["kind"]: example for example in examples if example["version"] == 1}
+    assert len(shown) == 2
+    for kind, example in shown.items():
+        assert example == json.loads(run.SummaryMetadata(f"filterviz/conv_a/{kind}").plugin_data.content)
+
+
+EXAMPLE_STEPS = {  # of the examples that write a run
+    "fit": [-1, 0, 1, 2],
+    "training_loop": [-1, 0, 1, 2],
+    "saved_weights": [-1, 0, 1, 2],
+}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_runs(example: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(example), str(tmp_path)], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert steps(tmp_path / "filters", "filters/conv2d_1") == [-1, 0, 1, 2]
+    if example.stem == "maximize":
+        _check_pictures(tmp_path)
+    else:
+        assert steps(tmp_path / "filters", "filters/conv2d_1") == EXAMPLE_STEPS[example.stem]
+
+
+def _check_pictures(folder: Path) -> None:
+    from PIL import Image
+
+    with np.load(folder / "filters.npz") as arrays:
+        assert arrays["images"].shape == (4, 28, 28, 1)
+        assert (arrays["scores"][-1] > arrays["scores"][0]).all()
+    with Image.open(folder / "filters.png") as picture:
+        assert picture.size == (4 * 8 * 28 + 3 * 5, 8 * 28)
+        assert np.asarray(picture).std() > 0
 
 
 def _load(path: Path) -> ModuleType:

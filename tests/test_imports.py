@@ -12,7 +12,13 @@ CHECK = f"import sys; loaded = [name for name in {HEAVY!r} if name in sys.module
     [
         "import tb_filterviz; dir(tb_filterviz)",
         "import tb_filterviz; tb_filterviz.Config.classic()",
-        "import tb_filterviz.records, tb_filterviz.imaging.layout, tb_filterviz.imaging.tone, tb_filterviz.errors",
+        "import tb_filterviz.config, tb_filterviz.errors, tb_filterviz.recipe, tb_filterviz.progress",
+        "import tb_filterviz.metadata, tb_filterviz.snapshots, tb_filterviz.history",
+        "import tb_filterviz.imaging.layout, tb_filterviz.imaging.encode",
+        "import tb_filterviz.parts.objectives, tb_filterviz.parts.tones, tb_filterviz.parts.statistics",
+        "import tb_filterviz.parts.ascent_parts, tb_filterviz.parts.registry",
+        "from tb_filterviz import Objective, Statistic, ToneMapping, AscentPart, Comparison, LayerSnapshot",
+        "from tb_filterviz import channel_mean as c, center_unit as u, Config\nConfig(objective=c - 0.5 * u)",
         "import tb_filterviz.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass",
         "import tb_filterviz.cli as c\ntry: c.main(['render', '--help'])\nexcept SystemExit: pass",
         "import tb_filterviz.cli as c\nassert c.main(['render', 'x.keras', '--steps', '0']) == 2",
@@ -20,6 +26,21 @@ CHECK = f"import sys; loaded = [name for name in {HEAVY!r} if name in sys.module
 )
 def test_neither_tensorflow_nor_keras_is_loaded(use: str) -> None:
     subprocess.run([sys.executable, "-c", f"{use}\n{CHECK}"], check=True, timeout=60)
+
+
+def test_logs_are_written_and_read_without_tensorflow() -> None:
+    use = """
+import importlib, pkgutil, sys
+import tb_filterviz.imaging, tb_filterviz.parts, tb_filterviz.plugin, tb_filterviz.sinks
+packages = tb_filterviz.imaging, tb_filterviz.parts, tb_filterviz.sinks, tb_filterviz.plugin
+names = [each.name for package in packages for each in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")]
+assert len(names) > 20
+for name in names:
+    importlib.import_module(name)
+    loaded = {"tensorflow", "keras", "torch", "jax"} & set(sys.modules)
+    assert not loaded, (name, loaded)
+"""
+    subprocess.run([sys.executable, "-c", use], check=True, timeout=60)
 
 
 def test_a_heavy_import_would_be_noticed() -> None:

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from tb_filterviz import AscentConfig, Config, FilterLogger, FilterVisualizer
 from tb_filterviz.errors import ConfigError, ModelError
-from tb_filterviz.progress import Cost, shown, shown_if_long, spoken
+from tb_filterviz.progress import Cost, shown, shown_if_long, shown_once_long, spoken
 from tb_filterviz.session import Session
-from tests.posthoc import networks
+from tests.backfill import networks
 
 
 @pytest.mark.parametrize(
@@ -165,3 +165,19 @@ def test_on_a_terminal_there_is_a_bar(capsys: pytest.CaptureFixture[str], monkey
     shown_text = capsys.readouterr().err
     assert "Filters at step 3: conv, 16 of 64 filters" in shown_text
     assert "25%" in shown_text
+
+
+@pytest.mark.parametrize(("seconds", "verbose", "lines"), [(60, 1, 5), (60, 0, 0), (4, 1, 0)])
+def test_a_work_of_unknown_length_is_shown_once_it_turns_out_long(
+    seconds: int, verbose: int, lines: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with shown_once_long("Filters of conv", verbose) as report:
+        for done in range(61):
+            report(float(done), 60.0, f"{done} of 60 filters")
+            now[0] += seconds / 60
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == lines
+    assert not lines or printed.err.startswith("Filters of conv: 11 of 60 filters, 49 s left")

@@ -1,16 +1,11 @@
 """The demo, and a real TensorBoard that looks at it."""
 
 import io
-import json
 import re
 import subprocess
 import sys
-import time
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +14,7 @@ from tensorboard.data.server_ingester import NoDataServerError, get_server_binar
 
 from tb_filterviz import FilterLogger
 from tests.reading import difference, series, steps
+from tests.tensorboard import TensorBoard
 
 EPOCHS = 5
 
@@ -63,60 +59,6 @@ def test_its_checkpoints_logged_afterwards_give_the_same_run(demo: tuple[Path, s
     assert difference(tmp_path / "filters", log_dir / "filters") == ""
 
 
-class TensorBoard:
-    """A TensorBoard on a port of its own."""
-
-    def __init__(self, log_dir: Path | None, *options: str, package_from: Path | None = None) -> None:
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tensorboard.main",
-                *([] if log_dir is None else ["--logdir", str(log_dir)]),
-                "--host",
-                "127.0.0.1",
-                "--port",
-                "0",
-                *options,
-            ],
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-            cwd=package_from,
-        )
-        assert self.process.stderr
-        for line in self.process.stderr:
-            found = re.search(r"http://127\.0\.0\.1:(\d+)/(\w+/)*", line)
-            if found:
-                self.address = found[0]
-                return
-        raise AssertionError("TensorBoard did not start")
-
-    def get(self, path: str, **query: str) -> bytes:
-        with urllib.request.urlopen(
-            self.address + path + ("?" + urllib.parse.urlencode(query) if query else ""), timeout=30
-        ) as answer:
-            content: bytes = answer.read()
-        return content
-
-    def get_json(self, path: str, **query: str) -> Any:
-        return json.loads(self.get(path, **query))
-
-    def wait_for(self, path: str, run: str) -> Any:
-        for _ in range(120):
-            listed = self.get_json(path)
-            if run in listed:
-                return listed
-            time.sleep(0.5)
-        raise AssertionError(f"{run!r} never came up in {path}")
-
-    def close(self) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=30)
-        assert self.process.stderr
-        self.process.stderr.close()
-
-
 @pytest.fixture(scope="module", params=["true", "false"], ids=["fast-loader", "python-loader"])
 def tensorboard(request: pytest.FixtureRequest, demo: tuple[Path, str]) -> Iterator[TensorBoard]:
     if request.param == "true":
@@ -148,7 +90,7 @@ def test_the_filters_tab_has_every_epoch_and_one_before(tensorboard: TensorBoard
     assert tensorboard.get_json("data/plugins_listing")["filterviz"]["enabled"]
     (run,) = tensorboard.get_json("data/plugin/filterviz/layers")["runs"]
     assert [layer["name"] for layer in run["layers"]] == ["conv2d_1", "conv2d_2"]
-    stats = tensorboard.get_json("data/plugin/filterviz/stats", run="filters", layer="conv2d_2")
+    stats = tensorboard.get_json("data/plugin/filterviz/statistics", run="filters", layer="conv2d_2")
     assert stats["steps"] == [-1, *range(EPOCHS)]
     curves = tensorboard.get_json("data/plugin/filterviz/curves", run="filters", layer="conv2d_2")["curves"]
     assert {("accuracy", "train"), ("accuracy", "validation"), ("loss", "train"), ("loss", "validation")} <= {

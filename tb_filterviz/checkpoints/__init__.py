@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from tb_filterviz.checkpoints.architecture import Architecture, ModelSource, as_architecture, stored_architecture
-from tb_filterviz.checkpoints.kinds import Checkpoint, Kind, recognise
+from tb_filterviz.checkpoints.formats import Checkpoint, Kind, recognise
 from tb_filterviz.checkpoints.weights import set_weights, stored
 from tb_filterviz.errors import CheckpointError
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 def architecture_of(checkpoint: Checkpoint, model: ModelSource | Architecture | None = None) -> Architecture:
-    """What the model looks like that the checkpoint belongs to: as `model` says, or else as the checkpoint itself does.
+    """Find the architecture that a checkpoint belongs to: as `model` says, or else as the checkpoint itself does.
 
     Raises:
         CheckpointError: if the checkpoint holds weights only, and `model` is None.
@@ -43,7 +43,7 @@ def architecture_of(checkpoint: Checkpoint, model: ModelSource | Architecture | 
 def load_model(
     path: str | Path, model: ModelSource | Architecture | keras.Model | None = None, *, unsafe: bool = False
 ) -> keras.Model:
-    """A model with the weights that the file holds.
+    """Load a model with the weights that the file holds.
 
     Args:
         path: Keras 3 (``.keras``, ``.weights.h5``), Keras 2 (whole models or weights in HDF5), a TensorFlow

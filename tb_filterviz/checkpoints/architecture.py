@@ -13,11 +13,11 @@ from typing import Any
 
 import keras
 
-from tb_filterviz.checkpoints import archive, hdf5, tf_format
-from tb_filterviz.checkpoints.damage import circumstance
-from tb_filterviz.checkpoints.kinds import Checkpoint, Kind, recognise
-from tb_filterviz.checkpoints.repair import modern
+from tb_filterviz.checkpoints import archive, hdf5, tf_checkpoint
+from tb_filterviz.checkpoints.formats import Checkpoint, Kind, recognise
+from tb_filterviz.checkpoints.keras2_config import to_keras3
 from tb_filterviz.checkpoints.weights import Stored
+from tb_filterviz.error_context import circumstance
 from tb_filterviz.errors import CheckpointError, ConfigError
 from tb_filterviz.lenet import build_lenet
 
@@ -39,7 +39,7 @@ class Architecture:
 
     @classmethod
     def of(cls, model: keras.Model) -> "Architecture":
-        """That of a model which is at hand.
+        """Take the architecture of a model that is at hand.
 
         Raises:
             ConfigError: if the model does not say how it is made.
@@ -51,7 +51,7 @@ class Architecture:
         return cls(f"model {model.name!r}", config=config)
 
     def build(self, *, unsafe: bool = False, stored: Stored | None = None) -> keras.Model:
-        """A new model, with weights as they are initialized.
+        """Build a new model, with weights as they are initialized.
 
         Args:
             unsafe: run code that the configuration holds (Lambda layers).
@@ -87,7 +87,7 @@ class Architecture:
         try:
             config = json.loads(self.config or "")
             self._check_calls(config, most_calls)
-            config = modern(config)
+            config = to_keras3(config)
             config.pop("compile_config", None)
             model = keras.saving.deserialize_keras_object(config, safe_mode=not unsafe)
         except CheckpointError:
@@ -116,7 +116,7 @@ class Architecture:
             )
 
     def _check_sizes(self, model: keras.Model) -> None:
-        """What is unknown before an image is there counts as 1."""
+        """Count what is unknown before an image is there as 1."""
         for tensor in model.inputs or []:
             if math.prod(size or 1 for size in tensor.shape) > _MOST_INPUTS:
                 raise CheckpointError(
@@ -132,7 +132,7 @@ class Architecture:
 
 
 def _calls(config: Any) -> int:
-    """How many calls of layers a model is made of; nested models count as often as they are called."""
+    """Count the calls of layers that a model is made of; nested models count as often as they are called."""
     inner = config.get("config") if isinstance(config, dict) else None
     parts = inner.get("layers", inner.get("layer")) if isinstance(inner, dict) else inner
     parts = [parts] if isinstance(parts, dict) else parts if isinstance(parts, list) else []
@@ -152,7 +152,7 @@ def _operations(model: keras.Model) -> Iterator[Any]:
 
 
 def _registered(config: str) -> dict[str, Any]:
-    """Which classes and functions are meant in this thread: Keras keeps `custom_object_scope` by thread."""
+    """Return which classes and functions are meant in this thread: Keras keeps `custom_object_scope` by thread."""
     names = set(re.findall(r'"([^"\\]+)"', config))
     found = {name: keras.saving.get_registered_object(name) for name in names}
     return {name: value for name, value in found.items() if value is not None}
@@ -195,7 +195,7 @@ def _call(factory: str) -> keras.Model:
         if is_absent:
             raise ConfigError(f"There is no {factory!r} to build a model: {error}") from error
         raise ConfigError(
-            f"{factory!r} cannot be had, since importing {module_name!r} failed: {type(error).__name__}: {error}"
+            f"{factory!r} cannot be imported, since importing {module_name!r} failed: {type(error).__name__}: {error}"
         ) from error
     try:
         made = getattr(module, name)
@@ -211,7 +211,7 @@ def _call(factory: str) -> keras.Model:
 
 
 def as_architecture(source: ModelSource | Architecture) -> Architecture:
-    """An architecture from what a user says.
+    """Find the architecture that a user means.
 
     Args:
         source: ``"lenet"``; ``"package.module:factory"``; a file that holds an architecture (``.keras``, ``.json``, a
@@ -257,12 +257,12 @@ def _from_file(path: Path) -> Architecture:
 
 
 def stored_architecture(checkpoint: Checkpoint) -> Architecture | None:
-    """The architecture that the checkpoint itself holds; None if it holds weights only."""
+    """Read the architecture that the checkpoint itself holds; None if it holds weights only."""
     config: str | None = None
     if checkpoint.kind is Kind.MODEL:
         config = archive.config(checkpoint.path)
     elif checkpoint.kind is Kind.LEGACY_MODEL:
         config = hdf5.attribute(checkpoint.path, "model_config")
     elif checkpoint.kind is Kind.SAVED_MODEL:
-        config = tf_format.saved_model_config(checkpoint.path)
+        config = tf_checkpoint.saved_model_config(checkpoint.path)
     return None if config is None else Architecture(repr(str(checkpoint.path)), config=config)

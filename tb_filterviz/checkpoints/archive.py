@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from tb_filterviz.checkpoints.damage import told_as_damage
+from tb_filterviz.error_context import raising_checkpoint_error
 from tb_filterviz.errors import CheckpointError
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
@@ -18,14 +18,14 @@ _UNSUSPICIOUS_BYTES = 16 << 20
 
 
 def config(path: Path) -> str:
-    """The model's configuration, as JSON."""
+    """Read the model's configuration, as JSON."""
     with _member(path, _CONFIG, largest=_CONFIG_BYTES) as member:
         return member.read().decode("utf-8", "replace")
 
 
 @contextmanager
 def unpacked_weights(path: Path) -> Iterator[Path]:
-    """The weights as an HDF5 file of their own, which goes at the end."""
+    """Copy the weights to an HDF5 file of their own, which goes at the end."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / _WEIGHTS
         with _member(path, _WEIGHTS) as member, target.open("wb") as file:
@@ -35,12 +35,12 @@ def unpacked_weights(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive, open for reading.
+    """Open the archive for reading.
 
     Raises:
         CheckpointError: if it is damaged.
     """
-    with told_as_damage(path, "Keras 3 archive"), zipfile.ZipFile(path) as archive:
+    with raising_checkpoint_error(path, "Keras 3 archive"), zipfile.ZipFile(path) as archive:
         yield archive
 
 

@@ -1,4 +1,4 @@
-"""Looking into HDF5 files of strangers: never out of the file, never more than it holds."""
+"""Read untrusted HDF5 files: never out of the file, never more than it holds."""
 
 import shutil
 import sys
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import h5py
 
-from tb_filterviz.checkpoints.damage import told_as_damage
+from tb_filterviz.error_context import raising_checkpoint_error
 from tb_filterviz.errors import CheckpointError
 
 if sys.platform != "win32":
@@ -34,7 +34,7 @@ _LEAST_BYTES_OF_A_NUMBER = 4  # in memory
 
 @contextmanager
 def opened(path: Path, *, of: Path | None = None) -> Iterator[h5py.File]:
-    """The file, open for reading, without the lock that would make a training fail which wants to write it.
+    """Open the file for reading, without the lock that would make a training fail which wants to write it.
 
     Args:
         path: the file.
@@ -43,7 +43,7 @@ def opened(path: Path, *, of: Path | None = None) -> Iterator[h5py.File]:
     Raises:
         CheckpointError: if it is damaged, or another process is writing it.
     """
-    with told_as_damage(of or path, "HDF5 file"):
+    with raising_checkpoint_error(of or path, "HDF5 file"):
         _check_nobody_writes(path)
         with h5py.File(path, "r", locking=False) as file:
             yield file
@@ -51,14 +51,14 @@ def opened(path: Path, *, of: Path | None = None) -> Iterator[h5py.File]:
 
 @contextmanager
 def private_copy(path: Path, suffix: str) -> Iterator[Path]:
-    """A copy of the file under a name with the suffix, which goes at the end. Keras would lock the file itself.
+    """Copy the file under a name with the suffix, which goes at the end. Keras would lock the file itself.
 
     Raises:
         CheckpointError: if the file is being written.
     """
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"file{suffix}"
-        with told_as_damage(path, "HDF5 file"):
+        with raising_checkpoint_error(path, "HDF5 file"):
             _check_nobody_writes(path)
             before = path.stat()
             shutil.copyfile(path, copy)
@@ -132,7 +132,7 @@ def _walk(group: h5py.Group, path: Path, seen: set[int], depth: int = 0) -> Iter
 
 
 def attribute(path: Path, name: str, group: str = "/") -> str | None:
-    """A text that is kept beside the arrays; None if there is none."""
+    """Read a text that is kept beside the arrays; None if there is none."""
     with opened(path) as file:
         is_here = group == "/" or isinstance(file.get(group, getlink=True), h5py.HardLink)
         value = file[group].attrs.get(name) if is_here else None

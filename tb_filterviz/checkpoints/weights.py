@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from tb_filterviz.checkpoints import archive, hdf5, tf_format
-from tb_filterviz.checkpoints.damage import circumstance
+from tb_filterviz.checkpoints import archive, hdf5, tf_checkpoint
+from tb_filterviz.checkpoints.formats import Checkpoint, Kind
 from tb_filterviz.checkpoints.hdf5 import Array, Shape
-from tb_filterviz.checkpoints.kinds import Checkpoint, Kind
+from tb_filterviz.error_context import circumstance
 from tb_filterviz.errors import CheckpointError, CheckpointWarning
 
 _SUFFIX = {  # Keras goes by the name
@@ -78,9 +78,9 @@ class Stored(NamedTuple):
 
 
 def stored(checkpoint: Checkpoint) -> Stored:
-    """How many arrays the checkpoint stores, and how many numbers in them."""
+    """Count the arrays that the checkpoint stores, and the numbers in them."""
     if checkpoint.kind in (Kind.TF_CHECKPOINT, Kind.SAVED_MODEL):
-        shapes = list(tf_format.Reader(_prefix(checkpoint)).shapes.values())
+        shapes = list(tf_checkpoint.Reader(_prefix(checkpoint)).shapes.values())
     elif checkpoint.kind is Kind.MODEL:
         with archive.unpacked_weights(checkpoint.path) as path:
             shapes = [array.shape for array in hdf5.arrays(path, of=checkpoint.path).values()]
@@ -91,7 +91,7 @@ def stored(checkpoint: Checkpoint) -> Stored:
 
 @contextmanager
 def _hdf5_file(checkpoint: Checkpoint) -> Iterator[Path]:
-    """The weights as a file of our own, under a name that Keras takes for what it is."""
+    """Provide the weights as a file of our own, under a name that Keras takes for what it is."""
     with (
         archive.unpacked_weights(checkpoint.path)
         if checkpoint.kind is Kind.MODEL
@@ -101,7 +101,7 @@ def _hdf5_file(checkpoint: Checkpoint) -> Iterator[Path]:
 
 
 def _prefix(checkpoint: Checkpoint) -> Path:
-    return tf_format.variables_of(checkpoint.path) if checkpoint.kind is Kind.SAVED_MODEL else checkpoint.path
+    return tf_checkpoint.variables_of(checkpoint.path) if checkpoint.kind is Kind.SAVED_MODEL else checkpoint.path
 
 
 def _set_from_hdf5(model: keras.Model, checkpoint: Checkpoint) -> None:
@@ -115,7 +115,7 @@ def _set_from_hdf5(model: keras.Model, checkpoint: Checkpoint) -> None:
 
 
 def _of_the_model(arrays: dict[str, Array], model: keras.Model, kind: Kind) -> dict[str, Shape]:
-    """Without the states of optimizers, metrics and dice."""
+    """Leave out the states of optimizers, metrics and random number generators."""
     optimizers = {  # as Keras saves them: the number of iterations first
         name.removesuffix("/vars/0")
         for name, array in arrays.items()
@@ -135,7 +135,7 @@ def _of_the_model(arrays: dict[str, Array], model: keras.Model, kind: Kind) -> d
 
 
 def _is_beside(name: str, owner: Any, optimizers: set[str]) -> bool:
-    """Whether an array belongs to an optimizer or a metric: as the model's attribute says, or else by the looks."""
+    """Tell whether an array belongs to an optimizer or a metric: by the model's attribute, or else by its looks."""
     groups = name.split("/")[:-1]
     for depth, group in enumerate(groups):
         owner = getattr(owner, group, None)
@@ -182,7 +182,7 @@ def _intro(checkpoint: Checkpoint) -> str:
 
 
 def _weights_left_unset(model: keras.Model, load: Callable[[], None]) -> list[int]:
-    """Which weights `load` does not touch: those that keep a mark, whatever the mark."""
+    """List the weights that `load` does not touch: those that keep a mark, whatever the mark."""
     suspects = [place for place, weight in enumerate(model.weights) if weight.dtype != "bool"]
     for mark in (61.0, 3.0):  # exact in every type; by chance, a file may hold one of them, not both
         for place in suspects:
@@ -219,7 +219,7 @@ def _check_none_unused(model: keras.Model, stored: dict[str, Shape], checkpoint:
 
 
 def _set_from_tensorflow(model: keras.Model, checkpoint: Checkpoint) -> None:
-    reader = tf_format.Reader(_prefix(checkpoint))
+    reader = tf_checkpoint.Reader(_prefix(checkpoint))
     pairs = reader.pairs(model)
     _check_none_unset(model, [place for place in range(len(model.weights)) if place not in pairs], checkpoint)
     for place, key in pairs.items():
@@ -233,8 +233,8 @@ def _set_from_tensorflow(model: keras.Model, checkpoint: Checkpoint) -> None:
     assign_all(model, (reader.value(pairs[place]) for place in range(len(model.weights))))
 
 
-def _near(used: set[str], reader: tf_format.Reader) -> dict[str, Shape]:
-    """What a TensorFlow checkpoint keeps in the same place as the weights: not its optimizer, counters, averages."""
+def _near(used: set[str], reader: tf_checkpoint.Reader) -> dict[str, Shape]:
+    """List what a TensorFlow checkpoint keeps beside the weights: not its optimizer, counters, averages."""
 
     def place(key: str) -> str:
         return key.split("/")[0].rstrip("0123456789")

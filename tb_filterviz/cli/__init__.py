@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from tb_filterviz.cli.board import add_board
 from tb_filterviz.cli.console import say
 from tb_filterviz.cli.demo import add_demo
+from tb_filterviz.cli.layers import add_layers
 from tb_filterviz.cli.log import add_log
-from tb_filterviz.cli.show import add_layers, add_render
+from tb_filterviz.cli.render import add_render
 from tb_filterviz.errors import ConfigError, FilterVizError
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line, without TensorFlow."""
+    """Build the command line, without Keras."""
     parser = argparse.ArgumentParser(
         prog="tb-filterviz",
         description="Watch a convolutional network's filters form, epoch by epoch, in TensorBoard.",

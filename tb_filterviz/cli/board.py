@@ -8,7 +8,7 @@ from tb_filterviz.cli.console import say
 
 
 def add_board(commands: Any) -> None:
-    """The command and its options."""
+    """Add the command and its options."""
     command = commands.add_parser("board", help="start TensorBoard on a log directory, the Filters tab in front")
     command.add_argument("--open", action="store_true", help="show it in the browser")
     command.add_argument("log_dir", metavar="LOGDIR", help="as tensorboard --logdir")
@@ -20,7 +20,7 @@ def add_board(commands: Any) -> None:
 
 def board(args: argparse.Namespace) -> int:
     """Serve a log directory, the Filters tab in front."""
-    from tb_filterviz.plugin.board import board as serve
+    from tb_filterviz.plugin.server import serve
 
     if "://" not in args.log_dir and not Path(args.log_dir).is_dir():
         say(f"There is no directory {args.log_dir!r} yet: the tab fills as soon as something is logged there.")

@@ -1,12 +1,21 @@
 """What the commands share: results go to stdout, everything else to stderr."""
 
 import argparse
+import dataclasses
 import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from tb_filterviz.startup import start_tensorflow
+from tb_filterviz.config import PRESETS, Config, as_config
+from tb_filterviz.parts.objectives import AUTO, OBJECTIVES
+from tb_filterviz.parts.statistics import STATISTICS
+from tb_filterviz.parts.tones import TONES
+from tb_filterviz.startup import start_keras
+
+if TYPE_CHECKING:
+    import keras
 
 
 def say(text: str) -> None:
@@ -14,16 +23,16 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def load_tensorflow() -> None:
-    """The slow part of every command that draws."""
+def load_keras() -> None:
+    """Do the slow part of every command that draws."""
     if "" not in sys.path:
         sys.path.insert(0, "")  # --model package.module:factory is found where it is typed, as `python -m` does
-    say("Loading TensorFlow ...")
-    start_tensorflow()
+    say("Loading Keras ...")
+    start_keras()
 
 
 def tensorboard_command(log_dir: str | Path) -> str:
-    """What to type to see what was logged: of this environment, for another one's TensorBoard lacks the tab."""
+    """Say what to type to see what was logged: of this environment, for another one's TensorBoard lacks the tab."""
     ours, found = Path(sys.executable).with_name("tensorboard"), shutil.which("tensorboard")
     is_first = found is not None and Path(found).resolve() == ours.resolve()
     command = str(ours) if ours.exists() and not is_first else "tensorboard"
@@ -31,7 +40,7 @@ def tensorboard_command(log_dir: str | Path) -> str:
 
 
 def add_architecture_arguments(parser: argparse.ArgumentParser) -> None:
-    """What says which model saved weights belong to."""
+    """Add what says which model saved weights belong to."""
     parser.add_argument(
         "--model",
         dest="architecture",
@@ -53,9 +62,48 @@ def add_architecture_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_filters_argument(parser: argparse.ArgumentParser) -> None:
-    """How many filters of a layer are drawn."""
-    parser.add_argument("--filters", type=int, metavar="N", help="draw the first N of a layer (default: all)")
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what says which saved model is meant."""
+    parser.add_argument("model", metavar="MODEL", type=Path, help="a model or weights, in any format of Keras")
+    add_architecture_arguments(parser)
+
+
+def load_model(args: argparse.Namespace) -> "keras.Model":
+    """Load the model that `add_model_arguments` asked for."""
+    load_keras()
+    from tb_filterviz.checkpoints import load_model as load
+
+    return load(args.model, args.architecture, unsafe=args.unsafe)
+
+
+def add_drawing_arguments(parser: argparse.ArgumentParser, *, preset: str = "default") -> None:
+    """Add what says how filters are drawn."""
+    parser.add_argument("--preset", choices=PRESETS, default=preset, help=f"how filters are drawn (default: {preset})")
+    parser.add_argument("--objective", choices=[AUTO, *OBJECTIVES], help="what is maximized, instead of the preset's")
+    parser.add_argument("--tone", choices=TONES, help="how images become pictures, instead of the preset's")
+    parser.add_argument("--statistic", action="append", choices=STATISTICS, help="compute it as well; may be repeated")
+    parser.add_argument(
+        "--filters", type=_filters, metavar="N", help="draw the first N of a layer, or those of a list: 3,42"
+    )
+
+
+def drawing_config(args: argparse.Namespace) -> Config:
+    """Make the configuration that `add_drawing_arguments` asked for."""
+    given: dict[str, Any] = {name: getattr(args, name) for name in ("objective", "tone") if getattr(args, name)}
+    if isinstance(args.filters, int):
+        given["max_filters"] = args.filters
+    elif args.filters is not None:
+        given["filters"] = args.filters
+    return dataclasses.replace(
+        as_config(args.preset), image_shape=args.image_shape, statistics=args.statistic or (), **given
+    )
+
+
+def _filters(text: str) -> int | tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"must be a number, or a list such as 3,42. Received: {text!r}")
+    return int(text) if len(parts) == 1 else tuple(map(int, parts))
 
 
 def _sizes(text: str) -> tuple[int, ...]:

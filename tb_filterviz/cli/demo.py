@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tb_filterviz.cli.console import load_tensorflow, say, tensorboard_command
+from tb_filterviz.cli.console import load_keras, say, tensorboard_command
 from tb_filterviz.config import PRESETS
 from tb_filterviz.errors import ConfigError
 
 
 def add_demo(commands: Any) -> None:
-    """The command and its options."""
+    """Add the command and its options."""
     command = commands.add_parser("demo", help="train LeNet on real digits, and draw its filters at every epoch")
     command.add_argument(
         "--log-dir", "--logdir", type=Path, default=Path("logs"), help="where TensorBoard looks (default: logs)"
@@ -39,7 +39,7 @@ def demo(args: argparse.Namespace) -> int:
         raise ConfigError(
             f"{str(log_dir)!r} already holds a training ({taken[0].name}). Give another --log-dir, or --overwrite it."
         )
-    load_tensorflow()
+    load_keras()
     import keras
 
     from tb_filterviz.callbacks import FilterVisualizer

@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import dataclasses
 import json
-import posixpath
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,19 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from tb_filterviz.cli.console import (
     add_architecture_arguments,
-    add_filters_argument,
-    load_tensorflow,
+    add_drawing_arguments,
+    drawing_config,
+    load_keras,
     say,
     tensorboard_command,
 )
-from tb_filterviz.config import PRESETS, as_config
 from tb_filterviz.errors import ConfigError, WorkerError
-from tb_filterviz.records import RUN_NAME
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from tb_filterviz.posthoc.log import LogEntry, LogReport
+    from tb_filterviz.backfill.run import LogEntry, LogReport
     from tb_filterviz.progress import Report
 
 _OUTCOMES = ("logged", "held", "failed")
@@ -32,7 +30,7 @@ _LISTED = 10
 
 
 def add_log(commands: Any) -> None:
-    """The command and its options."""
+    """Add the command and its options."""
     command = commands.add_parser("log", help="draw the filters of saved weights, of any number of epochs")
     command.add_argument("paths", nargs="+", metavar="PATH", help="files of weights or models, or folders of them")
     command.add_argument(
@@ -40,8 +38,7 @@ def add_log(commands: Any) -> None:
     )
     add_architecture_arguments(command)
     command.add_argument("--layer", action="append", help="name, path or pattern; may be repeated (default: all)")
-    command.add_argument("--preset", choices=PRESETS, default="default", help="how filters are drawn")
-    add_filters_argument(command)
+    add_drawing_arguments(command)
     where = command.add_mutually_exclusive_group()
     where.add_argument(
         "--steps-from",
@@ -67,22 +64,21 @@ def log(args: argparse.Namespace) -> int:
         raise ConfigError("--step is for one checkpoint, and --watch for many.")
     if args.workers is not None and args.workers < 1:
         raise ConfigError(f"--workers must be a positive number. Received: {args.workers}")
-    load_tensorflow()
+    load_keras()
     from tb_filterviz.logger import FilterLogger
     from tb_filterviz.progress import shown
 
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         executor, window = (args.workers, None) if args.dask is None else stack.enter_context(_dask(args.dask))
-        config = dataclasses.replace(as_config(args.preset), image_shape=args.image_shape, max_filters=args.filters)
-        logger = stack.enter_context(FilterLogger(args.logdir, args.layer, config=config))
+        logger = stack.enter_context(FilterLogger(args.logdir, args.layer, config=drawing_config(args)))
         title = "Watching (Ctrl-C ends)" if args.watch else "Checkpoints"
-        told = _Told(stack.enter_context(shown(title)))
+        last = _LastReport(stack.enter_context(shown(title)))
         options: dict[str, Any] = {
             "executor": executor,
             "window": window,
             "unsafe": args.unsafe,
-            "progress": told,
+            "progress": last,
         }
         status = 0
         try:
@@ -93,16 +89,16 @@ def log(args: argparse.Namespace) -> int:
                 options["steps"] = args.steps_from if args.step is None else [args.step]
                 report = logger.log_checkpoints(args.paths, args.architecture, **options)
         except KeyboardInterrupt:
-            report, status = told.report, 130
+            report, status = last.report, 130
     _summarize(report, args.logdir, time.monotonic() - started, as_json=args.json)
     return status or (1 if report.failed else 0)
 
 
-class _Told:
-    """What the progress was told last, for when there is no end to it."""
+class _LastReport:
+    """Keeps the last report of the progress, for when there is no end to it."""
 
     def __init__(self, show: "Report") -> None:
-        from tb_filterviz.posthoc.log import LogReport
+        from tb_filterviz.backfill.run import LogReport
 
         self.report = LogReport()
         self._show = show
@@ -130,14 +126,18 @@ def _dask(address: str) -> "Iterator[tuple[Executor, int]]":
 
 
 def _summarize(report: "LogReport", log_dir: str, seconds: float, *, as_json: bool) -> None:
-    run = posixpath.join(log_dir, RUN_NAME)
+    run = report.run or log_dir
     if as_json:
         said = {name: [dataclasses.asdict(entry) for entry in getattr(report, name)] for name in _OUTCOMES}
         print(json.dumps({"run": run, **said, "seconds": round(seconds, 3)}, indent=2))
     else:
         rate = f", {len(report.logged) / seconds:.1f}/s" if report.logged else ""
         print(f"Logged: {_counted(report.logged)} in {seconds:.1f} s{rate}, into {run}")
-        for entry in dict.fromkeys([*report.logged[:1], *report.logged[-1:]]):
+        for entry in report.logged[:1]:
+            print(f"  step {entry.step}: {entry.checkpoint}")
+        if len(report.logged) > 2:
+            print("  ...")
+        for entry in report.logged[1:][-1:]:
             print(f"  step {entry.step}: {entry.checkpoint}")
         if report.held:
             print(f"There already: {_counted(report.held)}")

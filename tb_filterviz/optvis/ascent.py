@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -10,8 +11,15 @@ import numpy.typing as npt
 from keras import ops
 
 from tb_filterviz.config import AscentConfig
-from tb_filterviz.optvis import backends
-from tb_filterviz.optvis.scoring import Scoring
+from tb_filterviz.error_context import raising_for_part
+from tb_filterviz.errors import ConfigError
+from tb_filterviz.optvis import backends, probe
+from tb_filterviz.optvis.image_model import ImageModel
+from tb_filterviz.optvis.layer_calls import LayerCall
+from tb_filterviz.optvis.layer_info import LayerInfo
+from tb_filterviz.optvis.scoring import gain_of, scoring
+from tb_filterviz.parts.ascent_parts import AscentPart
+from tb_filterviz.parts.objectives import Objective, own_channel
 
 _MOST_TOGETHER = 64  # filters; more in a batch are not faster
 _PASSES = 2  # of a forward pass' numbers, what an ascent step holds at most, with the gradients
@@ -40,10 +48,13 @@ class Ascent:
 
     Attributes:
         prepare: of images ``[batch, h, w, c]`` and filters int32 ``[batch]``, what all steps have in common.
-        step: of images and what is prepared, the images after one step, and the scores ``[batch]`` before it.
+        step: of images, the number of the step (int32, a scalar) and what is prepared, the images after one step, and
+            the scores ``[batch]`` before it.
         finish: of images and filters, scores and peaks ``[batch]``; None if finished pictures are not scored.
         batch: how many filters climb together.
         steps: how many steps they climb.
+        is_start_scored: whether the start has to be scored by `finish`, since steps score with penalties and
+            transformations.
     """
 
     prepare: Callable[..., tuple[Any, ...]]
@@ -51,6 +62,7 @@ class Ascent:
     finish: Callable[..., tuple[Any, Any]] | None
     batch: int
     steps: int
+    is_start_scored: bool = False
 
     def climb(self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32]) -> Climbed:
         """Let every image climb towards what its filter responds to most.
@@ -64,14 +76,16 @@ class Ascent:
         count = len(filters)
         filled_up = np.arange(self.batch) % count  # so that all batches are of one size, and compiled once
         climbing, chosen = ops.convert_to_tensor(images[filled_up]), ops.convert_to_tensor(filters[filled_up])
-        prepared, scores = self.prepare(climbing, chosen), []
-        for _ in range(self.steps):
-            climbing, before = self.step(climbing, *prepared)
+        prepared, scores, started = self.prepare(climbing, chosen), [], climbing
+        for position in range(self.steps):
+            climbing, before = self.step(climbing, _positions(position), *prepared)
             scores.append(before)
         peaks = scores[-1]
         if self.finish is not None:
             finished, peaks = self.finish(climbing, chosen)
             scores.append(finished)
+            if self.is_start_scored:
+                scores[0], _ = self.finish(started, chosen)
         return Climbed(
             images=ops.convert_to_numpy(climbing)[:count],
             scores=ops.convert_to_numpy(ops.stack(scores))[:, :count],
@@ -79,8 +93,40 @@ class Ascent:
         )
 
 
+def _by(part: AscentPart, method: str, images: Any, *more: Any) -> Any:
+    """Let a part make images, or a gradient, of others.
+
+    Raises:
+        ConfigError: if it fails, or makes anything else of them.
+    """
+    with raising_for_part(f"{part.name!r}, a part of the ascent,", f"{method}(images{', step' if more else ''})"):
+        made = getattr(part, method)(images, *more)
+    if tuple(getattr(made, "shape", ())) != tuple(images.shape) or not keras.backend.is_float_dtype(made.dtype):
+        raise ConfigError(
+            f"`{method}` of {part.name!r}, a part of the ascent, must return floats of shape {tuple(images.shape)}. "
+            f"Received: {getattr(made, 'shape', type(made).__name__)}, {getattr(made, 'dtype', '')}"
+        )
+    return ops.cast(made, images.dtype)
+
+
+def _penalty_by(part: AscentPart, images: Any) -> Any:
+    with raising_for_part(f"{part.name!r}, a part of the ascent,", "penalty(images)"):
+        penalty = ops.cast(part.penalty(images), "float32")
+    if tuple(penalty.shape) not in ((), (images.shape[0],)):
+        raise ConfigError(
+            f"`penalty` of {part.name!r}, a part of the ascent, must return a number for each of "
+            f"{images.shape[0]} images. Received: {tuple(penalty.shape)}"
+        )
+    return penalty
+
+
+@lru_cache
+def _positions(position: int) -> Any:
+    return ops.convert_to_tensor(np.int32(position))
+
+
 def batch_size(filters: int, numbers_below: int, config: AscentConfig) -> int:
-    """How many of a layer's filters climb together: as many as the memory allows.
+    """Choose how many of a layer's filters climb together: as many as the memory allows.
 
     Args:
         filters: how many there are.
@@ -94,49 +140,71 @@ def batch_size(filters: int, numbers_below: int, config: AscentConfig) -> int:
 
 
 def ascent_of(
-    respond: Callable[[Any, Any], Any],
-    objective: Callable[[Any], Any],
-    scoring: Scoring,
+    image_model: ImageModel,
+    layer_call: LayerCall,
+    info: LayerInfo,
+    objective: Objective,
     *,
-    model: keras.Model,
     batch: int,
-    gain: float,
     step_length: float,
     config: AscentConfig,
 ) -> Ascent:
-    """The ascent of `objective(respond(images, filters))`, which is compiled when it first runs.
+    """Make the ascent of a layer's filters, which is compiled when it first runs.
 
     One step adds ``gradient / (rms(gradient) + epsilon) * step_length``, the RMS taken over each image.
     Source: F. Chollet (2016), "How convolutional neural networks see the world".
+    What the parts of the ascent do within a step, and in which order, `AscentPart` says.
 
     Args:
-        respond: responses ``[n, h, w]`` of filters ``[n]`` to images ``[n, ...]``; reads the model's weights.
-        objective: from responses ``[n, h, w]`` to scores ``[n]``.
-        scoring: the same, for the steps of the ascent.
-        model: whose weights `respond` reads.
+        image_model: the model.
+        layer_call: the layer.
+        info: what is known of it.
+        objective: what is maximized.
         batch: how many filters climb at once.
-        gain: a power of 2 by which scores are multiplied while the gradient is taken, so that it does not vanish in
-            half precision.
         step_length: RMS length of one step, in the model's own units.
-        config: how many steps.
+        config: how many steps, and the parts.
     """
-    backend = backends.current()
-    scored = backend.value_and_gradient(lambda images, *prepared: scoring.score(images, *prepared) * gain)
+    backend, model = backends.current(), image_model.model
+    gain, parts = gain_of(objective, info), config.ascent_parts
+    transforming, penalizing, preconditioning, projecting = (
+        [part for part in parts if part.has_own(method)]
+        for method in ("transform", "penalty", "precondition", "project")
+    )
+    scores_of = scoring(image_model, layer_call, objective, gain)
 
-    def step(images: Any, *prepared: Any) -> tuple[Any, Any]:
-        values, gradient = scored(images, *prepared)
+    def magnified(images: Any, position: Any, *prepared: Any) -> Any:
+        shown = images
+        for part in transforming:
+            shown = _by(part, "transform", shown, position)
+        scores = scores_of.score(shown, *prepared)
+        for part in penalizing:
+            scores = scores - _penalty_by(part, images)
+        return scores * gain
+
+    scored = backend.value_and_gradient(magnified)
+
+    def step(images: Any, position: Any, *prepared: Any) -> tuple[Any, Any]:
+        values, gradient = scored(images, position, *prepared)
         gradient = ops.where(ops.isfinite(gradient), gradient, 0)
+        for part in preconditioning:
+            gradient = _by(part, "precondition", gradient)
         rms = ops.sqrt(ops.mean(ops.square(gradient), axis=(1, 2, 3), keepdims=True))
-        return images + gradient * (step_length / (rms + config.epsilon * gain)), values / gain
+        images = images + gradient * (step_length / (rms + config.epsilon * gain))
+        for part in projecting:
+            images = _by(part, "project", images)
+        return images, values / gain
 
     def finish(images: Any, filters: Any) -> tuple[Any, Any]:
-        response = respond(images, filters)
-        return objective(response), ops.max(response, axis=(1, 2))
+        read = probe.response_for(objective, layer_call.layer, filters)
+        response = probe.reach(image_model, layer_call, images, read)
+        own = own_channel(response, filters) if objective.reads == "all" else response
+        return probe.score_of(objective, response, filters), ops.max(own, axis=(1, 2))
 
     return Ascent(
-        prepare=backend.compiled(scoring.prepare, model),
+        prepare=backend.compiled(scores_of.prepare, model),
         step=backend.compiled(step, model),
         finish=backend.compiled(finish, model) if config.final_score else None,
         batch=batch,
         steps=config.steps,
+        is_start_scored=bool(transforming or penalizing),
     )

@@ -1,40 +1,30 @@
-"""Find the convolutional layers of a model, and read what filter ``f_i`` answers to image ``i``.
+"""Read what filter ``f_i`` answers to image ``i``.
 
 The model's own forward pass is run with the layer's `call` replaced for that moment: the replacement sees the layer's
 input, computes the response, and ends the pass. So the layers above it cost nothing, and a layer is reached wherever
 it is: in a Sequential, functional, nested or subclassed model.
 """
 
-import difflib
-import fnmatch
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import keras
 from keras import ops
 
-from tb_filterviz.errors import ModelError, NoConvolutionError, UnbuiltModelError, UnknownLayerError
-from tb_filterviz.optvis import weights
-from tb_filterviz.optvis.failures import told_of
-from tb_filterviz.optvis.kinds import CONVOLUTIONS, is_as_keras_made_it, is_plain_convolution
-from tb_filterviz.optvis.subject import Subject, leaves
+from tb_filterviz.error_context import raising_for_part, raising_model_error
+from tb_filterviz.errors import ModelError
+from tb_filterviz.optvis import weight_overrides
+from tb_filterviz.optvis.image_model import ImageModel
+from tb_filterviz.optvis.layer_calls import LayerCall
+from tb_filterviz.optvis.layer_types import is_as_keras_made_it, is_plain_convolution
+from tb_filterviz.parts.objectives import Objective
+from tb_filterviz.parts.objectives import own_channel as gather_own_channel
 
 _ABSENT = object()
 
 Read = Callable[..., Any]  # read(call, inputs, *args, **kwargs) -> response; `call` is the layer's own
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A layer of a model, at one of its calls."""
-
-    layer: keras.Layer
-    path: str  # names from the model down to the layer, joined by "/"; "@2" after it for a second call
-    position: int  # among the model's convolutional layers, from 0; what is shown on request comes after them
-    call: int = 0  # which of the layer's calls in a forward pass
 
 
 class _Reached(BaseException):  # not an Exception: it must pass every `except Exception` of a model's own code
@@ -42,97 +32,9 @@ class _Reached(BaseException):  # not an Exception: it must pass every `except E
         self.response = response
 
 
-def convolutions(model: keras.Model) -> list[Target]:
-    """The model's 2-D convolutional layers, in the order in which the model holds them.
-
-    Raises:
-        UnbuiltModelError: if the model has no weights yet.
-        NoConvolutionError: if there is no such layer.
-    """
-    found = [target for target in _known(model) if isinstance(target.layer, CONVOLUTIONS)]
-    if not found:
-        kinds = sorted({type(layer).__name__ for _, layer in leaves(model)})
-        raise NoConvolutionError(
-            f"Model {model.name!r} has no 2-D convolutional layer, so there is no filter to show. "
-            f"Its layers: {', '.join(kinds) or 'none'}. Others can be named."
-        )
-    return found
-
-
-def _check_built(model: keras.Model) -> None:
-    if not model.built:
-        raise UnbuiltModelError(
-            f"Model {model.name!r} is not built, so its filters do not exist yet. "
-            "Give it an Input, or call model.build((None, height, width, channels)) first."
-        )
-
-
-def _unique_paths(found: list[tuple[str, keras.Layer]]) -> list[tuple[str, keras.Layer]]:
-    paths = [path for path, _ in found]
-    return [(path if paths.count(path) == 1 else f"{path}:{i}", layer) for i, (path, layer) in enumerate(found)]
-
-
-def select(model: keras.Model, patterns: str | Iterable[str] | None = None) -> list[Target]:
-    """The layers that the patterns name, in the model's order; all convolutional ones for None.
-
-    Args:
-        model: a built Keras model.
-        patterns: layer names, paths or shell patterns such as ``"conv*"``, one or several. Patterns mean convolutional
-            layers, if there is one that fits, or else any layer that does: Dense units on request. ``"name@2"`` is the
-            second call of a shared layer.
-
-    Raises:
-        UnknownLayerError: if a pattern names no layer.
-        ModelError: as in `convolutions`.
-    """
-    if patterns is None:
-        return convolutions(model)
-    known = _known(model)
-    chosen: dict[int, Target] = {}
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        chosen |= {target.position: target for target in _matching(model, known, pattern)}
-    if not chosen:
-        raise UnknownLayerError("`layers` names no layer. Leave it out, or give None, for every convolutional layer.")
-    return [chosen[position] for position in sorted(chosen)]
-
-
-def _known(model: keras.Model) -> list[Target]:
-    """Every layer, the convolutional ones first."""
-    _check_built(model)
-    unique = _unique_paths(leaves(model))
-    is_shown = [isinstance(layer, CONVOLUTIONS) for _, layer in unique]
-    in_order = [pair for pair, shown in zip(unique, is_shown, strict=True) if shown]
-    in_order += [pair for pair, shown in zip(unique, is_shown, strict=True) if not shown]
-    return [Target(layer, path, position) for position, (path, layer) in enumerate(in_order)]
-
-
-def _matching(model: keras.Model, known: list[Target], pattern: str) -> list[Target]:
-    call_of = re.fullmatch(r"(.+)@([1-9]\d*)", pattern)
-    name, call = (call_of[1], int(call_of[2]) - 1) if call_of else (pattern, 0)
-
-    def fits(target: Target) -> bool:
-        return fnmatch.fnmatchcase(target.path, name) or fnmatch.fnmatchcase(target.layer.name, name)
-
-    fitting = [target for target in known if fits(target)]
-    convolutional = [target for target in fitting if isinstance(target.layer, CONVOLUTIONS)]
-    if not fitting:
-        paths = [target.path for target in known if isinstance(target.layer, CONVOLUTIONS)]
-        close = difflib.get_close_matches(name, [target.path for target in known], n=1)
-        raise UnknownLayerError(
-            f"Model {model.name!r} has no layer {pattern!r}. Its convolutional layers: {', '.join(paths) or 'none'}."
-            f"{f' Did you mean {close[0]!r}?' if close else ''}"
-        )
-    if not call:
-        return convolutional or fitting
-    return [
-        Target(target.layer, f"{target.path}@{call + 1}", target.position + call * len(known), call)
-        for target in convolutional or fitting
-    ]
-
-
 @contextmanager
 def replaced(layer: keras.Layer, **attributes: Any) -> Iterator[None]:
-    """Instance attributes in place for this moment, past Keras' own attribute tracking."""
+    """Put instance attributes in place for this moment, past Keras' own attribute tracking."""
     before = {name: vars(layer).get(name, _ABSENT) for name in attributes}
     vars(layer).update(attributes)
     try:
@@ -145,67 +47,79 @@ def replaced(layer: keras.Layer, **attributes: Any) -> Iterator[None]:
                 vars(layer)[name] = value
 
 
-def reach(subject: Subject, target: Target, images: Any, read: Read) -> Any:
-    """What `read(call, inputs, ...)` makes of one call of the layer, when the model looks at `images`.
+def reach(image_model: ImageModel, layer_call: LayerCall, images: Any, read: Read) -> Any:
+    """Return what `read(call, inputs, ...)` makes of one call of the layer, when the model looks at `images`.
 
     The model is left as it was: no state is updated, no loss is added, nothing above the layer runs.
 
     Args:
-        subject: the model.
-        target: the layer, and which of its calls.
+        image_model: the model.
+        layer_call: the layer, and which of its calls.
         images: float ``[n, h, w, c]``.
         read: makes a response of the layer's own `call` and its arguments.
 
     Raises:
         ModelError: if the model's forward pass does not call the layer, or not as often.
     """
-    layer, own_call, passed = target.layer, target.layer.call, 0
+    return _intercepted(image_model, layer_call, read, lambda: image_model.look(images))
+
+
+def reach_alone(image_model: ImageModel, layer_call: LayerCall, inputs: Any, read: Read) -> Any:
+    """Return what `read(call, inputs, ...)` makes of the layer when it is called with `inputs`, and no model around it.
+
+    It is called as Keras calls it, so that in mixed precision its weights are cast.
+    """
+    return _intercepted(image_model, replace(layer_call, call=0), read, lambda: layer_call.layer(inputs))
+
+
+def _intercepted(image_model: ImageModel, layer_call: LayerCall, read: Read, run: Callable[[], Any]) -> Any:
+    layer, own_call, passed = layer_call.layer, layer_call.layer.call, 0
 
     def intercepted(*args: Any, **kwargs: Any) -> Any:
         nonlocal passed
         with replaced(layer, call=own_call):
-            if passed < target.call:
+            if passed < layer_call.call:
                 passed += 1
                 return own_call(*args, **kwargs)
             response = read(own_call, *args, **kwargs)
         raise _Reached(response)
 
-    with untouched(subject), replaced(layer, call=intercepted):
+    with untouched(image_model), replaced(layer, call=intercepted):
         try:
-            subject.look(images)
+            run()
         except _Reached as reached:
             return reached.response
-    raise not_called(subject, target, passed)
+    raise not_called(image_model, layer_call, passed)
 
 
-def not_called(subject: Subject, target: Target, calls: int) -> ModelError:
-    """What to say of a layer that a forward pass calls only so often."""
-    name = f"its layer {target.layer.name!r}"
+def not_called(image_model: ImageModel, layer_call: LayerCall, calls: int) -> ModelError:
+    """Say that a forward pass does not call a layer, or only so often."""
+    name = f"its layer {layer_call.layer.name!r}"
     if not calls:
-        return ModelError(f"The forward pass of model {subject.model.name!r} never calls {name}.")
+        return ModelError(f"The forward pass of model {image_model.model.name!r} never calls {name}.")
     return ModelError(
-        f"The forward pass of model {subject.model.name!r} calls {name} {calls} time{'s' if calls > 1 else ''}, "
-        f"so there is no {target.path!r}."
+        f"The forward pass of model {image_model.model.name!r} calls {name} {calls} time{'s' if calls > 1 else ''}, "
+        f"so there is no {layer_call.path!r}."
     )
 
 
-def told_of_target(target: Target) -> AbstractContextManager[None]:
-    """A block in which whatever fails is said of the layer."""
-    return told_of(
-        lambda: f"Layer {target.path!r} ({type(target.layer).__name__}) cannot be drawn",
+def raising_for_layer(layer_call: LayerCall) -> AbstractContextManager[None]:
+    """Re-raise any error as a ModelError that names the layer."""
+    return raising_model_error(
+        lambda: f"Layer {layer_call.path!r} ({type(layer_call.layer).__name__}) cannot be drawn",
         advice="If memory is short: a smaller memory_mb or filters_per_batch in AscentConfig. "
         "`layers` may name others.",
     )
 
 
 @contextmanager
-def untouched(subject: Subject) -> Iterator[None]:
-    """A block in which forward passes update nothing, and take the weights that are given, if any are."""
-    with keras.StatelessScope(state_mapping=weights.current(), collect_losses=False), ExitStack() as stack:
-        for layer, attributes in subject.shortcuts:
+def untouched(image_model: ImageModel) -> Iterator[None]:
+    """Run forward passes in this block that update nothing, and take the weights that are given, if any are."""
+    with keras.StatelessScope(state_mapping=weight_overrides.current(), collect_losses=False), ExitStack() as stack:
+        for layer, attributes in image_model.shortcuts:
             if is_as_keras_made_it(layer):  # still: it may have been changed since
                 stack.enter_context(replaced(layer, **attributes))
-        for layer in subject.adapted:  # anew in this pass, so that a compiled one reads weights
+        for layer in image_model.adapted:  # anew in this pass, so that a compiled one reads weights
             stack.enter_context(replaced(layer, mean=layer.mean, variance=layer.variance))
             layer.finalize_state()
         yield
@@ -216,7 +130,7 @@ def _channel_axis(layer: keras.Layer) -> int:
 
 
 def _before_activation(layer: keras.Layer, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """The layer's output before its own activation, which would give no gradient where it is stuck at 0."""
+    """Return the layer's output before its own activation, which would give no gradient where it is stuck at 0."""
     if getattr(layer, "activation", None) is None:
         return call(*args, **kwargs)
     with replaced(layer, activation=None):
@@ -224,7 +138,7 @@ def _before_activation(layer: keras.Layer, call: Callable[..., Any], *args: Any,
 
 
 def full_response(layer: keras.Layer) -> Read:
-    """Reads the responses of all channels before the activation, float32 ``[n, h, w, channels]``.
+    """Read the responses of all channels before the activation, float32 ``[n, h, w, channels]``.
 
     Units without a place in the image, such as Dense ones, have a height and width of 1.
     """
@@ -247,23 +161,43 @@ def full_response(layer: keras.Layer) -> Read:
 
 
 def layer_input(_call: Callable[..., Any], inputs: Any, *_: Any, **__: Any) -> Any:
-    """Reads what the layer is given."""
+    """Return what the layer is given."""
     return inputs
 
 
 def own_channel(layer: keras.Layer, filters: Any) -> Read:
-    """Reads what filter ``filters[i]`` answers to image ``i`` before the activation, float32 ``[n, h, w]``."""
-    return _convolve_own_channel(layer, filters) if is_plain_convolution(layer) else _gather_own_channel(layer, filters)
-
-
-def _gather_own_channel(layer: keras.Layer, filters: Any) -> Read:
+    """Read what filter ``filters[i]`` answers to image ``i`` before the activation, float32 ``[n, h, w]``."""
+    if is_plain_convolution(layer):
+        return _convolve_own_channel(layer, filters)
     read_all = full_response(layer)
+    return lambda call, *args, **kwargs: gather_own_channel(read_all(call, *args, **kwargs), filters)
 
-    def read(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        response = read_all(call, *args, **kwargs)
-        return ops.take_along_axis(response, ops.reshape(filters, (-1, 1, 1, 1)), axis=-1)[..., 0]
 
-    return read
+def response_for(objective: Objective, layer: keras.Layer, filters: Any) -> Read:
+    """Read what the objective reads: the own channel ``[n, h, w]``, or all ``[n, h, w, channels]``."""
+    return full_response(layer) if objective.reads == "all" else own_channel(layer, filters)
+
+
+def score_of(objective: Objective, response: Any, filters: Any) -> Any:
+    """Score what `response_for` read, float32 ``[n]``.
+
+    Raises:
+        ModelError: if the objective returns anything else.
+    """
+    arguments = (response, filters) if objective.reads == "all" else (response,)
+    call = (
+        "score(responses, filters), since reads='all'"
+        if objective.reads == "all"
+        else "score(response), since reads='own'"
+    )
+    with raising_for_part(f"Objective {objective.name!r}", call):
+        scores = objective.score(*arguments)
+    if tuple(getattr(scores, "shape", ())) != (response.shape[0],):
+        raise ModelError(
+            f"Objective {objective.name!r} must return one score for each of {response.shape[0]} images. "
+            f"Received: {getattr(scores, 'shape', type(scores).__name__)}"
+        )
+    return ops.cast(scores, "float32")
 
 
 def _convolve_own_channel(layer: keras.Layer, filters: Any) -> Read:

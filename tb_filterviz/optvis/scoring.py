@@ -1,15 +1,18 @@
-"""The score of an image, and its shortest computation."""
+"""The score of an image within the ascent, by its shortest computation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from tb_filterviz.optvis import backends, probe
-from tb_filterviz.optvis.kinds import is_linear
-from tb_filterviz.optvis.objectives import Score
-from tb_filterviz.optvis.subject import Subject
+from tb_filterviz.optvis.image_model import ImageModel
+from tb_filterviz.optvis.layer_calls import LayerCall
+from tb_filterviz.optvis.layer_info import LayerInfo
+from tb_filterviz.optvis.layer_types import is_linear
+from tb_filterviz.parts.objectives import Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,47 +29,60 @@ class Scoring:
     score: Callable[..., Any]
 
 
-def scoring(subject: Subject, target: probe.Target, objective: Score, gain: float) -> Scoring:
-    """How the objective of a filter is computed for an image.
+def scoring(image_model: ImageModel, layer_call: LayerCall, objective: Objective, gain: float) -> Scoring:
+    """Choose how the objective of a filter is computed for an image.
 
-    Where the layer is linear in its own input, so is the score, since objectives are: it is the input times a slope,
-    plus a constant. Both are computed once, and the layer itself has no part in the ascent.
+    Where the layer is linear in its own input, and the objective in the response, so is the score in the layer's input:
+    it is the input times a slope, plus a constant. Both are computed once, and the layer itself has no part in the
+    ascent.
 
     Args:
-        subject: the model.
-        target: the layer.
-        objective: from responses ``[n, h, w]`` to scores ``[n]``, linear.
+        image_model: the model.
+        layer_call: the layer.
+        objective: what is maximized.
         gain: a power of 2 that keeps slopes from vanishing in half precision.
     """
-    return (
-        _by_slope(subject, target, objective, gain)
-        if is_linear(target.layer)
-        else _directly(subject, target, objective)
-    )
+    if objective.is_linear and is_linear(layer_call.layer):
+        return _by_slope(image_model, layer_call, objective, gain)
+    return _directly(image_model, layer_call, objective)
 
 
-def _directly(subject: Subject, target: probe.Target, objective: Score) -> Scoring:
+def gain_of(objective: Objective, info: LayerInfo) -> float:
+    """Find a power of 2 that makes up for how little one unit of a response moves the score.
+
+    Measured as the largest slope at a response of ones; 1 where there is none.
+    """
+    channels = (info.filters,) if objective.reads == "all" else ()
+    ones = ops.ones((1, info.height, info.width, *channels), "float32")
+    first = ops.zeros((1,), "int32")
+    slopes = backends.current().value_and_gradient(lambda response: probe.score_of(objective, response, first))
+    largest = float(np.abs(ops.convert_to_numpy(slopes(ones)[1])).max())
+    return float(2.0 ** round(-np.log2(largest))) if np.isfinite(largest) and largest > 0 else 1.0
+
+
+def _directly(image_model: ImageModel, layer_call: LayerCall, objective: Objective) -> Scoring:
     def score(images: Any, filters: Any) -> Any:
-        return objective(probe.reach(subject, target, images, probe.own_channel(target.layer, filters)))
+        read = probe.response_for(objective, layer_call.layer, filters)
+        return probe.score_of(objective, probe.reach(image_model, layer_call, images, read), filters)
 
-    return Scoring(lambda _, filters: (filters,), score)
+    return Scoring(lambda images, filters: (filters,), score)  # noqa: ARG005  TensorFlow names its inputs by them
 
 
-def _by_slope(subject: Subject, target: probe.Target, objective: Score, gain: float) -> Scoring:
+def _by_slope(image_model: ImageModel, layer_call: LayerCall, objective: Objective, gain: float) -> Scoring:
     def prepare(images: Any, filters: Any) -> tuple[Any, Any]:
-        inputs = probe.reach(subject, target, images, probe.layer_input)  # for its shape; the values are not used
-        read = probe.own_channel(target.layer, filters)
+        inputs = probe.reach(image_model, layer_call, images, probe.layer_input)  # for its shape; values are not used
+        read = probe.response_for(objective, layer_call.layer, filters)
 
         def magnified(given: Any) -> Any:
-            with probe.untouched(subject):
-                return objective(read(target.layer.call, given)) * gain
+            response = probe.reach_alone(image_model, layer_call, given, read)
+            return probe.score_of(objective, response, filters) * gain
 
         zeros = ops.zeros(inputs.shape, inputs.dtype)
         constant, slope = backends.current().value_and_gradient(magnified)(zeros)
         return ops.cast(slope, "float32") / gain, constant / gain
 
     def score(images: Any, slope: Any, constant: Any) -> Any:
-        seen = ops.cast(probe.reach(subject, target, images, probe.layer_input), "float32")
+        seen = ops.cast(probe.reach(image_model, layer_call, images, probe.layer_input), "float32")
         return ops.sum(seen * slope, axis=tuple(range(1, len(slope.shape)))) + constant
 
     return Scoring(prepare, score)

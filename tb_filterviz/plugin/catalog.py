@@ -1,209 +1,218 @@
-"""What there is to see: layers, put together from the tags of a run. Trusts nothing that an event file says."""
+"""What there is to see: the layers of a run, put together from its tags. Trusts nothing that an event file says."""
 
 import math
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from tb_filterviz.errors import SeriesError
-from tb_filterviz.records import PLUGIN_NAME, decode_metadata
+from tb_filterviz.metadata import PLUGIN_NAME, RECIPE_TAG
+from tb_filterviz.parts.statistics import STANDARD
+from tb_filterviz.plugin.descriptions import StatisticDescription, StatisticsDescription, TilesDescription, describe
+from tb_filterviz.plugin.recipe import read_recipe
+from tb_filterviz.plugin.validation import LONGEST_TEXT
 
-LONGEST_NAME = 1000
-MOST_FILTERS = 1 << 16
-LARGEST_VALUE_BYTES = 8 << 20  # sixty times what we write: a series of such is refused before it is read
+MOST_STATISTICS = 100  # of a layer
 
-_TAG = re.compile(rf"{PLUGIN_NAME}/(?P<layer>.+)/(?P<series>tiles(?:_\d{{1,6}})?|stats)", re.DOTALL)
+_TILES_TAG = re.compile(rf"{PLUGIN_NAME}/(?P<layer>.+)/tiles(?:_\d{{1,6}})?", re.DOTALL)
+_STATISTICS_TAG = re.compile(rf"{PLUGIN_NAME}/(?P<layer>.+)/(?:stats|statistics/(?P<name>\w+))", re.DOTALL)
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Description:
-    """The metadata of one series, checked.
-
-    Attributes:
-        kind: ``"tiles"``, uint8 ``[n, h, w, c]``, or ``"stats"``, float32 ``[rows, n]``.
-        layer: the layer's path in the model.
-        position: its place among the model's convolutional layers, from 0.
-        unit: what steps count, ``"epoch"`` or ``"batch"``.
-        objective: what was maximized.
-        receptive_field: True if tiles are cut to the centre unit's receptive field.
-        channels: how the model's input channels are shown, in words.
-        filters: how many filters the whole layer has.
-        shape: of each value.
-        first_filter: of this part of the tiles.
-        rows: names of the rows of stats.
-    """
-
-    kind: str
-    layer: str
-    position: int
-    unit: str
-    objective: str
-    receptive_field: bool
-    channels: str
-    filters: int
-    shape: tuple[int, ...]
-    first_filter: int
-    rows: tuple[str, ...]
+About = TypeVar("About", TilesDescription, StatisticsDescription)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Series:
+class Series(Generic[About]):
     """One tag of one run, and what `list_tensors` says of its end."""
 
     tag: str
-    about: Description
+    about: About
     last_step: int
     last_wall_time: float
 
 
+Tiles = Series[TilesDescription]
+Statistics = Series[StatisticsDescription]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layer:
-    """A layer of a run: tiles in one or several parts, in filter order, and perhaps stats."""
+    """A layer of a run.
+
+    Attributes:
+        id: its name in the tags.
+        indices: the numbers of its filters, in the order of the tiles.
+        parts: its tiles, in the order of the filters.
+        statistics: its statistics; in format 1, one series holds several.
+    """
 
     id: str
-    parts: tuple[Series, ...]
-    stats: Series | None
+    indices: tuple[int, ...]
+    parts: tuple[Tiles, ...]
+    statistics: tuple[Statistics, ...]
 
     @property
-    def about(self) -> Description:
+    def about(self) -> TilesDescription:
         """What holds for all parts."""
         return self.parts[0].about
 
+    @property
+    def descriptions(self) -> list[StatisticDescription]:
+        """The statistics that there are: the standard ones first, each once, however many series hold it."""
+        found = {one.name: one for series in self.statistics for one in series.about.statistics}
+        standard = [statistic.name for statistic in STANDARD]
+        rank = {name: place for place, name in enumerate(standard)}
+        return sorted(found.values(), key=lambda one: (rank.get(one.name, len(rank)), one.name))
+
     def to_json(self) -> dict[str, Any]:
-        """As the route ``/layers`` answers."""
+        """Answer as the route ``/layers`` does."""
         about = self.about
-        every = [*self.parts, *([self.stats] if self.stats else [])]
+        every: list[Tiles | Statistics] = [*self.parts, *self.statistics]
         return {
             "id": self.id,
             "name": about.layer,
             "position": about.position,
             "unit": about.unit,
             "objective": about.objective,
+            "objective_label": about.objective_label,
+            "description": about.description,
             "receptive_field": about.receptive_field,
             "channels": about.channels,
             "filters": about.filters,
+            "indices": None if self.indices == tuple(range(about.filters)) else list(self.indices),
             "tile": list(about.shape[1:]),
             "parts": [part.about.first_filter for part in self.parts],
+            "statistics": [statistic.to_json() for statistic in self.descriptions],
             "last_step": max(series.last_step for series in every),
             "last_wall_time": max(series.last_wall_time for series in every),
         }
 
 
-def _whole(found: Mapping[str, Any], name: str, low: int, high: int) -> int:
-    value = found.get(name, low)
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise SeriesError(f"`{name}` must be a whole number from {low} to {high}. Received: {str(value)[:40]}")
-    return value
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """What a run holds of ours.
+
+    Attributes:
+        layers: in the model's order.
+        recipe: how it was drawn; None if it does not say.
+        problems: a sentence for everything that cannot be shown.
+    """
+
+    layers: list[Layer]
+    recipe: dict[str, Any] | None
+    problems: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Answer as the route ``/layers`` does."""
+        return {
+            "recipe": self.recipe,
+            "layers": [layer.to_json() for layer in self.layers],
+            "problems": self.problems,
+        }
 
 
-def _text(found: Mapping[str, Any], name: str) -> str:
-    value = found.get(name, "")
-    if not isinstance(value, str) or len(value) > LONGEST_NAME:
-        raise SeriesError(f"`{name}` must be a string of at most {LONGEST_NAME} characters.")
-    return value.encode("utf-8", "replace").decode()  # JSON can hold half a character, which no answer can
+class _Problems:
+    """Sentences, each with the tags that it holds for."""
+
+    def __init__(self) -> None:
+        self._tags: dict[str, list[str]] = defaultdict(list)
+
+    def add(self, tag: str, error: SeriesError) -> None:
+        self._tags[str(error)].append(tag[:LONGEST_TEXT])
+
+    def sentences(self) -> list[str]:
+        return [
+            f"{tags[0]}{f' and {len(tags) - 1} more' if len(tags) > 1 else ''}: {sentence}"
+            for sentence, tags in self._tags.items()
+        ]
 
 
-def _shape(found: Mapping[str, Any], rank: int) -> tuple[int, ...]:
-    value = found.get("shape")
-    if not isinstance(value, list) or len(value) != rank:
-        raise SeriesError(f"`shape` must be a list of {rank} sizes. Received: {str(value)[:40]}")
-    return tuple(_whole({"size": size}, "size", 1, MOST_FILTERS) for size in value)
-
-
-def describe(content: bytes) -> Description:
-    """The metadata of a series.
+def _layer_of(tag: str, about: TilesDescription | StatisticsDescription) -> str:
+    """Read from a tag which layer it belongs to.
 
     Raises:
-        SeriesError: whatever else `content` is.
+        SeriesError: if it is not a tag of what its metadata describes.
     """
-    try:
-        found = decode_metadata(content)
-    except ValueError as error:
-        raise SeriesError(f"its metadata is not of this version ({str(error)[:80]})") from error
-    kind = found.get("kind")
-    if kind not in ("tiles", "stats"):
-        raise SeriesError(f"`kind` must be tiles or stats. Received: {str(kind)[:40]}")
-    shape = _shape(found, 4 if kind == "tiles" else 2)
-    filters = _whole(found, "filters", 1, MOST_FILTERS)
-    rows = found.get("rows", [])
-    if kind == "stats" and (
-        not isinstance(rows, list)
-        or len(rows) != shape[0]
-        or not all(isinstance(name, str) and re.fullmatch(r"[a-z_]{1,40}", name) for name in rows)
-    ):
-        raise SeriesError(f"`rows` must be {shape[0]} names.")
-    if kind == "stats" and shape[1] != filters:
-        raise SeriesError(f"its shape says {shape[1]} filters, `filters` says {filters}")
-    if kind == "tiles" and shape[3] not in (1, 3):
-        raise SeriesError(f"tiles have 1 or 3 channels. Received: {shape[3]}")
-    if math.prod(shape) * (1 if kind == "tiles" else 4) > LARGEST_VALUE_BYTES:
-        raise SeriesError(f"a value of shape {shape} is too large")
-    return Description(
-        kind=kind,
-        layer=_text(found, "layer"),
-        position=_whole(found, "position", 0, MOST_FILTERS),
-        unit="batch" if found.get("unit") == "batch" else "epoch",
-        objective=_text(found, "objective"),
-        receptive_field=found.get("receptive_field") is True,
-        channels=_text(found, "channels"),
-        filters=filters,
-        shape=shape,
-        first_filter=_whole(found, "first_filter", 0, MOST_FILTERS),
-        rows=tuple(rows) if kind == "stats" else (),
-    )
+    found = (_TILES_TAG if isinstance(about, TilesDescription) else _STATISTICS_TAG).fullmatch(tag)
+    if not found:
+        raise SeriesError("this version knows no such tag, for what its metadata says that it holds")
+    if isinstance(about, StatisticsDescription) and found["name"] not in (None, about.statistics[0].name):
+        raise SeriesError(f"its metadata says it holds {about.statistics[0].name}")
+    return found["layer"]
 
 
-def _series(tag: str, listed: Any, kind: str) -> Series:
-    about = describe(listed.plugin_content)
-    if about.kind != kind:
-        raise SeriesError(f"its metadata says it holds {about.kind}")
-    return Series(tag=tag, about=about, last_step=listed.max_step, last_wall_time=listed.max_wall_time)
+def _assemble(layer_id: str, parts: list[Tiles], statistics: list[Statistics]) -> Layer:
+    """Put the parts of a layer in order.
 
-
-def _assemble(layer_id: str, parts: list[Series], stats: Series | None) -> Layer:
+    Raises:
+        SeriesError: if parts are missing, or do not belong together.
+    """
     parts = sorted(parts, key=lambda part: part.about.first_filter)
     if not parts:
         raise SeriesError("it has no tiles")
-    first, filters = parts[0].about, 0
+    first = parts[0].about
+    indices: list[int] = []
     for part in parts:
-        if part.about.first_filter != filters or part.about.shape[1:] != first.shape[1:]:
-            raise SeriesError(f"its tiles do not go on after filter {filters - 1}")
-        filters += part.about.shape[0]
-    if filters != first.filters:
-        raise SeriesError(f"it holds {filters} of {first.filters} filters so far")
-    if stats is not None and stats.about.filters != filters:
-        raise SeriesError(f"its stats are of {stats.about.filters} filters, its tiles of {filters}")
-    return Layer(id=layer_id, parts=tuple(parts), stats=stats)
+        if part.about.first_filter != len(indices) or part.about.shape[1:] != first.shape[1:]:
+            raise SeriesError(f"its tiles do not go on after filter {len(indices) - 1}")
+        indices += part.about.indices
+    if len(indices) != first.filters:
+        raise SeriesError(f"it holds {len(indices)} of {first.filters} filters so far")
+    if len(set(indices)) != len(indices):
+        raise SeriesError("two of its filters have the same number")
+    return Layer(id=layer_id, indices=tuple(indices), parts=tuple(parts), statistics=tuple(statistics))
 
 
-def layers(listed: Mapping[str, Any]) -> tuple[list[Layer], list[str]]:
-    """The layers of a run, in the model's order, and a sentence for everything that is not one.
+def _fitting(statistics: Iterable[Statistics], parts: list[Tiles], problems: _Problems) -> list[Statistics]:
+    """Leave out statistics of another number of filters than there are tiles."""
+    fitting: list[Statistics] = []
+    for series in statistics:
+        drawn = parts[0].about.filters if parts else series.about.filters
+        if series.about.filters != drawn:
+            text = f"it is of {series.about.filters} filters, the tiles are of {drawn}"
+            problems.add(series.tag, SeriesError(text))
+        elif len(fitting) == MOST_STATISTICS:
+            problems.add(series.tag, SeriesError(f"the layer has more than {MOST_STATISTICS} statistics"))
+        else:
+            fitting.append(series)
+    return fitting
+
+
+def read_run(listed: Mapping[str, Any]) -> Run:
+    """Put together what a run holds.
 
     Args:
         listed: time series by tag, as a data provider's `list_tensors` has them.
     """
-    parts: dict[str, list[Series]] = {}
-    stats: dict[str, Series] = {}
-    problems = []
-    for tag, series in listed.items():
-        found = _TAG.fullmatch(tag)
+    parts: dict[str, list[Tiles]] = defaultdict(list)
+    statistics: dict[str, list[Statistics]] = defaultdict(list)
+    recipe, problems = None, _Problems()
+    for tag, found in sorted(listed.items()):
         try:
-            if not found:
-                raise SeriesError("this version knows no such tag")
-            kind = "stats" if found["series"] == "stats" else "tiles"
-            decoded = _series(tag, series, kind)
+            if tag == RECIPE_TAG:
+                recipe = read_recipe(found.plugin_content)
+                continue
+            about = describe(found.plugin_content)
+            layer_id = _layer_of(tag, about)
         except SeriesError as error:
-            problems.append(f"{tag[:LONGEST_NAME]}: {error}")
+            problems.add(tag, error)
             continue
-        if kind == "stats":
-            stats[found["layer"]] = decoded
+        if isinstance(about, TilesDescription):
+            parts[layer_id].append(Series(tag=tag, about=about, **_end(found)))
         else:
-            parts.setdefault(found["layer"], []).append(decoded)
-    complete = []
-    for layer_id in {**parts, **stats}:
+            statistics[layer_id].append(Series(tag=tag, about=about, **_end(found)))
+    layers = []
+    for layer_id in {**parts, **statistics}:
+        fitting = _fitting(statistics[layer_id], parts[layer_id], problems)
         try:
-            complete.append(_assemble(layer_id, parts.get(layer_id, []), stats.get(layer_id)))
+            layers.append(_assemble(layer_id, parts[layer_id], fitting))
         except SeriesError as error:
-            problems.append(f"{PLUGIN_NAME}/{layer_id}: {error}")
-    return sorted(complete, key=lambda layer: (layer.about.position, layer.id)), problems
+            problems.add(f"{PLUGIN_NAME}/{layer_id}", error)
+    layers.sort(key=lambda layer: (layer.about.position, layer.id))
+    return Run(layers=layers, recipe=recipe, problems=problems.sentences())
+
+
+def _end(found: Any) -> dict[str, Any]:
+    wall_time = found.max_wall_time if math.isfinite(found.max_wall_time) else 0.0
+    return {"last_step": found.max_step, "last_wall_time": wall_time}

@@ -26,7 +26,7 @@ class FiltersLoader(base_plugin.TBLoader):  # type: ignore[misc]  # TensorBoard 
             flags.samples_per_plugin.setdefault("images", IMAGES_KEPT)  # not 0, by which that tab means none
 
     def load(self, context: base_plugin.TBContext) -> "FiltersPlugin":
-        """The tab. TensorBoard logs what fails here, and goes on without us."""
+        """Make the tab. TensorBoard logs what fails here, and goes on without us."""
         from tb_filterviz.plugin.plugin import FiltersPlugin
 
         return FiltersPlugin(context)

@@ -6,6 +6,7 @@ import json
 import re
 import struct
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -15,22 +16,27 @@ from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
 from tb_filterviz.errors import SeriesError
+from tb_filterviz.metadata import PLUGIN_NAME
 from tb_filterviz.plugin.curves import read_curves
-from tb_filterviz.plugin.store import Array, Decoded, Place, Store
-from tb_filterviz.records import PLUGIN_NAME
+from tb_filterviz.plugin.decoded import Decoded, Place
+from tb_filterviz.plugin.questions import parse_filters, parse_given, parse_int, parse_steps
+from tb_filterviz.plugin.store import Store
 
-MODULES: tuple[str, ...] = ("app", "chart", "data", "dom", "draw", "grid", "host", "index", "model", "panels")
-MODULES += ("save", "stage", "timeline", "toolbar", "view")
-# the only files that are served; nothing that a caller says becomes a path
-STATIC = {**{f"{name}.js": "text/javascript" for name in MODULES}, "style.css": "text/css"}
-FURTHEST_STEP = 1 << 62
+TYPES = {".js": "text/javascript", ".css": "text/css"}
+# The only files that are served, listed once: nothing that a caller says becomes a path.
+STATIC = {
+    path.name: TYPES[PurePath(path.name).suffix]
+    for path in importlib.resources.files(__package__).joinpath("static").iterdir()
+    if PurePath(path.name).suffix in TYPES
+}
+LARGEST_PX = 1 << 16
 
 Answer = Callable[["FiltersPlugin", wrappers.Request], Any]
 App = Callable[..., Any]
 
 
 def _reads(answer: Answer) -> App:
-    """A route that only reads; what is wrong with the data or the question becomes a sentence."""
+    """Make a route that only reads; what is wrong with the data or the question becomes a sentence."""
 
     @wrappers.Request.application  # type: ignore[arg-type]  # takes methods as well
     @functools.wraps(answer)
@@ -46,55 +52,23 @@ def _reads(answer: Answer) -> App:
     return application
 
 
-def _given(request: wrappers.Request, name: str) -> str:
-    value = request.args.get(name)
-    if value is None:
-        raise errors.InvalidArgumentError(f"`{name}` is missing.")
-    return value
-
-
-def _whole(request: wrappers.Request, name: str, default: int, low: int, high: int) -> int:
-    given = request.args.get(name)
-    if given is None:
-        return default
-    if not re.fullmatch(r"-?[0-9]{1,19}", given) or not low <= int(given) <= high:
-        raise errors.InvalidArgumentError(
-            f"`{name}` must be a whole number from {low} to {high}. Received: {given[:40]!r}"
-        )
-    return int(given)
-
-
-def _filters(request: wrappers.Request, count: int) -> range:
-    given = request.args.get("filters", f"0-{count - 1}")
-    found = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", given)
-    if not found or not int(found[1]) <= int(found[2] or found[1]) < count:
-        raise errors.InvalidArgumentError(
-            f"`filters` must be one filter or a range, like 8-15, within 0-{count - 1}. Received: {given[:40]!r}"
-        )
-    return range(int(found[1]), int(found[2] or found[1]) + 1)
-
-
-def _rounded(row: Array) -> list[Any]:
-    """Five digits of the largest, so that an answer stays small; what is not finite becomes None."""
-    finite = np.isfinite(row)
-    largest = float(np.abs(row[finite]).max(initial=0))
-    digits = 5 - int(np.floor(np.log10(largest))) if largest > 0 else 0
-    rounded = np.round(row.astype(np.float64), min(max(digits, 0), 300))
-    if finite.all():
-        listed: list[Any] = rounded.tolist()
-        return listed
-    as_objects = rounded.astype(object)
-    as_objects[~finite] = None
-    nulled: list[Any] = as_objects.tolist()
-    return nulled
+def _respond_json(request: wrappers.Request, content: Any) -> Any:
+    # as text: TensorBoard's own JSON writer looks at every number in Python
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    return http_util.Respond(request, text, "application/json")
 
 
 def pack(decoded: Decoded) -> bytes:
-    """Tiles as the tab reads them: the length of a header, uint32 little-endian, the header in JSON, the pixels."""
+    """Pack tiles as the tab reads them: a header's length, uint32 little-endian, the header in JSON, the pixels."""
     header = json.dumps(
         {"steps": decoded.steps.tolist(), "wall_times": decoded.wall_times.tolist(), "shape": decoded.values.shape}
     ).encode()
     return b"".join((struct.pack("<I", len(header)), header, np.ascontiguousarray(decoded.values).data))
+
+
+def natural_order(name: str) -> list[str | int]:
+    """Order names so that ``filters_2`` comes before ``filters_10``."""
+    return [int(part) if at % 2 else part for at, part in enumerate(re.split(r"([0-9]{1,18})", name))]
 
 
 class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard ships no types
@@ -107,28 +81,28 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
         self.store = Store(context.data_provider)
 
     def get_plugin_apps(self) -> dict[str, Any]:
-        """Routes below ``data/plugin/filterviz``."""
+        """Name the routes below ``data/plugin/filterviz``."""
         return {
             "/layers": self._serve_layers,
-            "/stats": self._serve_stats,
+            "/statistics": self._serve_statistics,
             "/tiles": self._serve_tiles,
             "/curves": self._serve_curves,
             **{f"/static/{name}": self._serve_static for name in STATIC},
         }
 
     def is_active(self) -> bool:
-        """TensorBoard shows the tab as soon as a run holds our data; it finds that out by itself."""
+        """Leave it to TensorBoard, which shows the tab as soon as a run holds our data."""
         return False
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
-        """What TensorBoard shows as the tab."""
+        """Say what TensorBoard shows as the tab."""
         return base_plugin.FrontendMetadata(es_module_path="/static/index.js", tab_name="Filters", disable_reload=False)
 
     def _place(self, request: wrappers.Request) -> Place:
         return Place(
             plugin_util.context(request.environ),
             plugin_util.experiment_id(request.environ),
-            _given(request, "run"),
+            parse_given(request, "run"),
         )
 
     @_reads
@@ -140,44 +114,31 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
     @_reads
     def _serve_layers(self, request: wrappers.Request) -> Any:
         context, experiment = plugin_util.context(request.environ), plugin_util.experiment_id(request.environ)
-        runs = [
-            {"run": run, "layers": [layer.to_json() for layer in found], "problems": problems}
-            for run, (found, problems) in sorted(self.store.runs(context, experiment).items())
-        ]
-        return http_util.Respond(request, {"runs": runs}, "application/json")
+        runs = self.store.runs(context, experiment)
+        listed = [{"run": name, **runs[name].to_json()} for name in sorted(runs, key=natural_order)]
+        return _respond_json(request, {"runs": listed})
 
     @_reads
-    def _serve_stats(self, request: wrappers.Request) -> Any:
+    def _serve_statistics(self, request: wrappers.Request) -> Any:
         place = self._place(request)
-        layer = self.store.layer(place, _given(request, "layer"))
-        decoded = self.store.series(place, layer.stats or layer.parts[0])
-        names = layer.stats.about.rows if layer.stats else ()
-        rows = {name: _rounded(decoded.values[:, index]) for index, name in enumerate(names)}
-        answer = {"steps": decoded.steps.tolist(), "wall_times": decoded.wall_times.tolist(), "rows": rows}
-        # as text: TensorBoard's own JSON writer looks at every number in Python
-        return http_util.Respond(request, json.dumps(answer, separators=(",", ":")), "application/json")
+        layer = self.store.layer(place, parse_given(request, "layer"))
+        return _respond_json(request, self.store.statistics(place, layer).to_json())
 
     @_reads
     def _serve_tiles(self, request: wrappers.Request) -> Any:
         place = self._place(request)
-        layer = self.store.layer(place, _given(request, "layer"))
-        chosen = request.args.get("steps", "all")
-        if chosen not in ("all", "latest"):
-            raise errors.InvalidArgumentError(f"`steps` must be all or latest. Received: {chosen[:40]!r}")
-        begin = _whole(request, "from", -FURTHEST_STEP, -FURTHEST_STEP, FURTHEST_STEP)
-        end = _whole(request, "to", FURTHEST_STEP, -FURTHEST_STEP, FURTHEST_STEP)
+        layer = self.store.layer(place, parse_given(request, "layer"))
         tiles = self.store.tiles(
             place,
             layer,
-            _filters(request, layer.about.filters),
-            steps=None if chosen == "latest" else (begin, end),
-            largest_px=_whole(request, "size", 1 << 16, 1, 1 << 16),
+            parse_filters(request, layer.about.filters),
+            steps=parse_steps(request),
+            largest_px=parse_int(request, "size", LARGEST_PX, 1, LARGEST_PX),
         )
         return http_util.Respond(request, pack(tiles), "application/octet-stream")
 
     @_reads
     def _serve_curves(self, request: wrappers.Request) -> Any:
         place = self._place(request)
-        layer = self.store.layer(place, _given(request, "layer"))
-        text = json.dumps(read_curves(self._provider, place, layer), separators=(",", ":"))
-        return http_util.Respond(request, text, "application/json")
+        layer = self.store.layer(place, parse_given(request, "layer"))
+        return _respond_json(request, read_curves(self._provider, place, layer))

@@ -1,19 +1,43 @@
-"""Where snapshots go."""
+"""Where snapshots go: event files for TensorBoard, PNG files, memory, or a class of your own."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from tb_filterviz.records import LayerSnapshot
+from tb_filterviz.errors import ConfigError
+from tb_filterviz.snapshots import LayerSnapshot
 
 
+@runtime_checkable
 class Sink(Protocol):
-    """Takes the snapshots of one step after another, in rising order."""
+    """Takes the snapshots of one step after another, in rising order.
+
+    Any object with these three methods is a sink: ``FilterVisualizer("logs", sinks=[MySink()])``. What it raises is
+    a `VisualizationWarning` during a training, which goes on. To follow a callback into worker processes or deep
+    copies, it has to pickle.
+    """
 
     def write(self, step: int, snapshots: Sequence[LayerSnapshot]) -> None:
-        """Keep the snapshots of this step; when this returns they are safe."""
+        """Keep the snapshots of this step, one per layer; when this returns they are safe."""
 
     def report(self, step: int, text: str) -> None:
         """Keep the reason why there is no picture at this step."""
 
     def close(self) -> None:
-        """Release what is held. Closing twice is fine."""
+        """Release what is held, at the end of a training. Closing twice is fine; a second training may write again."""
+
+
+def checked_sinks(sinks: Sequence[Sink]) -> list[Sink]:
+    """Return the sinks as a list.
+
+    Raises:
+        ConfigError: if one lacks a method.
+    """
+    if not isinstance(sinks, Sequence):
+        raise ConfigError(f"`sinks` must be a list of sinks. Received: sinks={sinks!r}")
+    for sink in sinks:
+        if isinstance(sink, type):
+            raise ConfigError(f"`sinks` must hold objects, not classes. Received: {sink!r}; give {sink.__name__}(...)")
+        missing = [name for name in ("write", "report", "close") if not callable(getattr(sink, name, None))]
+        if missing:
+            raise ConfigError(f"A sink has the methods write, report and close. {sink!r} has no {missing[0]}.")
+    return list(sinks)

@@ -1,179 +1,268 @@
-"""Event files for TensorBoard: the only module that writes them."""
+"""Event files for TensorBoard: what of a snapshot is written, into which run, under which tags."""
 
-import posixpath
-import re
-import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+import warnings
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from tensorboard.plugins.image import metadata as image_metadata
-from tensorboard.plugins.scalar import metadata as scalar_metadata
 
-from tb_filterviz.config import GridConfig
-from tb_filterviz.errors import LogDirError
+from tb_filterviz.config import Config
+from tb_filterviz.errors import FilterVizError, LogDirError, StepError, VisualizationWarning
+from tb_filterviz.history import History
 from tb_filterviz.imaging.encode import to_png
 from tb_filterviz.imaging.layout import grid_for_a_screen, shrink
-from tb_filterviz.records import (
-    PLUGIN_NAME,
-    RUN_NAME,
+from tb_filterviz.metadata import (
+    FAILURES_TAG,
+    RECIPE_TAG,
     STORED_TILE_PX,
-    LayerSnapshot,
-    encode_metadata,
+    encode_recipe,
+    encode_statistic,
+    encode_tiles,
     image_tag,
     last_tag,
     scalar_tag,
-    stats_tag,
+    statistic_tag,
     tile_parts,
     tiles_tag,
 )
-from tb_filterviz.sinks.held import read_held
-from tb_filterviz.sinks.lock import lock, release, written_by_others
-
-Summary = tuple[str, Any, Any]  # tag, value, metadata
-
-
-def _plugin_metadata(content: bytes) -> tf.compat.v1.SummaryMetadata:
-    metadata = tf.compat.v1.SummaryMetadata()
-    metadata.plugin_data.plugin_name = PLUGIN_NAME
-    metadata.plugin_data.content = content
-    metadata.data_class = 2  # DATA_CLASS_TENSOR; without a class the fast loader drops the tag
-    return metadata
-
-
-def _scalar_metadata() -> tf.compat.v1.SummaryMetadata:
-    ours = scalar_metadata.create_summary_metadata(display_name="", description="")
-    return tf.compat.v1.SummaryMetadata.FromString(ours.SerializeToString())
-
-
-def _image_metadata(description: str) -> tf.compat.v1.SummaryMetadata:
-    ours = image_metadata.create_summary_metadata(display_name=None, description=description, converted_to_tensor=None)
-    return tf.compat.v1.SummaryMetadata.FromString(ours.SerializeToString())
+from tb_filterviz.parts.statistics import Statistic, statistics_of
+from tb_filterviz.recipe import Recipe, draws_the_same
+from tb_filterviz.sinks.event_files import (
+    EventFile,
+    filters_metadata,
+    image_metadata,
+    new_event_file,
+    scalar_metadata,
+    tensor_event,
+    text_metadata,
+)
+from tb_filterviz.sinks.lock import IsLive
+from tb_filterviz.sinks.run_index import RunIndex, event_file_names
+from tb_filterviz.sinks.runs import Choose, TakenRun, take_run
+from tb_filterviz.sinks.storage import Folder, folder_of, reason_of
+from tb_filterviz.snapshots import LayerSnapshot
 
 
-def _event_files(run_dir: str) -> list[str]:
-    files: list[str] = tf.io.gfile.glob(posixpath.join(run_dir, "*tfevents*"))
-    return files
-
-
-def _wait_for_a_later_name(run_dir: str) -> None:
-    """TensorBoard reads a run's files in the order of their names, which begin with the second they were made in."""
-    names = map(posixpath.basename, _event_files(run_dir))
-    seconds = [int(found[1]) for name in names if (found := re.search(r"tfevents\.(\d+)\.", name))]
-    wait_s = max(seconds, default=0) + 1 - time.time()
-    if 0 < wait_s <= 1:  # more is another machine's clock
-        time.sleep(wait_s)
+def newest(indices: Sequence[RunIndex]) -> RunIndex:
+    """Choose of several runs the one that has come furthest, and of these the newest."""
+    return max(reversed(indices), key=lambda index: -float("inf") if index.last_step is None else index.last_step)
 
 
 class EventSink:
-    """Writes the run ``<log_dir>/filters``: grids for the Images tab, tiles and stats for ours, a few curves.
+    """Writes one run of a log directory: grids for the Images tab, tiles and statistics for ours, a few curves.
 
-    Every sink opens a new event file; nothing is ever appended to an old one.
+    Args:
+        log_dir: where TensorBoard looks, a folder or an address that fsspec knows.
+        config: how filters are drawn.
+        is_live: whether the training goes on; once it does not, others of this process may write to its run.
 
     Raises:
         LogDirError: if nothing can be written there.
     """
 
-    def __init__(self, log_dir: str, config: GridConfig | None = None) -> None:
-        self.run_dir = posixpath.join(log_dir, RUN_NAME)
-        self._config = config or GridConfig()
-        self._log_dir = log_dir
-        with self._told():
-            tf.io.gfile.makedirs(self.run_dir)
-            self._check_alone()
-            _wait_for_a_later_name(self.run_dir)
-            self.held = read_held(self.run_dir)  # kept up to date with what is written
-            before = set(_event_files(self.run_dir))
-            self._writer = tf.summary.create_file_writer(self.run_dir)
-            self._writer.flush()
-            self._files = [path for path in _event_files(self.run_dir) if path not in before]
-            for path in self._files:
-                lock(path)
-            self._check_alone()  # of two that begin at the same moment, neither had seen the other
+    def __init__(self, log_dir: str | Path, config: Config | None = None, *, is_live: IsLive = lambda: True) -> None:
+        self._config = config or Config()
+        self._statistics = {statistic.name: statistic for statistic in statistics_of(self._config.statistics)}
+        self._log_dir: Folder = folder_of(log_dir)
+        self._recipe: Recipe = {}
+        self._first_step = 0
+        self._is_live = is_live
+        self._run: TakenRun | None = None
+        self._file: EventFile | None = None
+        with self._raising():
+            self._log_dir.check_writable()
 
-    def _check_alone(self) -> None:
-        if written_by_others(_event_files(self.run_dir)):
-            raise LogDirError(
-                f"Another process is writing to {self.run_dir!r} at this moment, and TensorBoard loses events of two. "
-                "Wait for its end, or use another log directory."
-            )
+    def begin(self, recipe: Recipe, first_step: int | None = None, choose: Choose = newest) -> str:
+        """Take the run that goes on, or begin one beside the others, and open a new event file in it.
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Whatever the file system says, as one sentence."""
-        try:
-            yield
-        except LogDirError:
-            raise
-        except (tf.errors.OpError, OSError) as error:
-            reason = getattr(error, "message", None) or error
-            raise LogDirError(f"Cannot write to the log directory {self._log_dir!r}: {reason}") from error
+        Args:
+            recipe: how snapshots are drawn; it is written as well.
+            first_step: a run that has reached it does not go on; None if that does not matter.
+            choose: which of several runs that may go on does.
 
-    def _flush(self) -> None:
-        self._writer.flush()
-        if not all(map(tf.io.gfile.exists, self._files)):
-            raise LogDirError(f"The event file in {self.run_dir!r} is gone: somebody deleted it. What it held is lost.")
+        Returns:
+            What to tell the user; empty if there is nothing to tell.
+
+        Raises:
+            LogDirError: if nothing can be written there.
+        """
+        self.close()
+        self._recipe, self._first_step = recipe, first_step or 0
+        with self._raising():
+            run = self._take_run(first_step, choose)
+            try:
+                self._open()
+            except BaseException:
+                self.close()
+                raise
+        return run.notice
+
+    def _take_run(self, before: int | None, choose: Choose) -> TakenRun:
+        run = take_run(self._log_dir, self._recipe, before=before, choose=choose, is_live=self._is_live)
+        weakref.finalize(self, run.lock.release)  # for a sink that nobody closes
+        self._run = run
+        return run
+
+    @property
+    def run_dir(self) -> str:
+        """The folder or address of the run that is written; before `begin`, the log directory."""
+        return self._run.folder.path if self._run else self._log_dir.path
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run is being written."""
+        return self._run is not None
+
+    def goes_on(self, recipe: Recipe, step: int) -> bool:
+        """Tell whether the run that is being written has room for a step that is drawn so."""
+        is_above = self.last_step is None or self.last_step < step
+        return self.is_begun and is_above and draws_the_same(recipe, self._recipe)
+
+    @property
+    def index(self) -> RunIndex:
+        """What the run holds, found there or written since."""
+        return self._run.index if self._run else RunIndex()
+
+    @property
+    def history(self) -> History:
+        """The tiles that later ones are compared with."""
+        return self.index.history
 
     @property
     def last_step(self) -> int | None:
-        """The highest step in the run, found there or written since."""
-        return self.held.last_step
+        """The highest step of the run that is whole."""
+        return self.index.last_step
 
     def write(self, step: int, snapshots: Sequence[LayerSnapshot]) -> None:
-        """Everything of this step, flushed."""
-        self._write(step, snapshots, held=())
+        """Write everything of this step, or nothing, and hand it to the operating system.
 
-    def complete(self, step: int, snapshots: Sequence[LayerSnapshot]) -> None:
-        """What the run does not hold yet of this step, flushed: a process may have been killed in the middle of it."""
-        self._write(step, snapshots, held=[tag for tag, steps in self.held.steps.items() if step in steps])
+        After a failure the file is given up, and the next step goes into a new one.
 
-    def _write(self, step: int, snapshots: Sequence[LayerSnapshot], held: Collection[str]) -> None:
-        # Keras' TensorBoard(update_freq=n) leaves a condition on for the whole of fit that drops other summaries.
-        with self._told(), self._writer.as_default(step), tf.summary.record_if(True):
+        Raises:
+            StepError: if the run holds the step already.
+            LogDirError: if it cannot be written.
+        """
+        if step in self.index.steps:
+            raise StepError(f"{self.run_dir!r} holds step {step} already.")
+        with self._raising(), self._file_of_now() as file:
             for snapshot in snapshots:
-                for tag, value, metadata in (*self._grid(snapshot), *_tensors(snapshot), *_curves(snapshot)):
-                    if tag not in held:
-                        tf.summary.write(tag, value, metadata=metadata)
-                        self.held.steps[tag].add(step)
-            self._flush()
-
-    def _grid(self, snapshot: LayerSnapshot) -> Iterator[Summary]:
-        picture = grid_for_a_screen(snapshot, self._config)
-        height, width, _ = picture.shape
-        value = tf.constant([str(width).encode(), str(height).encode(), to_png(picture)])
-        yield image_tag(snapshot.layer), value, _image_metadata(snapshot.describe())
+                file.write(list(self._events(step, snapshot)))
+            file.flush()
+        self.index.steps.add(step)
 
     def report(self, step: int, text: str) -> None:
-        """The reason for a missing picture, in TensorBoard's Text tab."""
-        with self._told(), self._writer.as_default(step), tf.summary.record_if(True):
-            tf.summary.text(f"{PLUGIN_NAME}/failures", text)
-            self._flush()
+        """Write the reason for a missing picture, for TensorBoard's Text tab."""
+        if self._run is None:
+            return
+        with self._raising(), self._file_of_now() as file:
+            file.write([tensor_event(step, FAILURES_TAG, text.encode(), text_metadata())])
+            file.flush()
 
     def close(self) -> None:
-        """Close the event file."""
-        for path in self._files:
-            release(path)
-        self._files = []
-        with self._told():
-            self._writer.close()
+        """Close the event file, and let others write to the run. Twice is fine."""
+        self._give_up_file()
+        if self._run is not None:
+            self._run.lock.release()
+        self._run = None
+
+    def _open(self) -> EventFile:
+        assert self._run is not None
+        file = new_event_file(self._run.folder)
+        if self.index.recipe is None:  # once a run
+            recipe = filters_metadata(encode_recipe(self._recipe))
+            file.write([tensor_event(self._first_step, RECIPE_TAG, np.uint8(0), recipe)])
+            file.flush()
+            self.index.recipe = self._recipe
+        self._file = file
+        return file
+
+    @contextmanager
+    def _file_of_now(self) -> Iterator[EventFile]:
+        """Write in this block to the open file, or a new one; what fails leaves nothing of the block behind."""
+        file = self._file
+        if file is not None and not file.is_there():
+            warnings.warn(
+                f"The event file in {self.run_dir!r} is gone: somebody deleted it, and what it held is lost. "
+                "Writing goes on in a new one.",
+                VisualizationWarning,
+                stacklevel=2,
+            )
+            self._give_up_file()
+            file = None
+        file = file or self._reopened()
+        mark = file.mark()
+        try:
+            yield file
+        except BaseException:
+            with suppress(OSError):
+                file.rewind(mark)
+            self._give_up_file()
+            raise
+
+    def _reopened(self) -> EventFile:
+        """Open a new file in the same run; in a new run, if somebody else has taken it meanwhile."""
+        if self._run is None:
+            raise LogDirError(f"No run of {self._log_dir.path!r} has been begun.")
+        folder = self._run.folder
+        if not self._run.lock.is_of(folder.path) or not event_file_names(folder):  # deleted, and with it the lock
+            self._run.lock.release()
+            kept = self._run.index
+            self._take_run(None, lambda _: None).index = replace(kept, recipe=None)  # which was deleted with the rest
+        return self._open()
+
+    def _give_up_file(self) -> None:
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+        self._file = None
+
+    @contextmanager
+    def _raising(self) -> Iterator[None]:
+        """Re-raise whatever the file system or the service says, as one sentence."""
+        try:
+            yield
+        except FilterVizError:
+            raise
+        except Exception as error:
+            if self._log_dir.can_append and not isinstance(error, OSError):  # a service's package may raise anything
+                raise
+            reason = reason_of(error)
+            raise LogDirError(f"Cannot write to the log directory {self._log_dir.path!r}: {reason}") from error
+
+    def _events(self, step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
+        yield _grid(step, snapshot, self._config)
+        yield from _tiles(step, snapshot)
+        curves = []
+        for name, values in snapshot.statistics.items():
+            statistic = self._statistics.get(name)
+            if statistic is None:  # of a sink that was made for other settings
+                continue
+            content = encode_statistic(snapshot, statistic)
+            yield tensor_event(step, statistic_tag(snapshot.layer, name), values, filters_metadata(content))
+            if statistic.has_curve and not (snapshot.is_first and statistic.reads == "history"):
+                curves.append(_curve(step, snapshot, statistic))
+        # last, so that a step that has it is whole
+        yield from sorted(curves, key=lambda event: event.summary.value[0].tag == last_tag(snapshot.layer))
 
 
-def _tensors(snapshot: LayerSnapshot) -> Iterator[Summary]:
+def _grid(step: int, snapshot: LayerSnapshot, config: Config) -> Any:
+    picture = grid_for_a_screen(snapshot.tiles, snapshot.scores, snapshot.responsive, snapshot.flat, config.grid)
+    height, width, _ = picture.shape
+    value = [str(width).encode(), str(height).encode(), to_png(picture)]
+    return tensor_event(step, image_tag(snapshot.layer), value, image_metadata(description=snapshot.describe()))
+
+
+def _tiles(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
     tiles = shrink(snapshot.tiles, STORED_TILE_PX)
     for number, part in enumerate(tile_parts(tiles)):
-        content = encode_metadata(snapshot, kind="tiles", shape=tiles[part].shape, part=part)
-        yield tiles_tag(snapshot.layer, number), tiles[part], _plugin_metadata(content)
-    stats = snapshot.stats()
-    content = encode_metadata(snapshot, kind="stats", shape=stats.shape)
-    yield stats_tag(snapshot.layer), stats, _plugin_metadata(content)
+        content = encode_tiles(snapshot, tiles[part].shape, part)
+        yield tensor_event(step, tiles_tag(snapshot.layer, number), tiles[part], filters_metadata(content))
 
 
-def _curves(snapshot: LayerSnapshot) -> Iterator[Summary]:
-    curves = {"mean_score": snapshot.scores.mean()}
-    if not snapshot.is_first:
-        curves["mean_change"] = snapshot.change.mean()
-    for name, value in curves.items():
-        yield scalar_tag(snapshot.layer, name), np.float32(value), _scalar_metadata()
-    yield last_tag(snapshot.layer), np.float32(snapshot.responsive.mean()), _scalar_metadata()
+def _curve(step: int, snapshot: LayerSnapshot, statistic: Statistic) -> Any:
+    mean = np.float32(snapshot.statistics[statistic.name].mean())
+    return tensor_event(step, scalar_tag(snapshot.layer, statistic.curve), mean, scalar_metadata(statistic.curve_label))

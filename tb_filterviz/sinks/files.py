@@ -4,11 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tb_filterviz.config import GridConfig
+from tb_filterviz.config import Config, GridConfig
 from tb_filterviz.errors import LogDirError
-from tb_filterviz.imaging.encode import to_png
-from tb_filterviz.imaging.layout import grid_of
-from tb_filterviz.records import LayerSnapshot
+from tb_filterviz.snapshots import LayerSnapshot
 
 
 class FileSink:
@@ -18,24 +16,23 @@ class FileSink:
         LogDirError: if the folder cannot be made.
     """
 
-    def __init__(self, folder: str | Path, config: GridConfig | None = None) -> None:
+    def __init__(self, folder: str | Path, config: Config | GridConfig | None = None) -> None:
         self._folder = Path(folder)
-        self._config = config or GridConfig()
+        self._config = config
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LogDirError(f"Cannot write pictures to {str(self._folder)!r}: {error}") from error
 
     def write(self, step: int, snapshots: Sequence[LayerSnapshot]) -> None:
-        """One PNG per layer."""
+        """Write one PNG per layer."""
         for snapshot in snapshots:
-            picture = grid_of(snapshot, self._config)
             name = re.sub(r"[^\w.-]+", "_", snapshot.layer)
-            (self._folder / f"{name}-{step:04d}.png").write_bytes(to_png(picture))
+            (self._folder / f"{name}-{step:04d}.png").write_bytes(snapshot.png(self._config))
 
     def report(self, step: int, text: str) -> None:
-        """A text file in place of the pictures."""
+        """Write a text file in place of the pictures."""
         (self._folder / f"failed-{step:04d}.txt").write_text(text + "\n", encoding="utf-8")
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no file is held open."""

@@ -1,49 +1,82 @@
 """One writer a run: two lose events in TensorBoard, and would write every step twice."""
 
-import contextlib
 import os
-from collections.abc import Sequence
-from pathlib import Path
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_OURS: dict[
-    str, int
-] = {}  # files that this process writes, by descriptor; the lock ends with the process, however it ends
+IsLive = Callable[[], bool]
+
+_guard = threading.RLock()
+_held: dict[str, "RunLock"] = {}  # by this process
 
 
-def lock(path: str) -> None:
-    """Mark a local event file as being written, for as long as this process lives, or until `release`."""
-    with contextlib.suppress(OSError):  # remote, or a file system without locks
-        if fcntl is not None:
-            descriptor = os.open(path, os.O_RDONLY)
-            _OURS[path] = descriptor
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+@dataclass(eq=False, slots=True)
+class RunLock:
+    """A run's folder, held by this writer alone until `release`, or until the process ends, however it ends.
+
+    Attributes:
+        path: of the folder.
+        descriptor: of the open folder; None where the file system has no locks, and only this process is known.
+        is_live: whether what writes goes on; a training that an exception ended cannot release anything.
+        process: that took it.
+    """
+
+    path: str
+    descriptor: int | None
+    is_live: IsLive
+    process: int = field(default_factory=os.getpid)
+
+    def is_of(self, path: str) -> bool:
+        """Tell whether the folder of this path is the one that is held, and not another that took its place."""
+        if self.descriptor is None:
+            return True
+        try:
+            return os.path.samestat(os.fstat(self.descriptor), os.stat(path))
+        except OSError:
+            return False
+
+    def release(self) -> None:
+        """Let others write. Twice is fine."""
+        with _guard:
+            if self.descriptor is not None and fcntl is not None:
+                if os.getpid() == self.process:  # a forked child ends without letting go of what is its parent's
+                    fcntl.flock(self.descriptor, fcntl.LOCK_UN)  # not only closed: such a child may have it open
+                os.close(self.descriptor)
+                self.descriptor = None
+            if _held.get(self.path) is self:
+                del _held[self.path]
 
 
-def release(path: str) -> None:
-    """The file is not written any more."""
-    descriptor = _OURS.pop(path, None)
-    if descriptor is not None:
-        os.close(descriptor)
+def take(path: str, *, is_local: bool, is_live: IsLive) -> RunLock | None:
+    """Take a run's folder, which is there; None if another writer has it, in this process or, locally, in any other.
 
-
-def written_by_others(paths: Sequence[str]) -> list[str]:
-    """Which of the files another process is writing now, as far as that can be told."""
-    return [path for path in paths if path not in _OURS and _is_locked(path)]
-
-
-def _is_locked(path: str) -> bool:
-    if fcntl is None:
-        return False
-    try:
-        with Path(path).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+    Args:
+        path: of the folder.
+        is_local: False for a remote folder, of which only this process is known.
+        is_live: whether the writer goes on; once it does not, this process may take the folder again.
+    """
+    path = os.path.abspath(path) if is_local else path
+    with _guard:
+        other = _held.get(path)
+        if other is not None and not other.is_live():
+            other.release()
+        descriptor = os.open(path, os.O_RDONLY) if is_local and fcntl is not None else None
+        if descriptor is not None and fcntl is not None:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                return None
+            except OSError:  # a file system without locks
+                os.close(descriptor)
+                descriptor = None
+        if descriptor is None and path in _held:
+            return None
+        _held[path] = RunLock(path, descriptor, is_live)
+        return _held[path]

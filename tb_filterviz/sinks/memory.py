@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tb_filterviz.records import LayerSnapshot
+from tb_filterviz.snapshots import LayerSnapshot
 
 
 class MemorySink:
@@ -21,4 +21,4 @@ class MemorySink:
         self.reports.append((step, text))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: what was kept stays."""

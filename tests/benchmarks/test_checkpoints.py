@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tb_filterviz import FilterLogger, build_lenet
-from tb_filterviz.posthoc.log import LogReport
+from tb_filterviz.backfill.run import LogReport
 from tests.reading import difference, steps
 
 ROOT = Path(__file__).parent.parent.parent

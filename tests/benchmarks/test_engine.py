@@ -19,20 +19,21 @@ _DRAW = """
 import sys, tempfile, time
 import keras
 from tb_filterviz import AscentConfig, Config
-from tb_filterviz.optvis import probe
+from tb_filterviz.optvis.layer_calls import select
 from tb_filterviz.session import Session
 from tb_filterviz.sinks.events import EventSink
 from tests.memory import peak_mib
 
 name, size, filters, steps, layer, memory_mb = sys.argv[1:]
 network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(int(size), int(size), 3))
-targets = probe.select(network)
-layer = layer or targets[len(targets) // 2].path
+layer_calls = select(network)
+layer = layer or layer_calls[len(layer_calls) // 2].path
 before = peak_mib()
 config = Config(max_filters=int(filters), ascent=AscentConfig(steps=int(steps), memory_mb=float(memory_mb)))
 session = Session(network, layers=layer, config=config)
 session.prepare()
 sink = EventSink(tempfile.mkdtemp())
+sink.begin(session.recipe("logger"))
 began = time.perf_counter()
 (drawing,) = session.log(0, [sink])
 seconds = time.perf_counter() - began

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tb_filterviz import Config, FilterVisualizer, build_lenet
 from tb_filterviz.datasets import Digits
-from tb_filterviz.optvis.start import gray_noise
+from tb_filterviz.optvis.initial_images import gray_noise
 from tb_filterviz.session import Session
 from tests.optvis import article
 

@@ -17,8 +17,8 @@ import pytest
 from tb_filterviz.sinks.events import EventSink
 from tests.memory import resident_mib
 from tests.plugin.browser import Browser, browser, needs_browser
-from tests.plugin.serving import snapshot
-from tests.test_tensorboard import TensorBoard
+from tests.plugin.serving import recipe, snapshot
+from tests.tensorboard import TensorBoard
 
 PAIRS = 9
 LARGEST_ANSWER = 256 << 20
@@ -140,12 +140,15 @@ LOGS: dict[str, dict[str, Any]] = {
 def logs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     log_dir = tmp_path_factory.mktemp("logs")
     kind = LOGS[request.param]
-    sink = EventSink(str(log_dir))
+    sink = EventSink(log_dir)
     rng = np.random.default_rng(0)
     base = {layer["layer"]: rng.integers(0, 256, layer["shape"]).astype(np.uint8) for layer in kind["layers"]}
     for step in range(kind["steps"]):
         tiles = {name: np.roll(value, step, axis=2) for name, value in base.items()}
-        sink.write(step, [snapshot(step, **layer, tiles=tiles[layer["layer"]]) for layer in kind["layers"]])
+        snapshots = [snapshot(step, **layer, tiles=tiles[layer["layer"]]) for layer in kind["layers"]]
+        if not sink.is_begun:
+            sink.begin(recipe(snapshots))
+        sink.write(step, snapshots)
     sink.close()
     yield request.param, log_dir
     for path in log_dir.rglob("*tfevents*"):

@@ -8,7 +8,7 @@ import pytest
 from tb_filterviz import build_lenet
 from tb_filterviz.checkpoints import load_model
 from tb_filterviz.checkpoints.architecture import as_architecture
-from tb_filterviz.checkpoints.repair import modern
+from tb_filterviz.checkpoints.keras2_config import to_keras3
 from tb_filterviz.errors import CheckpointError, ConfigError
 
 LEGACY = Path(__file__).parent.parent / "data" / "lenet12_keras213_weights.hdf5"
@@ -69,7 +69,7 @@ def test_what_keras_3_wrote_is_left_as_it_is() -> None:
     for model in (*models, backbone, build_lenet()):
         config = json.loads(model.to_json())
         config.pop("compile_config", None)
-        assert modern(config) == config
+        assert to_keras3(config) == config
 
 
 def test_settings_without_a_counterpart_are_left_for_keras_to_refuse(tmp_path: Path) -> None:

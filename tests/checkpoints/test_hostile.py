@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from tb_filterviz import build_lenet
 from tb_filterviz.checkpoints import hdf5, load_model, load_weights, recognise
-from tb_filterviz.checkpoints.damage import told_as_damage
+from tb_filterviz.error_context import raising_checkpoint_error
 from tb_filterviz.errors import CheckpointError
 from tests.memory import forget_peak, peak_mib
 
@@ -269,7 +269,7 @@ def test_what_the_machine_refuses_is_not_called_damage() -> None:
         (MemoryError(), "'f' cannot be read: There is not enough memory"),
         (OSError("truncated"), "'f' is a damaged thing: truncated"),
     ):
-        with pytest.raises(CheckpointError, match=message), told_as_damage(Path("f"), "thing"):
+        with pytest.raises(CheckpointError, match=message), raising_checkpoint_error(Path("f"), "thing"):
             raise error
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from tb_filterviz import FilterLogger, cli
-from tb_filterviz.sinks.held import read_held
-from tests.posthoc import networks
+from tb_filterviz.sinks.run_index import read_run_index
+from tb_filterviz.sinks.storage import folder_of
+from tests.backfill import networks
 from tests.reading import difference, steps
 
-PLAIN = "tests.posthoc.networks:plain"
+PLAIN = "tests.backfill.networks:plain"
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +64,9 @@ def test_scripts_read_json_and_the_exit_status(saved: Path, tmp_path: Path, caps
 def test_one_checkpoint_may_be_given_its_step(saved: Path, tmp_path: Path) -> None:
     file = str(saved / "epoch-05.weights.h5")
     assert cli.main(["log", file, "--model", PLAIN, "--logdir", str(tmp_path), "--step", "70"]) == 0
-    assert cli.main(["log", file, "--model", PLAIN, "--logdir", str(tmp_path), r"--steps-from=-(\d+)\.weights"]) == 1
+    assert cli.main(["log", file, "--model", PLAIN, "--logdir", str(tmp_path), r"--steps-from=-(\d+)\.weights"]) == 0
     assert steps(tmp_path / "filters", "filters/conv_a") == [70]
+    assert steps(tmp_path / "filters_2", "filters/conv_a") == [4]  # below it: a run of its own
 
 
 @pytest.mark.parametrize(
@@ -117,6 +119,7 @@ def _workers_of(pid: int) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize("workers", [[], ["--workers", "2"]], ids=["here", "workers"])
 def test_killed_in_the_middle_it_is_readable_and_the_same_command_completes_it(
@@ -160,7 +163,7 @@ def test_ctrl_c_ends_watching_with_a_summary(saved: Path, tmp_path: Path, root: 
     )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        if read_held(str(tmp_path / "filters")).last_whole("conv_b") == 29:
+        if read_run_index(folder_of(tmp_path / "filters")).last_step == 29:
             break
         time.sleep(0.3)
     process.send_signal(signal.SIGINT)

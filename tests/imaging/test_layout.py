@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_filterviz import Config, GridConfig
-from tb_filterviz.imaging.layout import MARK_RGB, automatic_scale, grid, grid_for_a_screen, grid_of, shrink
-from tb_filterviz.records import LayerDrawing
+from tb_filterviz.imaging.layout import MARK_RGB, automatic_scale, grid, grid_for_a_screen, shrink
+from tests.snapshots import drawing
 
 
 def _tiles(count: int, side: int = 4, channels: int = 1) -> npt.NDArray[np.uint8]:
@@ -96,33 +96,23 @@ def test_shrunk_tiles_fit_and_keep_their_mean(side: int, limit: int) -> None:
     assert (small == 77).all()
 
 
-def _drawing(tiles: npt.NDArray[np.uint8]) -> LayerDrawing:
+def _on_a_screen(tiles: npt.NDArray[np.uint8], config: GridConfig) -> npt.NDArray[np.uint8]:
     count = len(tiles)
-    return LayerDrawing(
-        layer="conv",
-        position=0,
-        objective="channel_mean",
-        receptive_field=False,
-        channels="gray",
-        tiles=tiles,
-        scores=np.ones(count, np.float32),
-        responsive=np.ones(count, bool),
-        flat=np.zeros(count, bool),
-    )
+    return grid_for_a_screen(tiles, np.ones(count, np.float32), np.ones(count, bool), np.zeros(count, bool), config)
 
 
 @pytest.mark.parametrize(("count", "side", "width"), [(512, 224, 23 * 80 - 5), (81, 224, 9 * 229 - 5), (4, 1500, 1505)])
 def test_a_picture_of_many_large_tiles_suits_a_screen(count: int, side: int, width: int) -> None:
-    drawing = _drawing(np.full((count, side, side, 1), 200, np.uint8))
+    tiles = np.full((count, side, side, 1), 200, np.uint8)
     columns = int(np.ceil(np.sqrt(count)))
     for scale in (1, None):
-        assert grid_of(drawing, GridConfig(scale=scale)).shape[1] == columns * (side + 5) - 5
-    assert grid_for_a_screen(drawing, GridConfig(scale=1)).shape[1] == columns * (side + 5) - 5
-    picture = grid_for_a_screen(drawing, GridConfig())
+        assert drawing(tiles).grid(GridConfig(scale=scale)).shape[1] == columns * (side + 5) - 5
+    assert _on_a_screen(tiles, GridConfig(scale=1)).shape[1] == columns * (side + 5) - 5
+    picture = _on_a_screen(tiles, GridConfig())
     assert picture.shape[1] == width
     assert set(np.unique(picture)) == {0, 200}
 
 
 def test_small_tiles_are_the_same_on_a_screen() -> None:
-    drawing = _drawing(_tiles(50, 28))
-    assert np.array_equal(grid_for_a_screen(drawing, GridConfig()), grid_of(drawing, GridConfig()))
+    tiles = _tiles(50, 28)
+    assert np.array_equal(_on_a_screen(tiles, GridConfig()), drawing(tiles).grid(GridConfig()))

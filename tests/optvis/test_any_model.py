@@ -1,7 +1,9 @@
 """Every kind of model, on whatever backend Keras runs (KERAS_BACKEND=jax, torch or tensorflow)."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import keras
@@ -13,11 +15,15 @@ from keras import ops
 from tb_filterviz import Config
 from tb_filterviz.config import AscentConfig
 from tb_filterviz.errors import ModelError, UnknownLayerError
-from tb_filterviz.optvis import ascent, objectives, probe, start
-from tb_filterviz.optvis.scoring import scoring
-from tb_filterviz.optvis.subject import leaves, subject_of
-from tb_filterviz.optvis.survey import survey
+from tb_filterviz.optvis import initial_images
+from tb_filterviz.optvis.ascent import ascent_of
+from tb_filterviz.optvis.image_model import image_model_of, leaves
+from tb_filterviz.optvis.layer_calls import select
+from tb_filterviz.optvis.layer_info import inspect_layers
+from tb_filterviz.parts.objectives import OBJECTIVES
+from tb_filterviz.recipe import draws_the_same
 from tb_filterviz.session import Session
+from tests.parts import own
 
 L = keras.layers
 Array = npt.NDArray[np.float32]
@@ -153,13 +159,14 @@ def _channels_first() -> Case:
     return Case(model, "shown", respond, (12, 10, 3))
 
 
-def _mixed(policy: str) -> Case:
-    layers = [
-        L.Conv2D(4, 3, activation="elu", dtype=policy),
-        L.BatchNormalization(dtype=policy),
-        L.Conv2D(5, 3, name="shown", dtype=policy),
-    ]
-    return Case(keras.Sequential([keras.Input((12, 12, 3)), *layers]), "shown", _chain(*layers), tolerance=2e-2)
+def _mixed(policy: str, layer: Callable[..., keras.Layer]) -> Case:
+    """By hand in float32, with the same weights."""
+    stem, shown = L.Conv2D(6, 3, activation="elu", dtype=policy), layer(name="shown", activation="relu", dtype=policy)
+    model = keras.Sequential([keras.Input((12, 12, 3)), stem, L.BatchNormalization(dtype=policy), shown])
+    layers = [L.Conv2D(6, 3, activation="elu"), L.BatchNormalization(), layer()]
+    precise = keras.Sequential([keras.Input((12, 12, 3)), *layers])
+    precise.set_weights(model.get_weights())
+    return Case(model, "shown", _chain(*layers), tolerance=2e-2)
 
 
 def _any_size() -> Case:
@@ -200,6 +207,14 @@ def _after_normalization() -> Case:
     return _single(L.Conv2D(5, 3, name="shown"), before=(L.Conv2D(3, 1, padding="same"), normalization))
 
 
+HALVES = ("mixed_float16", "mixed_bfloat16")
+KINDS = {
+    "plain": partial(L.Conv2D, 5, 3),
+    "grouped": partial(L.Conv2D, 6, 3, groups=3),
+    "separable": partial(L.SeparableConv2D, 5, 3),
+    "depthwise": partial(L.DepthwiseConv2D, 3, depth_multiplier=2),
+    "transposed": partial(L.Conv2DTranspose, 5, 3, strides=2),
+}
 CASES: dict[str, Callable[[], Case]] = {
     "nested": _nested,
     "deeply nested": _deeply_nested,
@@ -209,8 +224,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "shared, first call": lambda: _shared(1),
     "shared, second call": lambda: _shared(2),
     "channels first": _channels_first,
-    "mixed_float16": lambda: _mixed("mixed_float16"),
-    "mixed_bfloat16": lambda: _mixed("mixed_bfloat16"),
+    **{f"{name}, {policy}": partial(_mixed, policy, layer) for policy in HALVES for name, layer in KINDS.items()},
     "any size": _any_size,
     "preprocessing": _preprocessing,
     "adapted normalization": _adapted,
@@ -247,27 +261,27 @@ def _state(model: keras.Model) -> list[object]:
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("objective", ["channel_mean", "center_unit"])
+@pytest.mark.parametrize("objective", ["channel_mean", "center_unit", "channel_contrast"])
 def test_the_score_is_that_of_an_independent_forward_pass(name: str, objective: str) -> None:
     keras.utils.set_random_seed(1)
     case = CASES[name]()
     case.model.compile("sgd", "mse")
-    subject = subject_of(case.model, **case.options)
-    assert subject.shape == case.shape
-    (target,) = probe.select(case.model, case.layer)
-    surveyed = survey(subject, [target], 1.0)[target.path]
-    filters = np.arange(surveyed.filters, dtype=np.int32)
-    begin = start.gray_noise(filters, subject.shape, (0.0, 1.0), config=CONFIG, seed=0, position=target.position)
+    image_model = image_model_of(case.model, **case.options)
+    assert image_model.shape == case.shape
+    (layer_call,) = select(case.model, case.layer)
+    info = inspect_layers(image_model, [layer_call], 1.0)[layer_call.path]
+    filters = np.arange(info.filters, dtype=np.int32)
+    begin = initial_images.gray_noise(
+        filters, image_model.shape, (0.0, 1.0), config=CONFIG, seed=0, position=layer_call.position
+    )
     expected_at_start = _score(case.respond(begin), objective, filters)
     before = _state(case.model)
-    gain = objectives.gain(objective, surveyed.height, surveyed.width)
-    climbing = ascent.ascent_of(
-        lambda images, chosen: probe.reach(subject, target, images, probe.own_channel(target.layer, chosen)),
-        objectives.SCORES[objective],
-        scoring(subject, target, objectives.SCORES[objective], gain),
-        model=case.model,
+    climbing = ascent_of(
+        image_model,
+        layer_call,
+        info,
+        OBJECTIVES.get(objective, own.contrast),
         batch=len(filters) + 1,  # more than there are
-        gain=gain,
         step_length=CONFIG.step_size / 255,
         config=CONFIG,
     )
@@ -283,10 +297,14 @@ def test_the_score_is_that_of_an_independent_forward_pass(name: str, objective: 
 
 def _score(response: Any, objective: str, filters: npt.NDArray[np.int32]) -> Array:
     response = ops.convert_to_numpy(ops.cast(response, "float32"))
-    own = response[np.arange(len(filters)), :, :, filters]
+    channel = response[np.arange(len(filters)), :, :, filters]
     if objective == "channel_mean":
-        return np.asarray(own.mean(axis=(1, 2)))
-    return np.asarray(own[:, own.shape[1] // 2, own.shape[2] // 2])
+        return np.asarray(channel.mean(axis=(1, 2)))
+    if objective == "channel_contrast":
+        means = response.mean(axis=(1, 2))
+        others = (means.sum(axis=1) - means[np.arange(len(filters)), filters]) / (means.shape[1] - 1)
+        return np.asarray(channel.mean(axis=(1, 2)) - others)
+    return np.asarray(channel[:, channel.shape[1] // 2, channel.shape[2] // 2])
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -305,27 +323,29 @@ def test_a_session_draws_it_with_the_weights_of_now(name: str) -> None:
             layer.finalize_state()
     (changed,) = session.draw()
     assert not np.allclose(first.scores, changed.scores)
-    (fresh,) = Session(case.model, layers=case.layer, config=config, other_inputs=others).draw()
+    another = Session(case.model, layers=case.layer, config=config, other_inputs=others)
+    (fresh,) = another.draw()
+    assert draws_the_same(json.loads(json.dumps(session.recipe("callback"))), another.recipe("logger"))
     np.testing.assert_allclose(changed.scores, fresh.scores, rtol=1e-5, atol=1e-6)
 
 
 def test_what_cannot_be_shown_is_said() -> None:
     two = _two_inputs().model
     with pytest.raises(ModelError, match=r"it has the inputs mask, image\. Give all but the image as other_inputs"):
-        subject_of(two)
+        image_model_of(two)
     with pytest.raises(ModelError, match=r"has no input 'masque'\. Its inputs: mask, image\."):
-        subject_of(two, other_inputs={"masque": 1})
+        image_model_of(two, other_inputs={"masque": 1})
     any_size = _any_size().model
     with pytest.raises(ModelError, match=r"takes images of any size, \(None, None, 3\)\. Say which to draw"):
-        subject_of(any_size)
+        image_model_of(any_size)
     with pytest.raises(ModelError, match=r"takes images of \(None, None, 3\)\. Received: image_shape=\(8, 8, 1\)"):
-        subject_of(any_size, image_shape=(8, 8, 1))
+        image_model_of(any_size, image_shape=(8, 8, 1))
     shared = _shared(2).model
     with pytest.raises(ModelError, match="calls its layer 'shared' 2 times, so there is no 'shared@3'"):
         Session(shared, layers="shared@3")
     integers = keras.Sequential([keras.Input((8, 8, 3), dtype="uint8"), L.Rescaling(1 / 255), L.Conv2D(2, 3)])
     with pytest.raises(ModelError, match="takes images of uint8, through which no gradient can pass"):
-        subject_of(integers)
+        image_model_of(integers)
     volumes = keras.Sequential([keras.Input((8, 8, 1)), L.Reshape((4, 4, 4, 1)), L.Conv3D(2, 2, name="volume")])
     with pytest.raises(ModelError, match=r"Layer 'volume' \(Conv3D\) puts out .*can be shown"):
         Session(volumes, layers="volume")

@@ -2,48 +2,26 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tb_filterviz import AscentConfig, Config
-from tb_filterviz.imaging import tone
-from tb_filterviz.optvis import ascent, measures, objectives, probe, start
-from tb_filterviz.optvis.scoring import scoring
-from tb_filterviz.optvis.subject import subject_of
+from tb_filterviz import AscentConfig, Config, maximize
+from tb_filterviz.optvis import initial_images
+from tb_filterviz.parts import statistics, tones
 from tb_filterviz.session import Session
 from tests.optvis import article
 
 
-def _climb(
-    model: keras.Model, layer: str, config: Config, filters: npt.NDArray[np.int32], objective: str = "channel_mean"
-) -> tuple[npt.NDArray[np.float32], ascent.Climbed]:
-    (target,) = probe.select(model, layer)
-    subject = subject_of(model)
-    limits = config.input_range or (0.0, 1.0)
-    begin = start.gray_noise(filters, (28, 28, 1), limits, config=config.ascent, seed=0, position=target.position)
-    climbing = ascent.ascent_of(
-        lambda images, chosen: probe.reach(subject, target, images, probe.own_channel(target.layer, chosen)),
-        objectives.SCORES[objective],
-        scoring(subject, target, objectives.SCORES[objective], 256.0),
-        model=model,
-        batch=len(filters),
-        gain=objectives.gain(objective, 14, 14),
-        step_length=config.ascent.step_size * (limits[1] - limits[0]) / 255,
-        config=config.ascent,
-    )
-    return begin, climbing.climb(begin, filters)
-
-
 def test_the_classic_preset_is_the_articles_procedure(lenet: keras.Model, classic: Config) -> None:
     filters = np.arange(50, dtype=np.int32)
-    begin, climbed = _climb(lenet, "conv2d_2", classic, filters)
+    climbed = maximize(lenet, "conv2d_2", config=classic)
     compute = article.gradient_step(lenet, "conv2d_2")
-    responsive = measures.is_responsive(climbed, stays_positive=True)
-    pictures = tone.to_uint8(climbed.images, contrast=0.1)
+    responsive = statistics.is_responsive(climbed.scores, climbed.peaks, climbed.images, stays_positive=True)
+    pictures = tones.to_uint8(climbed.images, contrast=0.1)
     correlations = []
     for index in filters:
-        image, score, is_left_in = article.draw_filter(compute, begin[index], int(index))
+        image, score, is_left_in = article.draw_filter(compute, climbed.start[index], int(index))
         assert is_left_in == responsive[index]
         if is_left_in:
             np.testing.assert_allclose(climbed.scores[-1, index], score, rtol=0.01)
-            picture = tone.to_uint8(image[None], contrast=0.1)
+            picture = tones.to_uint8(image[None], contrast=0.1)
             correlations.append(np.corrcoef(picture.ravel(), pictures[index].ravel())[0, 1])
     assert len(correlations) >= 10
     assert np.mean(np.array(correlations) > 0.999) >= 0.9
@@ -51,10 +29,10 @@ def test_the_classic_preset_is_the_articles_procedure(lenet: keras.Model, classi
 
 def test_scores_agree_with_the_article_for_stuck_filters_as_well(lenet: keras.Model, classic: Config) -> None:
     filters = np.arange(50, dtype=np.int32)
-    begin, climbed = _climb(lenet, "conv2d_2", classic, filters)
+    climbed = maximize(lenet, "conv2d_2", config=classic)
     compute = article.gradient_step(lenet, "conv2d_2")
     for index in filters:
-        image, scores = begin[index][None].copy(), []
+        image, scores = climbed.start[index][None].copy(), []
         for _ in range(20):
             value, gradient = compute(keras.ops.convert_to_tensor(image), int(index))
             scores.append(float(value))
@@ -63,7 +41,7 @@ def test_scores_agree_with_the_article_for_stuck_filters_as_well(lenet: keras.Mo
 
 
 def test_the_classic_start_is_as_written(classic: Config) -> None:
-    noise = start.gray_noise([4, 7], (5, 6, 1), (0, 255), config=classic.ascent, seed=9, position=2)
+    noise = initial_images.gray_noise([4, 7], (5, 6, 1), (0, 255), config=classic.ascent, seed=9, position=2)
     for row, index in enumerate((4, 7)):
         uniform = np.random.default_rng([9, 2, index]).random((5, 6, 1))
         np.testing.assert_allclose(noise[row], (uniform - 0.5) * 20 + 128, rtol=1e-6)
@@ -71,7 +49,7 @@ def test_the_classic_start_is_as_written(classic: Config) -> None:
 
 def test_every_filter_climbs_and_its_score_is_that_of_its_picture(lenet: keras.Model) -> None:
     filters = np.arange(50, dtype=np.int32)
-    _, climbed = _climb(lenet, "conv2d_2", Config(), filters)
+    climbed = maximize(lenet, "conv2d_2")
     assert climbed.scores.shape == (21, 50)
     assert (climbed.scores[-1] > climbed.scores[0]).all()
     below = keras.Model(lenet.inputs[0], lenet.get_layer("conv2d_2").output)
@@ -82,9 +60,8 @@ def test_every_filter_climbs_and_its_score_is_that_of_its_picture(lenet: keras.M
 
 
 def test_chunks_change_nothing(lenet: keras.Model) -> None:
-    filters = np.arange(50, dtype=np.int32)
-    _, whole = _climb(lenet, "conv2d_2", Config(), filters)
-    _, parts = _climb(lenet, "conv2d_2", Config(ascent=AscentConfig(filters_per_batch=13)), filters)
+    whole = maximize(lenet, "conv2d_2")
+    parts = maximize(lenet, "conv2d_2", config=Config(ascent=AscentConfig(filters_per_batch=13)))
     np.testing.assert_allclose(parts.scores[-1], whole.scores[-1], rtol=0.01)
     assert parts.images.shape == whole.images.shape
 

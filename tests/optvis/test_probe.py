@@ -6,16 +6,17 @@ import keras
 import numpy as np
 import pytest
 
-from tb_filterviz.errors import ModelError, NoConvolutionError, UnbuiltModelError, UnknownLayerError
+from tb_filterviz.errors import ModelError
 from tb_filterviz.optvis import probe
-from tb_filterviz.optvis.kinds import is_plain_convolution
-from tb_filterviz.optvis.subject import subject_of
+from tb_filterviz.optvis.image_model import image_model_of
+from tb_filterviz.optvis.layer_calls import LayerCall, convolutions
+from tb_filterviz.optvis.layer_types import is_plain_convolution
 
 LAYERS = keras.layers
 
 
 def _reach(model: keras.Model, layer: keras.Layer, images: Any, read: probe.Read) -> Any:
-    return probe.reach(subject_of(model), probe.Target(layer, layer.name, 0), images, read)
+    return probe.reach(image_model_of(model), LayerCall(layer, layer.name, 0), images, read)
 
 
 def _convolutions() -> Iterator[Any]:
@@ -87,16 +88,16 @@ class Branches(keras.Model):
 def test_layers_are_found_and_reached_wherever_they_are() -> None:
     model = Branches()
     model.build((None, 12, 12, 1))
-    targets = probe.convolutions(model)
-    assert [target.path for target in targets] == ["stem", "block0", "block1", "tail/last", "unused"]
+    found = convolutions(model)
+    assert [layer_call.path for layer_call in found] == ["stem", "block0", "block1", "tail/last", "unused"]
     images = np.random.default_rng(0).normal(size=(2, 12, 12, 1)).astype(np.float32)
-    before = (model.get_weights(), len(model.losses), {k: set(vars(t.layer)) for k, t in enumerate(targets)})
-    for target in targets[:-1]:
-        assert _reach(model, target.layer, images, probe.full_response(target.layer)).shape[0] == 2
-    after = (model.get_weights(), len(model.losses), {k: set(vars(t.layer)) for k, t in enumerate(targets)})
+    before = (model.get_weights(), len(model.losses), {k: set(vars(t.layer)) for k, t in enumerate(found)})
+    for layer_call in found[:-1]:
+        assert _reach(model, layer_call.layer, images, probe.full_response(layer_call.layer)).shape[0] == 2
+    after = (model.get_weights(), len(model.losses), {k: set(vars(t.layer)) for k, t in enumerate(found)})
     assert all(np.array_equal(a, b) for a, b in zip(before[0], after[0], strict=True))
     assert before[1:] == after[1:]
-    unused = targets[-1].layer
+    unused = found[-1].layer
     with pytest.raises(ModelError, match="'branches' never calls its layer 'unused'"):
         _reach(model, unused, images, probe.full_response(unused))
 
@@ -119,36 +120,6 @@ def test_one_image_may_come_in_any_structure(wrap: Any) -> None:
     layer = LAYERS.Conv2D(2, 3)
     model = keras.Model(wrap(image), layer(image))
     images = np.ones((1, 6, 6, 1), np.float32)
-    assert subject_of(model).shape == (6, 6, 1)
+    assert image_model_of(model).shape == (6, 6, 1)
     response = _reach(model, layer, images, probe.full_response(layer))
     np.testing.assert_allclose(response, model(wrap(images)), rtol=1e-5)
-
-
-def test_names_and_patterns_select_in_the_models_order(lenet: keras.Model) -> None:
-    def paths(patterns: Any) -> list[str]:
-        return [target.path for target in probe.select(lenet, patterns)]
-
-    assert paths(None) == paths("conv*") == paths(["conv2d_2", "conv2d_1"]) == ["conv2d_1", "conv2d_2"]
-    assert paths("*_2") == ["conv2d_2"]
-
-
-def test_what_cannot_be_shown_is_refused_with_one_sentence(lenet: keras.Model) -> None:
-    dense = keras.Sequential([keras.Input((4,)), LAYERS.Dense(2)], name="plain")
-    unbuilt = keras.Sequential([LAYERS.Conv2D(2, 3)], name="fresh")
-    sizeless = keras.Sequential([keras.Input((None, None, 3)), LAYERS.Conv2D(2, 3)], name="any")
-    left, right = keras.Input((4, 4, 1)), keras.Input((4, 4, 1))
-    two = keras.Model([left, right], LAYERS.Conv2D(2, 3)(LAYERS.add([left, right])), name="two")
-    with pytest.raises(UnknownLayerError, match="no layer 'conv2d_3'. Its .* conv2d_1, conv2d_2. Did you"):
-        probe.select(lenet, "conv2d_3")
-    with pytest.raises(UnknownLayerError, match="no layer 'dense_9'"):
-        probe.select(lenet, ["conv2d_1", "dense_9"])
-    with pytest.raises(UnknownLayerError, match="`layers` names no layer"):
-        probe.select(lenet, [])
-    with pytest.raises(NoConvolutionError, match="'plain' has no 2-D convolutional layer.* Its layers: Dense"):
-        probe.select(dense)
-    with pytest.raises(UnbuiltModelError, match="'fresh' is not built"):
-        probe.select(unbuilt)
-    with pytest.raises(ModelError, match="'any' takes images of any size"):
-        subject_of(sizeless)
-    with pytest.raises(ModelError, match="'two' must take one image"):
-        subject_of(two)

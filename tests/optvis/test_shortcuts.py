@@ -13,8 +13,9 @@ from keras import ops
 
 from tb_filterviz import AscentConfig, Config
 from tb_filterviz.optvis import backends
-from tb_filterviz.optvis.probe import own_channel, reach, replaced, select, untouched
-from tb_filterviz.optvis.subject import subject_of
+from tb_filterviz.optvis.image_model import image_model_of
+from tb_filterviz.optvis.layer_calls import select
+from tb_filterviz.optvis.probe import own_channel, reach, replaced, untouched
 from tb_filterviz.session import Session
 
 L = keras.layers
@@ -156,8 +157,8 @@ def _drawn(model: keras.Model, **options: Any) -> list[npt.NDArray[np.float32]]:
 def test_pictures_are_drawn_with_shortcuts_and_are_the_same_without(monkeypatch: pytest.MonkeyPatch) -> None:
     model = _network()
     before = [set(vars(layer)) for layer in model.layers]
-    subject = subject_of(model)
-    with untouched(subject):
+    image_model = image_model_of(model)
+    with untouched(image_model):
         used = [layer.name for layer in model.layers if vars(layer).keys() & {"call", "convolution_op"}]
     assert used == (["first"] if BACKEND == "tensorflow" else ["pool"])
     drawn = _drawn(model)
@@ -176,14 +177,15 @@ def test_what_others_have_put_in_place_of_a_layers_own_way_stays() -> None:
     pool.call = lambda inputs: own_pool(-inputs)
     images = np.random.default_rng(0).normal(size=(6, 16, 16, 1)).astype(np.float32)
     whole = ops.convert_to_numpy(model(images)).mean(axis=(1, 2))
-    (target,) = select(model, model.layers[-1].name)
+    (layer_call,) = select(model, model.layers[-1].name)
     filters = np.arange(6, dtype=np.int32)
-    own = reach(subject_of(model), target, ops.convert_to_tensor(images), own_channel(target.layer, filters))
+    read = own_channel(layer_call.layer, filters)
+    own = reach(image_model_of(model), layer_call, ops.convert_to_tensor(images), read)
     np.testing.assert_allclose(
         ops.convert_to_numpy(own).mean(axis=(1, 2)), whole[np.arange(6), filters], rtol=1e-4, atol=1e-5
     )
-    (first_target,) = select(model, "first")
-    shown = reach(subject_of(model), first_target, ops.convert_to_tensor(images), own_channel(first, filters))
+    (first_call,) = select(model, "first")
+    shown = reach(image_model_of(model), first_call, ops.convert_to_tensor(images), own_channel(first, filters))
     signs = np.sign(ops.convert_to_numpy(first.kernel))
     expected = ops.convert_to_numpy(ops.conv(images, signs))[np.arange(6), ..., filters]
     np.testing.assert_allclose(ops.convert_to_numpy(shown), expected, rtol=1e-4, atol=1e-5)

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+
+from tests.tensorboard import TensorBoard
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -36,6 +39,8 @@ FLAGS = (
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )
+
+VIEW = "p.filterviz."
 
 # The pixels of every tile in sight, read from the canvas as it is on the screen.
 READ_TILES = """
@@ -208,3 +213,45 @@ def browser(profile: Path, *, width: int = 1280, height: int = 720, downloads: P
         yield Browser(driver)
     finally:
         driver.quit()
+
+
+def view(server: TensorBoard, **state: object) -> str:
+    """The address of the tab in a state."""
+    pairs = "".join(f"&{VIEW}{name}={urllib.parse.quote(str(value), safe='')}" for name, value in state.items())
+    return f"{server.address}#filterviz{pairs}"
+
+
+def wait_for_tab(server: TensorBoard) -> None:
+    for _ in range(100):
+        if server.get_json("data/plugins_listing")["filterviz"]["enabled"]:
+            return
+        time.sleep(0.2)
+    raise AssertionError("the tab was never enabled")
+
+
+@contextmanager
+def showing(window: Browser, log_dir: Path, *options: str, **state: object) -> Iterator[TensorBoard]:
+    """A TensorBoard of its own for one log directory, the tab in a state."""
+    server = TensorBoard(log_dir, *options)
+    try:
+        wait_for_tab(server)
+        window.open(view(server, **state))
+        yield server
+    finally:
+        server.close()
+
+
+def readout(tab: Browser) -> str:
+    """Which step is shown."""
+    return tab.one(".readout").text
+
+
+def check_accessibility(tab: Browser) -> None:
+    tab.run(AXE.read_text(encoding="utf-8"))
+    found = tab.driver.execute_async_script("axe.run(document).then(arguments[0])")
+    serious = [
+        f"{one['id']}: {one['help']}: {one['nodes'][0]['html'][:200]} {one['nodes'][0]['failureSummary']}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []

@@ -4,18 +4,19 @@ import json
 import struct
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-import tensorflow as tf
 from tensorboard.backend import application
 from tensorboard.backend.event_processing import data_provider as multiplexer_provider
 from tensorboard.backend.event_processing import plugin_event_multiplexer
+from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.context import RequestContext
 from tensorboard.data import server_ingester
 from tensorboard.plugins import base_plugin
@@ -23,10 +24,26 @@ from tensorboard.plugins.scalar.scalars_plugin import ScalarsPlugin
 from tensorboard.util import grpc_util
 from werkzeug.test import Client
 
+from tb_filterviz.config import Config
+from tb_filterviz.metadata import (
+    PLUGIN_NAME,
+    RECIPE_TAG,
+    encode_recipe,
+    encode_statistic,
+    encode_tiles,
+    scalar_tag,
+    statistic_tag,
+    tiles_tag,
+)
+from tb_filterviz.parts.objectives import channel_mean
+from tb_filterviz.parts.statistics import STATISTICS, Statistic
 from tb_filterviz.plugin.plugin import FiltersPlugin
-from tb_filterviz.records import LayerSnapshot, StepUnit
+from tb_filterviz.recipe import Recipe, Source, make_recipe
+from tb_filterviz.sinks.event_files import events as read_events
+from tb_filterviz.sinks.event_files import filters_metadata, new_event_file, scalar_metadata, tensor_event
 from tb_filterviz.sinks.events import EventSink
-from tb_filterviz.sinks.held import read_held
+from tb_filterviz.sinks.storage import folder_of
+from tb_filterviz.snapshots import LayerSnapshot, StepUnit
 
 LOADERS = ("fast-loader", "python-loader")
 HOSTILE = (
@@ -57,71 +74,169 @@ def snapshot(
     position: int = 0,
     unit: StepUnit = "epoch",
     tiles: npt.NDArray[np.uint8] | None = None,
+    indices: Sequence[int] | None = None,
+    more: Mapping[str, npt.ArrayLike] = MappingProxyType({}),
 ) -> LayerSnapshot:
+    """A layer at a step: filter 2 is stuck, 3 is flat, the later ones score better.
+
+    Args:
+        indices: which of the layer's filters these are; None for all.
+        more: statistics beside the standard ones.
+    """
     count = shape[0]
     index = np.arange(count, dtype=np.float32)
+    statistics: dict[str, npt.ArrayLike] = {
+        "score": index * 1.5 - step,
+        "responsive": np.arange(count) != 2,
+        "flat": np.arange(count) == 3,
+        "change": 0.3 / (step + 2 + index),
+        "change_since_start": np.full(count, min(1, 0.1 * (step + 1))),
+        **more,
+    }
     return LayerSnapshot(
         layer=layer,
         position=position,
+        filters=np.asarray(range(count) if indices is None else indices, np.int32),
         step=step,
         unit=unit,
-        objective="channel_mean",
+        objective=channel_mean.name,
+        objective_label=channel_mean.label,
+        description=channel_mean.description,
         receptive_field=False,
         channels="gray" if shape[3] == 1 else "RGB",
         tiles=pixels(step, layer, shape) if tiles is None else tiles,
-        scores=(index * 1.5 - step).astype(np.float32),
-        responsive=np.arange(count) != 2,
-        flat=np.arange(count) == 3,
-        change=(0.3 / (step + 2 + index)).astype(np.float32),
-        change_since_start=np.full(count, min(1, 0.1 * (step + 1)), np.float32),
+        statistics={name: np.asarray(values, np.float32) for name, values in statistics.items()},
         is_first=step == -1,
     )
 
 
-def write(log_dir: Path, steps: Sequence[int], *layers: dict[str, Any]) -> None:
-    """A run of `steps`, with the given layers (arguments of `snapshot`), as the callback writes it."""
-    sink = EventSink(str(log_dir))
-    for step in steps:
-        sink.write(step, [snapshot(step, **layer) for layer in (layers or ({},))])
+def recipe(snapshots: Sequence[LayerSnapshot], written_by: Source = "callback", config: Config | None = None) -> Recipe:
+    """How these snapshots were drawn."""
+    return make_recipe(
+        config or Config(),
+        written_by=written_by,
+        unit=snapshots[0].unit,
+        input_range=(0, 1),
+        model={
+            "name": "small",
+            "layers": [
+                {"path": "conv_a", "class": "Conv2D", "weights": [[3, 3, 1, 6], [6]]},
+                {"path": "activation", "class": "Activation", "weights": []},
+            ],
+        },
+        layers=[
+            {
+                "layer": taken.layer,
+                "position": taken.position,
+                "filters": len(taken.filters),
+                "tile": list(taken.tiles.shape[1:]),
+                "objective": taken.objective,
+            }
+            for taken in snapshots
+        ],
+        backend="tensorflow",
+    )
+
+
+def write(
+    log_dir: Path,
+    steps: Sequence[int],
+    *layers: dict[str, Any],
+    statistics: Sequence[Statistic] = (),
+    written_by: Source = "callback",
+) -> str:
+    """A run of `steps`, with the given layers (arguments of `snapshot`), as the callback writes it; its folder.
+
+    A run that ended before goes on.
+    """
+    config = Config(statistics=statistics)
+    sink = EventSink(log_dir, config)
+    drawn = [[snapshot(step, **layer) for layer in (layers or ({},))] for step in steps]
+    sink.begin(recipe(drawn[0], written_by, config), steps[0])
+    for step, snapshots in zip(steps, drawn, strict=True):
+        sink.write(step, snapshots)
+    folder = sink.run_dir
     sink.close()
+    return folder
 
 
-def scalars(folder: Path, tags: dict[str, list[tuple[int, float]]]) -> None:
-    writer = tf.summary.create_file_writer(str(folder))
-    with writer.as_default():
-        for tag, points in tags.items():
-            for step, value in points:
-                tf.summary.scalar(tag, value, step=step)
-    writer.close()
+def write_events(folder: Path, events: Iterable[Event]) -> None:
+    """A new event file with what it is given, however odd."""
+    target = folder_of(folder)
+    target.make()
+    file = new_event_file(target)
+    file.write(list(events))
+    file.close()
+
+
+def layer_events(
+    step: int, wall_time: float, layer: str = "conv2d_1", statistics: Sequence[str] = ("score",), **given: Any
+) -> Iterator[Event]:
+    """A layer at a step, as it is written at a given moment; `given` are arguments of `snapshot`."""
+    taken = snapshot(step, layer, **given)
+    content = encode_tiles(taken, taken.tiles.shape, slice(0, len(taken.tiles)))
+    yield tensor_event(step, tiles_tag(layer, 0), taken.tiles, filters_metadata(content), wall_time)
+    for name in statistics:
+        content = encode_statistic(taken, STATISTICS[name])
+        metadata = filters_metadata(content)
+        yield tensor_event(step, statistic_tag(layer, name), taken.statistics[name], metadata, wall_time)
+    metadata = scalar_metadata("responsive")
+    yield tensor_event(step, scalar_tag(layer, "share_responsive"), np.float32(0.5), metadata, wall_time)
+
+
+def recipe_event(written_by: Source, wall_time: float) -> Event:
+    content = encode_recipe(recipe([snapshot(0)], written_by))
+    return tensor_event(0, RECIPE_TAG, np.uint8(0), filters_metadata(content), wall_time)
+
+
+def scalars(folder: Path, tags: dict[str, list[tuple[int, float]]], wall_time: float | None = None) -> None:
+    """Curves as Keras writes them, at once or a second after each other."""
+    write_events(
+        folder,
+        [
+            tensor_event(step, tag, np.float32(value), scalar_metadata(), wall_time and wall_time + at)
+            for tag, points in tags.items()
+            for at, (step, value) in enumerate(points)
+        ],
+    )
 
 
 def write_raw(folder: Path, values: dict[str, tuple[bytes, Any]], steps: Sequence[int] = (0,)) -> None:
     """Any tensors under our plugin's name."""
-    writer = tf.summary.create_file_writer(str(folder))
-    with writer.as_default():
-        for step in steps:
-            for tag, (content, value) in values.items():
-                metadata = tf.compat.v1.SummaryMetadata()
-                metadata.plugin_data.plugin_name = "filterviz"
-                metadata.plugin_data.content = content
-                metadata.data_class = 2
-                tf.summary.write(tag, value, step=step, metadata=metadata)
-    writer.close()
+    write_events(
+        folder,
+        [
+            tensor_event(step, tag, value, filters_metadata(content))
+            for step in steps
+            for tag, (content, value) in values.items()
+        ],
+    )
+
+
+def _written(log_dir: Path) -> dict[tuple[str, str], float]:
+    """When the last value of every series was written, by run and tag."""
+    last: dict[tuple[str, str], float] = {}
+    for path in sorted(log_dir.rglob("*tfevents*")):
+        with path.open("rb") as stream:
+            for event, _ in read_events(stream):
+                for value in event.summary.value:
+                    last[path.parent.relative_to(log_dir).as_posix(), value.tag] = event.wall_time
+    return last
 
 
 def wait_until_read(data_provider: Any, log_dir: Path, seconds: float = 3) -> None:
-    """The fast loader answers while it still reads: until it is at the last step of every run."""
-    folders = {path.parent for path in log_dir.rglob("*tfevents*")}
-    ends = {folder.relative_to(log_dir).as_posix(): read_held(str(folder)).last_step for folder in folders}
+    """The fast loader answers while it still reads: until it is at the end of every series of ours, and of curves."""
+    written = _written(log_dir)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        at: dict[str, int] = {}
-        for listed in (data_provider.list_tensors, data_provider.list_scalars):
-            plugin = "scalars" if listed == data_provider.list_scalars else "filterviz"
+        at: dict[tuple[str, str], float] = {}
+        for listed, plugin in ((data_provider.list_tensors, PLUGIN_NAME), (data_provider.list_scalars, "scalars")):
             for run, tags in listed(RequestContext(), experiment_id="", plugin_name=plugin).items():
-                at[run] = max([at.get(run, -(1 << 60)), *(series.max_step for series in tags.values())])
-        if all(run in at and end is not None and at[run] >= end for run, end in ends.items()):
-            return
+                at.update({(run, tag): series.max_wall_time for tag, series in tags.items()})
+        if at and all(wall_time == written.get(key) for key, wall_time in at.items()):
+            expected = {run for run, _ in written}
+            if expected <= {run for run, _ in at}:
+                return
         time.sleep(0.02)
 
 

@@ -2,7 +2,6 @@
 
 import re
 import time
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,19 @@ from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from tb_filterviz.records import encode_metadata
-from tests.plugin.browser import AXE, Browser, browser, needs_axe, needs_browser
-from tests.plugin.serving import HOSTILE, pixels, scalars, snapshot, write, write_raw
-from tests.test_tensorboard import TensorBoard
+from tests.plugin.browser import (
+    AXE,
+    Browser,
+    check_accessibility,
+    needs_axe,
+    needs_browser,
+    readout,
+    view,
+    wait_for_tab,
+)
+from tests.plugin.described import TILES, encoded
+from tests.plugin.serving import HOSTILE, pixels, scalars, write, write_raw
+from tests.tensorboard import TensorBoard
 
 pytestmark = needs_browser
 
@@ -25,23 +33,14 @@ EPOCHS = 8
 Layer = dict[str, Any]
 FIRST: Layer = {"layer": "conv_a", "shape": (6, 5, 5, 1)}
 SECOND: Layer = {"layer": "conv_b", "shape": (12, 9, 9, 3), "position": 1}
-VIEW = "p.filterviz."
 SLIDER = "input[type=range]"
-
-
-def wait_for_tab(server: TensorBoard) -> None:
-    for _ in range(100):
-        if server.get_json("data/plugins_listing")["filterviz"]["enabled"]:
-            return
-        time.sleep(0.2)
-    raise AssertionError("the tab was never enabled")
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TensorBoard]:
     log_dir = tmp_path_factory.mktemp("logs")
-    write(log_dir / "one", range(-1, EPOCHS), FIRST, SECOND)
     write(log_dir / "two", range(-1, 4), {**FIRST, "layer": "conv_renamed"}, SECOND)
+    write(log_dir / "one", range(-1, EPOCHS), FIRST, SECOND)  # the newest, which is opened
     accuracy = [(epoch, 1 - 0.5**epoch) for epoch in range(EPOCHS)]
     scalars(log_dir / "one" / "train", {"epoch_accuracy": accuracy, "epoch_loss": accuracy})
     scalars(log_dir / "one" / "validation", {"epoch_accuracy": accuracy})
@@ -49,14 +48,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TensorBoard]:
     wait_for_tab(started)
     yield started
     started.close()
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    downloads = tmp_path_factory.mktemp("downloads")
-    with browser(tmp_path_factory.mktemp("profile"), downloads=downloads) as opened:
-        opened.downloads = downloads
-        yield opened
 
 
 @pytest.fixture
@@ -68,21 +59,12 @@ def tab(server: TensorBoard, window: Browser) -> Iterator[Browser]:
     assert window.complaints() == []
 
 
-def view(server: TensorBoard, **state: object) -> str:
-    pairs = "".join(f"&{VIEW}{name}={urllib.parse.quote(str(value), safe='')}" for name, value in state.items())
-    return f"{server.address}#filterviz{pairs}"
-
-
 def as_rgb(tiles: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.repeat(tiles, 3 // tiles.shape[-1], axis=-1)
 
 
 def truth(step: int, layer: Layer) -> npt.NDArray[np.uint8]:
     return as_rgb(pixels(step, layer["layer"], layer["shape"]))
-
-
-def readout(tab: Browser) -> str:
-    return tab.one(".readout").text
 
 
 def test_the_tab_opens_at_the_latest_epoch(tab: Browser) -> None:
@@ -321,17 +303,6 @@ def test_what_is_seen_is_saved(tab: Browser) -> None:
     assert readout(tab) == "Epoch 0"
 
 
-def check_accessibility(tab: Browser) -> None:
-    tab.run(AXE.read_text(encoding="utf-8"))
-    found = tab.driver.execute_async_script("axe.run(document).then(arguments[0])")
-    serious = [
-        f"{one['id']}: {one['help']}: {one['nodes'][0]['html'][:200]} {one['nodes'][0]['failureSummary']}"
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
-
-
 @needs_axe
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("filter_", [None, 3], ids=["layer", "filter"])
@@ -386,6 +357,7 @@ def test_it_follows_a_training_without_losing_the_place(window: Browser, tmp_pat
     window.complaints()  # the browser's own, about the server that has gone
 
 
+@pytest.mark.slow
 def test_nothing_yet_and_a_sample_say_what_to_do(window: Browser, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     server = TensorBoard(tmp_path / "empty")
@@ -436,14 +408,15 @@ def test_two_log_directories(window: Browser, tmp_path: Path) -> None:
         wait_for_tab(server)
         window.open(server.address)
         window.loaded()
-        assert "3 of 3 pictures" in window.text()
-        window.choose("Run", "right/filters")
+        assert "4 of 4 pictures" in window.text()  # the one that was written last
+        window.choose("Run", "left/filters")
         window.loaded()
-        assert "4 of 4 pictures" in window.text()
+        assert "3 of 3 pictures" in window.text()
     finally:
         server.close()
 
 
+@pytest.mark.slow
 def test_hostile_names_are_text(window: Browser, tmp_path: Path) -> None:
     layers = [{"layer": name, "position": position} for position, name in enumerate(HOSTILE)]
     run = "<img src=x onerror=window.hacked=1>'&"
@@ -477,9 +450,9 @@ def test_hostile_names_are_text(window: Browser, tmp_path: Path) -> None:
 
 
 def test_a_damaged_run_does_not_keep_one_from_the_others(window: Browser, tmp_path: Path) -> None:
-    content = encode_metadata(snapshot(0, **FIRST), kind="tiles", shape=FIRST["shape"], part=slice(0, 6))
-    write_raw(tmp_path / "damaged", {"filterviz/conv_a/tiles": (content, np.zeros(FIRST["shape"], np.float32))})
     write(tmp_path / "whole", range(3), FIRST)
+    content = encoded(TILES, {"layer": "conv_a"})
+    write_raw(tmp_path / "damaged", {"filterviz/conv_a/tiles": (content, np.zeros(FIRST["shape"], np.float32))})
     server = TensorBoard(tmp_path)
     try:
         wait_for_tab(server)
@@ -507,30 +480,42 @@ def test_a_damaged_run_does_not_keep_one_from_the_others(window: Browser, tmp_pa
 def test_places_orders_and_sizes(tab: Browser) -> None:
     """The pure functions of the frontend, asked in the browser."""
 
-    def ask(expression: str) -> Any:
-        script = f"const done = arguments[0]; import('./static/model.js').then((m) => done({expression}))"
+    def ask(module: str, expression: str) -> Any:
+        script = f"const done = arguments[0]; import('./static/{module}.js').then((m) => done({expression}))"
         return tab.driver.execute_async_script(script)
 
-    assert ask("m.settledAt([0, 0.4, 0.2, 0.05, 0.11, 0.09])") == 4
-    assert ask("m.settledAt([0, 0, 0])") == 0
-    assert ask("m.settledAt([null, 0.1, 0.2])") == 2
-    assert ask("[0, 5, 9, 10, 99, -3].map((step) => m.placeOf(step, [0, 10, 20]))") == [0, 0.25, 0.45, 0.5, 1, 0]
-    assert ask("m.placeOf(3, [3])") == 0
-    assert ask("[m.nearestIndex(7, [1, 5, 9]), m.nearestIndex(null, [1, 5]), m.nearestIndex(-9, [1, 5])]") == [1, 1, 0]
-    assert ask("m.fit(50, {width: 28, height: 28}, {width: 900, height: 470}, 4, 200, 1).columns") == 10
-    assert ask("m.fit(1, {width: 5, height: 5}, {width: 900, height: 470}, 4, 200, 1).scale") == 40
+    assert ask("ordering", "m.settledAt([0, 0.4, 0.2, 0.05, 0.11, 0.09])") == 4
+    assert ask("ordering", "m.settledAt([0, 0, 0])") == 0
+    assert ask("ordering", "m.settledAt([null, 0.1, 0.2])") == 2
+    assert ask("ordering", "m.rankOf([3, null, 5, 1], 3, 'descending')") == 1
+    assert ask("ordering", "m.rankOf([3, null, 5, 1], 5, 'ascending')") == 2
+    assert ask("ordering", "m.rankOf([3, null], null, 'ascending')") is None
+    places = "[0, 5, 9, 10, 99, -3].map((step) => m.placeOf(step, [0, 10, 20]))"
+    assert ask("geometry", places) == [0, 0.25, 0.45, 0.5, 1, 0]
+    assert ask("geometry", "m.placeOf(3, [3])") == 0
+    nearest = "[m.nearestIndex(7, [1, 5, 9]), m.nearestIndex(null, [1, 5]), m.nearestIndex(-9, [1, 5])]"
+    assert ask("geometry", nearest) == [1, 1, 0]
+    area = "{width: 900, height: 470}, 4, 200, 1"
+    assert ask("geometry", f"m.fit(50, {{width: 28, height: 28}}, {area}).columns") == 10
+    assert ask("geometry", f"m.fit(1, {{width: 5, height: 5}}, {area}).scale") == 40
     for scale, ratio in ((0.4, 1), (1.5, 1), (4.7, 1), (2.3, 2)):
-        whole = ask(f"m.wholePixels({scale}, {ratio})")
+        whole = ask("geometry", f"m.wholePixels({scale}, {ratio})")
         assert whole <= scale
         assert whole * ratio < 4 or whole * ratio == int(whole * ratio)
-    assert ask("[m.number(0.00012), m.number(-1.23456), m.number(123456), m.number(null)]") == [
-        "1.20e-4",
-        "-1.23",
-        "1.23e+5",
+    numbers = "[0.00012, -1.23456, 123456, null].map((value) => m.number(value))"
+    assert ask("format", numbers) == ["1.20e-4", "-1.23", "1.23e+5", "not finite"]
+    values = "[[0.5, 'share'], [1, 'flag'], [0, 'flag'], [2, 'number'], [undefined, 'number'], [null, 'number']]"
+    assert ask("format", f"{values}.map(([value, unit]) => m.shown(value, unit))") == [
+        "50 %",
+        "yes",
+        "no",
+        "2",
+        "\N{EN DASH}",
         "not finite",
     ]
 
 
+@pytest.mark.slow
 def test_a_large_layer_is_sharp_once_one_looks_closely(window: Browser, tmp_path: Path) -> None:
     large: Layer = {"layer": "large", "shape": (512, 64, 64, 3)}
     write(tmp_path, range(3), large)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,30 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 
 from tb_filterviz import MemorySink
-from tb_filterviz.records import STATS_ROWS, encode_metadata
+from tb_filterviz.metadata import run_name
+from tb_filterviz.parts.statistics import STANDARD
 from tb_filterviz.session import Session
+from tb_filterviz.sinks.event_files import filters_metadata
 from tb_filterviz.sinks.events import EventSink
-from tests.plugin.serving import HOSTILE, LOADERS, Tab, pixels, scalars, snapshot, tab, write, write_raw
+from tests.plugin.described import FORMAT_1_STATS, JSON, RECIPE, STATISTIC, TILES, encoded
+from tests.plugin.serving import (
+    HOSTILE,
+    LOADERS,
+    Tab,
+    layer_events,
+    pixels,
+    recipe_event,
+    tab,
+    write,
+    write_events,
+    write_raw,
+)
 
 FULL = (6, 5, 5, 1)
 
@@ -28,36 +47,88 @@ def loader(request: pytest.FixtureRequest) -> str:
 
 
 def test_a_session_comes_back_bit_by_bit(loader: str, tmp_path: Path, small_model: keras.Model) -> None:
-    session, memory = Session(small_model), MemorySink()
-    events = EventSink(str(tmp_path))
+    session, memory, events = Session(small_model), MemorySink(), EventSink(tmp_path)
+    events.begin(session.recipe("logger"))
     for step in (-1, 0, 1):
         session.log(step, [events, memory])
         small_model.set_weights([weights * 1.1 for weights in small_model.get_weights()])
+    events.close()
     with tab(tmp_path, loader) as served:
         (run,) = served.get("layers")["runs"]
         assert (run["run"], run["problems"]) == ("filters", [])
+        assert run["recipe"] == json.loads(json.dumps(session.recipe("logger")))
         assert [layer["name"] for layer in run["layers"]] == ["conv_a", "conv_b"]
         for layer in run["layers"]:
             kept = [taken for taken in memory.snapshots if taken.layer == layer["name"]]
-            header, tiles = served.tiles(run="filters", layer=layer["id"])
+            assert layer["description"] == kept[0].description
+            where = {"run": "filters", "layer": layer["id"]}
+            header, tiles = served.tiles(**where)
             assert header["steps"] == [-1, 0, 1]
             assert np.array_equal(tiles, np.stack([taken.tiles for taken in kept]))
-            stats = served.get("stats", run="filters", layer=layer["id"])
-            assert list(stats["rows"]) == list(STATS_ROWS)
-            for row, name in enumerate(STATS_ROWS):
-                truth = np.stack([taken.stats()[row] for taken in kept])
-                assert np.allclose(stats["rows"][name], truth, rtol=1e-4, atol=1e-4 * np.abs(truth).max())
+            answer = served.get("statistics", **where)["statistics"]
+            assert set(answer) == set(kept[0].statistics) == {one["name"] for one in layer["statistics"]}
+            for name, rows in answer.items():
+                truth = np.stack([taken.statistics[name] for taken in kept])
+                assert np.allclose(rows, truth, rtol=1e-4, atol=1e-4 * np.abs(truth).max())
+
+
+def test_a_log_of_format_1_is_shown_to_the_last_step(loader: str, root: Path) -> None:
+    truth = np.load(root / "tests" / "data" / "format_1" / "expected.npz")
+    with tab(root / "tests" / "data" / "format_1", loader) as served:
+        (run,) = served.get("layers")["runs"]
+        assert (run["run"], run["recipe"], run["problems"]) == ("filters", None, [])
+        assert [layer["id"] for layer in run["layers"]] == ["conv_a", "conv_b"]
+        for layer in run["layers"]:
+            assert layer["objective_label"] in ("centre unit", "channel mean")
+            assert [(one["name"], one["label"], one["unit"], one["sort"]) for one in layer["statistics"]] == [
+                (one.name, one.label, one.unit, one.sort) for one in STANDARD
+            ]
+            where, name = {"run": "filters", "layer": layer["id"]}, layer["id"]
+            header, tiles = served.tiles(**where)
+            answer = served.get("statistics", **where)
+            assert header["steps"] == answer["steps"] == truth[f"{name}_steps"].tolist() == [-1, 0, 1, 2, 3, 4]
+            assert np.array_equal(tiles, truth[f"{name}_tiles"])
+            assert np.allclose(answer["statistics"]["score"], truth[f"{name}_scores"], rtol=1e-3, atol=1e-4)
+            for statistic in ("responsive", "flat"):
+                assert np.array_equal(answer["statistics"][statistic], truth[f"{name}_{statistic}"])
+            curves = served.get("curves", **where)["curves"]
+            assert [curve["metric"] for curve in curves] == ["mean change", "mean score", "responsive"]
+
+
+def test_runs_of_one_log_directory_come_in_the_order_of_their_numbers(loader: str, tmp_path: Path) -> None:
+    for number in range(1, 12):
+        events = [event for step in (0, 1) for event in layer_events(step, 1000 * number + step)]
+        write_events(tmp_path / run_name(number), [recipe_event("callback", 1000 * number), *events])
+    with tab(tmp_path, loader) as served:
+        runs = served.get("layers")["runs"]
+        assert [run["run"] for run in runs] == [run_name(number) for number in range(1, 12)]
+        assert all(run["recipe"]["written_by"] == "callback" for run in runs)
+        assert runs[9]["layers"][0]["last_wall_time"] == 10001
+
+
+def test_filters_that_were_chosen_are_shown_under_their_numbers(loader: str, tmp_path: Path) -> None:
+    write(tmp_path, [0, 1], {"indices": [40, 41, 7, 3, 2, 1]}, {"layer": "b", "position": 1, "indices": range(6)})
+    with tab(tmp_path, loader) as served:
+        first, second = served.get("layers")["runs"][0]["layers"]
+        assert (first["indices"], first["filters"]) == ([40, 41, 7, 3, 2, 1], 6)
+        assert second["indices"] is None
+        _, tiles = served.tiles(run="filters", layer="conv2d_1", filters=2)
+        assert np.array_equal(tiles[:, 0], np.stack([pixels(step, "conv2d_1", FULL)[2] for step in (0, 1)]))
 
 
 def test_two_hundred_of_two_hundred(loader: str, tmp_path: Path) -> None:
     write(tmp_path, range(-1, 199))
     with tab(tmp_path, loader) as served:
         header, tiles = served.tiles(run="filters", layer="conv2d_1")
-        assert header["steps"] == served.get("stats", run="filters", layer="conv2d_1")["steps"] == list(range(-1, 199))
+        assert (
+            header["steps"]
+            == served.get("statistics", run="filters", layer="conv2d_1")["steps"]
+            == list(range(-1, 199))
+        )
         assert np.array_equal(tiles, np.stack([pixels(step, "conv2d_1", FULL) for step in range(-1, 199)]))
         assert served.get("curves", run="filters", layer="conv2d_1")["logged_steps"] == 200
     with tab(tmp_path, loader, samples=12) as served:
-        assert len(served.get("stats", run="filters", layer="conv2d_1")["steps"]) == 12
+        assert len(served.get("statistics", run="filters", layer="conv2d_1")["steps"]) == 12
         assert served.get("curves", run="filters", layer="conv2d_1")["logged_steps"] == 200
 
 
@@ -80,49 +151,19 @@ def test_some_steps_some_filters_a_smaller_size(loader: str, tmp_path: Path) -> 
         assert small.shape == (10, 6, 5, 5, 3)
 
 
-def test_the_curves_of_the_same_training(loader: str, tmp_path: Path) -> None:
-    write(tmp_path / "a", range(-1, 3))
-    write(tmp_path / "b", range(1, 4), {"unit": "batch"})
-    scalars(tmp_path / "a" / "train", {"epoch_accuracy": [(0, 0.5), (1, 0.75)], "epoch_loss": [(0, 1), (1, np.nan)]})
-    scalars(tmp_path / "a" / "validation", {"epoch_accuracy": [(0, 0.25)], "other": [(0, 3.0)]})
-    scalars(tmp_path / "a" / "deeper" / "train", {"epoch_accuracy": [(0, 0.1)]})
-    scalars(tmp_path / "b" / "train", {"batch_loss": [(1, 2.0)], "epoch_loss": [(0, 1.0)]})
-    with tab(tmp_path, loader) as served:
-        curves = served.get("curves", run="a/filters", layer="conv2d_1")["curves"]
-        assert {(curve["metric"], curve["of"]) for curve in curves} == {
-            ("mean score", ""),
-            ("responsive", ""),
-            ("mean change", ""),
-            ("accuracy", "train"),
-            ("accuracy", "validation"),
-            ("loss", "train"),
-        }
-        points = {(curve["metric"], curve["of"]): curve["points"] for curve in curves}
-        assert points["accuracy", "train"] == [[0, 0.5], [1, 0.75]]
-        assert points["loss", "train"] == [[0, 1.0], [1, None]]
-        assert [step for step, _ in points["mean score", ""]] == [-1, 0, 1, 2]
-        curves = served.get("curves", run="b/filters", layer="conv2d_1")["curves"]
-        assert [(curve["metric"], curve["of"]) for curve in curves if curve["of"]] == [("loss", "train")]
-
-
 def test_a_restart_shows_the_same_on_both_loaders(loader: str, tmp_path: Path) -> None:
-    write(tmp_path, range(-1, 6))
-    write(tmp_path, range(3, 5))
+    for steps, began in ((range(-1, 6), 1000), (range(3, 5), 2000)):
+        write_events(tmp_path / "filters", [event for step in steps for event in layer_events(step, began + step)])
     with tab(tmp_path, loader) as served:
         header, _ = served.tiles(run="filters", layer="conv2d_1")
         assert header["steps"] == [-1, 0, 1, 2, 3, 4]
 
 
 def test_scores_that_are_not_finite_are_null(loader: str, tmp_path: Path) -> None:
-    taken = snapshot(0)
-    taken.scores[:3] = [np.nan, np.inf, 1e-20]
-    sink = EventSink(str(tmp_path))
-    sink.write(0, [taken])
-    sink.close()
+    write(tmp_path, [0], {"more": {"score": [np.nan, np.inf, 1e-20, 4.5, 6.0, 7.5]}})
     with tab(tmp_path, loader) as served:
-        (scores,) = served.get("stats", run="filters", layer="conv2d_1")["rows"]["score"]
-        assert scores[:2] == [None, None]
-        assert scores[3:] == [4.5, 6.0, 7.5]
+        (scores,) = served.get("statistics", run="filters", layer="conv2d_1")["statistics"]["score"]
+        assert scores == [None, None, 0.0, 4.5, 6.0, 7.5]
 
 
 def test_hostile_names_come_back_as_they_are(loader: str, tmp_path: Path) -> None:
@@ -138,14 +179,13 @@ def test_hostile_names_come_back_as_they_are(loader: str, tmp_path: Path) -> Non
             header, tiles = served.tiles(**where)
             assert header["steps"] == [0, 1]
             assert np.array_equal(tiles[1], pixels(1, layer["name"], FULL))
-            assert served.get("stats", **where)["steps"] == [0, 1]
+            assert served.get("statistics", **where)["steps"] == [0, 1]
             assert len(served.get("curves", **where)["curves"]) == 3
 
 
 def test_foreign_events_under_our_name_are_named_and_do_no_harm(loader: str, tmp_path: Path) -> None:
     write(tmp_path / "good", [0, 1])
-    true = encode_metadata(snapshot(0), kind="tiles", shape=FULL, part=slice(0, 6))
-    other_version = json.dumps({**json.loads(true), "version": 99}).encode()
+    true, statistic = encoded(TILES), encoded(STATISTIC)
     values: dict[str, Any] = {
         "dtype": np.zeros(FULL, np.float32),
         "rank": np.zeros((6, 5, 5), np.uint8),
@@ -156,7 +196,10 @@ def test_foreign_events_under_our_name_are_named_and_do_no_harm(loader: str, tmp
     write_raw(
         tmp_path / "worse",
         {
-            "filterviz/version/tiles": (other_version, np.zeros(FULL, np.uint8)),
+            "filterviz/version/tiles": (encoded(TILES, {"version": 99}), np.zeros(FULL, np.uint8)),
+            "filterviz/alone/statistics/score": (statistic, np.zeros(6, np.float32)),
+            "filterviz/name/statistics/other": (statistic, np.zeros(6, np.float32)),
+            "filterviz/recipe": (encoded(RECIPE, {"recipe": 5}), np.uint8(0)),
             "filterviz/no_json/tiles": (b"\xff\x00{", np.zeros(FULL, np.uint8)),
             "filterviz/empty/stats": (b"", np.zeros((5, 6), np.float32)),
             "elsewhere": (true, np.zeros(FULL, np.uint8)),
@@ -166,36 +209,77 @@ def test_foreign_events_under_our_name_are_named_and_do_no_harm(loader: str, tmp
         runs = {run["run"]: run for run in served.get("layers")["runs"]}
         assert [layer["name"] for layer in runs["good/filters"]["layers"]] == ["conv2d_1"]
         assert runs["worse"]["layers"] == []
-        assert len(runs["worse"]["problems"]) >= 4
+        assert len(runs["worse"]["problems"]) >= 6
+        assert any("written by a newer tb_filterviz" in problem for problem in runs["worse"]["problems"])
+        assert runs["worse"]["recipe"] is None
         for layer in runs["bad"]["layers"]:
-            for route in ("tiles", "stats"):
+            for route in ("tiles", "statistics"):
                 answer = served.answer(route, run="bad", layer=layer["id"])
                 assert answer.status_code == 400
                 assert "holds nothing of the type and shape that its metadata says" in answer.text
         assert served.tiles(run="good/filters", layer="conv2d_1")[0]["steps"] == [0, 1]
 
 
-def test_a_tensor_that_lies_about_its_size_is_a_sentence(loader: str, tmp_path: Path) -> None:
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.compat.proto.tensor_pb2 import TensorProto
-    from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+def lying(tag: str, content: bytes, dtype: int, shape: tuple[int, ...]) -> Event:
+    sizes = [TensorShapeProto.Dim(size=size) for size in shape]
+    tensor = TensorProto(dtype=dtype, tensor_shape=TensorShapeProto(dim=sizes), tensor_content=b"short")
+    value = Summary.Value(tag=tag, tensor=tensor, metadata=filters_metadata(content))
+    return Event(step=0, wall_time=1.0, summary=Summary(value=[value]))
 
-    sizes = [TensorShapeProto.Dim(size=size) for size in FULL]
-    value = TensorProto(dtype=4, tensor_shape=TensorShapeProto(dim=sizes), tensor_content=b"short")
-    summary = Summary.Value(tag="filterviz/lying/tiles", tensor=value)
-    summary.metadata.plugin_data.plugin_name = "filterviz"
-    summary.metadata.plugin_data.content = encode_metadata(snapshot(0), kind="tiles", shape=FULL, part=slice(0, 6))
-    summary.metadata.data_class = 2
-    writer = EventFileWriter(str(tmp_path / "filters"))
-    writer.add_event(Event(step=0, wall_time=1.0, summary=Summary(value=[summary])))
-    writer.close()
+
+def test_a_tensor_that_lies_about_its_size_is_a_sentence(loader: str, tmp_path: Path) -> None:
+    write_events(tmp_path / "filters", [lying("filterviz/lying/tiles", encoded(TILES), 4, FULL)])
     with tab(tmp_path, loader) as served:
         assert served.get("layers")["runs"][0]["layers"][0]["id"] == "lying"
         answer = served.answer("tiles", run="filters", layer="lying")
         assert answer.status_code == 400
         assert "TensorBoard cannot read filterviz/lying/tiles" in answer.text
+
+
+def test_a_statistic_that_lies_leaves_the_others(loader: str, tmp_path: Path) -> None:
+    tag = "filterviz/conv2d_1/statistics/liar"
+    liar = lying(tag, encoded(STATISTIC, {"name": "liar"}), 1, (6,))
+    write_events(tmp_path / "filters", [*layer_events(0, 1.0, statistics=("score", "flat")), liar])
+    with tab(tmp_path, loader) as served:
+        assert set(served.get("statistics", run="filters", layer="conv2d_1")["statistics"]) == {"score", "flat"}
+
+
+def test_moments_that_are_none_do_no_harm(tmp_path: Path) -> None:
+    """The fast loader drops such events by itself."""
+    moments = enumerate((np.nan, np.inf, 5.0))
+    write_events(tmp_path / "filters", [event for step, at in moments for event in layer_events(step, at)])
+    with tab(tmp_path, "python-loader") as served:
+        for route in ("statistics", "curves"):
+            assert "NaN" not in served.answer(route, run="filters", layer="conv2d_1").text
+        assert served.tiles(run="filters", layer="conv2d_1")[0]["steps"] == [0, 1, 2]
+        assert "NaN" not in served.answer("layers").text
+
+
+CHANGES = st.dictionaries(
+    st.sampled_from([*sorted({*TILES, *STATISTIC, *FORMAT_1_STATS, *RECIPE}), "indices"]), JSON, max_size=3
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(changes=st.tuples(CHANGES, CHANGES, CHANGES, CHANGES))
+def test_no_metadata_breaks_a_route(changes: tuple[dict[str, Any], ...]) -> None:
+    contents = [
+        encoded(true, one) for true, one in zip((TILES, STATISTIC, FORMAT_1_STATS, RECIPE), changes, strict=True)
+    ]
+    values = [
+        ("filterviz/a/tiles", np.zeros(FULL, np.uint8)),
+        ("filterviz/a/statistics/score", np.zeros(6, np.float32)),
+        ("filterviz/a/stats", np.zeros((2, 6), np.float32)),
+        ("filterviz/recipe", np.uint8(0)),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        raw = {tag: (content, value) for (tag, value), content in zip(values, contents, strict=True)}
+        write_raw(Path(folder) / "filters", raw, (0, 1))
+        with tab(Path(folder), "python-loader") as served:
+            (run,) = served.get("layers")["runs"]
+            for layer in run["layers"]:
+                for route in ("tiles", "statistics", "curves"):
+                    assert served.answer(route, run="filters", layer=layer["id"]).status_code in (200, 400)
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +295,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     [
         ("tiles", {}, 400, "`run` is missing"),
         ("tiles", {"run": "filters"}, 400, "`layer` is missing"),
-        ("stats", {"run": "no", "layer": "conv2d_1"}, 404, "run 'no' has no layer 'conv2d_1'. Its layers: none."),
+        ("statistics", {"run": "no", "layer": "conv2d_1"}, 404, "run 'no' has no layer 'conv2d_1'. Its layers: none."),
         ("curves", {"run": "filters", "layer": "no"}, 404, "Its layers: conv2d_1."),
         ("tiles", {"run": "filters", "layer": "conv2d_1", "filters": "3-2"}, 400, "`filters` must be one filter or"),
         ("tiles", {"run": "filters", "layer": "conv2d_1", "filters": "0-6"}, 400, "within 0-5. Received: '0-6'"),
@@ -239,14 +323,14 @@ QUESTIONS = st.dictionaries(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(route=st.sampled_from(["layers", "stats", "tiles", "curves"]), query=QUESTIONS)
+@given(route=st.sampled_from(["layers", "statistics", "tiles", "curves"]), query=QUESTIONS)
 def test_no_question_breaks_a_route(small: Tab, route: str, query: dict[str, str]) -> None:
     answer = small.answer(route, **query)
     assert answer.status_code in (200, 400, 404)
     assert answer.data
 
 
-@pytest.mark.parametrize("route", ["layers", "stats", "tiles", "curves", "static/index.js"])
+@pytest.mark.parametrize("route", ["layers", "statistics", "tiles", "curves", "static/index.js"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_routes_can_only_be_read(small: Tab, route: str, method: str) -> None:
     answer = small.answer(route, method)
@@ -308,11 +392,13 @@ def test_the_answers_are_those_of_the_document(small: Tab, root: Path) -> None:
     where = {"run": "filters", "layer": "conv2d_1"}
     answers: dict[str, Any] = {
         "layers": small.get("layers"),
-        "stats": small.get("stats", **where),
+        "statistics": small.get("statistics", **where),
         "tiles": small.tiles(**where)[0],
         "curves": small.get("curves", **where),
     }
     assert set(examples) == set(answers)
+    (run,) = answers["layers"]["runs"]
+    run["recipe"] = {name: run["recipe"][name] for name in ("written_by", "unit", "input_range")}  # the document's part
 
     def same_shape(example: Any, answer: Any) -> bool:
         if isinstance(example, dict):
@@ -327,7 +413,7 @@ def test_the_answers_are_those_of_the_document(small: Tab, root: Path) -> None:
 
 def test_a_series_above_tensorboards_limit_is_a_sentence(loader: str, tmp_path: Path) -> None:
     shape = (64, 128, 128, 1)  # 1 MiB a value, eight times what is ever written
-    content = encode_metadata(snapshot(0, shape=shape), kind="tiles", shape=shape, part=slice(0, 64))
+    content = encoded(TILES, {"shape": list(shape), "filters": 64})
     write_raw(tmp_path / "huge", {"filterviz/huge/tiles": (content, np.zeros(shape, np.uint8))}, range(260))
     with tab(tmp_path, loader) as served:
         header, _ = served.tiles(run="huge", layer="huge", steps="latest")

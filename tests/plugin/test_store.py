@@ -1,90 +1,22 @@
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tensorboard import errors
 from tensorboard.context import RequestContext
+from tensorboard.data.provider import RunTagFilter
 
 from tb_filterviz.errors import SeriesError
-from tb_filterviz.imaging import layout
-from tb_filterviz.plugin.catalog import Series, describe
-from tb_filterviz.plugin.store import Cache, Decoded, Place, Store, decode, shrink
-from tb_filterviz.records import encode_metadata
-from tests.plugin.serving import LOADERS, pixels, provider, snapshot, write
+from tb_filterviz.plugin.decoded import Place
+from tb_filterviz.plugin.store import Store
+from tests.plugin.serving import LOADERS, layer_events, pixels, provider, write, write_events
 
-ABOUT = describe(encode_metadata(snapshot(0), kind="tiles", shape=(6, 5, 5, 1), part=slice(0, 6)))
-SERIES = Series(tag="filterviz/conv2d_1/tiles", about=ABOUT, last_step=2, last_wall_time=2.0)
 ALL = (-(1 << 60), 1 << 60)
-
-
-def datum(step: int, value: Any) -> Any:
-    return SimpleNamespace(step=step, wall_time=float(step), numpy=value)
-
-
-def tiles(value: int) -> Any:
-    return np.full((6, 5, 5, 1), value, np.uint8)
-
-
-def test_a_restart_replaces_what_it_writes_again() -> None:
-    decoded = decode([datum(step, tiles(step)) for step in (0, 1, 2, 3, 1, 2)], SERIES)
-    assert decoded.steps.tolist() == [0, 1, 2]
-    assert decoded.values[:, 0, 0, 0, 0].tolist() == [0, 1, 2]
-
-
-VALUES = st.builds(
-    lambda dtype, shape: np.zeros(shape, dtype),
-    st.sampled_from(["u1", "f4", "i8", "?", "O", "S3"]),
-    st.sampled_from([(6, 5, 5, 1), (6, 5, 5), (0,), (), (5, 6)]),
-)
-
-
-@given(data=st.lists(st.tuples(st.integers(-5, 5), VALUES | st.none() | st.text()), max_size=8))
-def test_values_of_another_type_or_shape_are_passed_over(data: list[tuple[int, Any]]) -> None:
-    try:
-        decoded = decode([datum(step, value) for step, value in data], SERIES)
-    except SeriesError:
-        assert not any(
-            isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.shape == (6, 5, 5, 1)
-            for _, value in data
-        )
-        return
-    assert (np.diff(decoded.steps) > 0).all()
-    assert decoded.values.shape == (len(decoded.steps), 6, 5, 5, 1)
-
-
-@settings(max_examples=30)
-@given(height=st.integers(1, 40), width=st.integers(1, 40), largest=st.integers(1, 45))
-def test_shrinking_is_that_of_the_writer(height: int, width: int, largest: int) -> None:
-    full = np.random.default_rng(0).integers(0, 256, (2, 3, height, width, 1)).astype(np.uint8)
-    small = shrink(full, largest)
-    for got, before in zip(small, full, strict=True):
-        assert np.abs(got.astype(int) - layout.shrink(before, largest).astype(int)).max(initial=0) <= 1
-
-
-def test_the_cache_is_bounded_and_forgets_what_has_grown() -> None:
-    def decoded(size: int) -> Decoded:
-        return Decoded(np.arange(1), np.arange(1.0), np.zeros((1, size), np.uint8))
-
-    def named(tag: str, last_step: int = 0) -> Series:
-        return Series(tag=tag, about=ABOUT, last_step=last_step, last_wall_time=0.0)
-
-    cache, place = Cache(100), Place(None, "", "run")
-    cache.put(place, named("a"), decoded(60))
-    cache.put(place, named("b"), decoded(30))
-    assert cache.get(place, named("a")) is not None
-    cache.put(place, named("c"), decoded(20))
-    assert cache.get(place, named("b")) is None  # least recently used
-    assert cache.get(place, named("a")) is not None
-    assert cache.get(place, named("a", last_step=1)) is None
-    assert cache.get(Place(None, "", "other"), named("a")) is None
-    cache.put(place, named("d"), decoded(101))
-    assert cache.get(place, named("d")) is None
-    assert cache.nbytes <= 100
+PLACE = Place(RequestContext(), "", "filters")
+STANDARD = {"score", "responsive", "flat", "change", "change_since_start"}
 
 
 @pytest.mark.parametrize("loader", LOADERS)
@@ -94,43 +26,92 @@ def test_large_layers_come_in_any_cut(loader: str, tmp_path: Path) -> None:
     truth = np.stack([pixels(step, "large", shape) for step in range(-1, 4)])
     with provider(tmp_path, loader) as data:
         store = Store(data, cache_bytes=truth[:, :10].nbytes * 2)
-        place = Place(RequestContext(), "", "filters")
-        layer = store.layer(place, "large")
+        layer = store.layer(PLACE, "large")
         assert len(layer.parts) == 4
-        latest = store.tiles(place, layer, range(40), steps=None, largest_px=64)
+        latest = store.tiles(PLACE, layer, range(40), steps=None, largest_px=64)
         assert latest.steps.tolist() == [3]
         assert np.array_equal(latest.values, truth[-1:])
         assert store.cache.nbytes == 0
-        every = store.tiles(place, layer, range(40), steps=ALL, largest_px=64)
+        every = store.tiles(PLACE, layer, range(40), steps=ALL, largest_px=64)
         assert np.array_equal(every.values, truth)
         assert 0 < store.cache.nbytes <= truth[:, :10].nbytes * 2
-        some = store.tiles(place, layer, range(7, 23), steps=(0, 1), largest_px=64)
+        some = store.tiles(PLACE, layer, range(7, 23), steps=(0, 1), largest_px=64)
         assert some.steps.tolist() == [0, 1]
         assert np.array_equal(some.values, truth[1:3, 7:23])
-        small = store.tiles(place, layer, range(7, 8), steps=(2, 2), largest_px=32)
+        small = store.tiles(PLACE, layer, range(7, 8), steps=(2, 2), largest_px=32)
         assert small.values.shape == (1, 1, 32, 32, 3)
-        assert store.tiles(place, layer, range(3), steps=(50, 60), largest_px=64).values.shape == (0, 3, 64, 64, 3)
+        assert store.tiles(PLACE, layer, range(3), steps=(50, 60), largest_px=64).values.shape == (0, 3, 64, 64, 3)
         with pytest.raises(errors.NotFoundError, match="has no layer 'small'. Its layers: large"):
-            store.layer(place, "small")
+            store.layer(PLACE, "small")
 
 
-def test_a_series_is_read_once_however_many_ask_for_it(tmp_path: Path) -> None:
+class Watched:
+    """A data provider that counts, and fails where it is told to."""
+
+    def __init__(self, data: Any, broken: str = "", most: int = 1000) -> None:
+        self.data = data
+        self.broken = broken
+        self.most = most
+        self.reads: list[list[str]] = []
+
+    def list_tensors(self, *given: Any, **named: Any) -> Any:
+        return self.data.list_tensors(*given, **named)
+
+    def read_tensors(self, *given: Any, run_tag_filter: RunTagFilter, **named: Any) -> Any:
+        tags = sorted(run_tag_filter.tags)
+        self.reads.append(tags)
+        if self.broken and any(tag.endswith(self.broken) for tag in tags):
+            raise ValueError("damaged")
+        if len(tags) > self.most:
+            raise RuntimeError("Received message larger than max")
+        return self.data.read_tensors(*given, run_tag_filter=run_tag_filter, **named)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Any]:
     write(tmp_path, range(5))
-    with provider(tmp_path, "python-loader") as data:
+    with provider(tmp_path, "python-loader") as found:
+        yield found
 
-        class Counting:
-            reads = 0
 
-            def list_tensors(self, *given: Any, **named: Any) -> Any:
-                return data.list_tensors(*given, **named)
+def test_a_series_is_read_once_however_many_ask_for_it(data: Any) -> None:
+    store = Store(watched := Watched(data))
+    layer = store.layer(PLACE, "conv2d_1")
+    with ThreadPoolExecutor(8) as asking:
+        read = list(asking.map(lambda _: store.series(PLACE, layer.parts[0]), range(8)))
+    assert len(watched.reads) == 1
+    assert all(one is read[0] for one in read)
 
-            def read_tensors(self, *given: Any, **named: Any) -> Any:
-                Counting.reads += 1
-                return data.read_tensors(*given, **named)
 
-        store, place = Store(Counting()), Place(RequestContext(), "", "filters")
-        layer = store.layer(place, "conv2d_1")
-        with ThreadPoolExecutor(8) as asking:
-            read = list(asking.map(lambda _: store.series(place, layer.parts[0]), range(8)))
-        assert Counting.reads == 1
-        assert all(one is read[0] for one in read)
+def test_the_statistics_of_a_layer_are_read_in_one_call(data: Any) -> None:
+    store = Store(watched := Watched(data))
+    layer = store.layer(PLACE, "conv2d_1")
+    for _ in range(3):
+        assert set(store.statistics(PLACE, layer).by_name) == STANDARD
+    assert len(watched.reads) == 1
+
+
+def test_statistics_that_are_too_many_for_one_call_come_in_several(data: Any) -> None:
+    store = Store(watched := Watched(data, most=2))
+    assert set(store.statistics(PLACE, store.layer(PLACE, "conv2d_1")).by_name) == STANDARD
+    assert [len(tags) for tags in watched.reads] == [5, 2, 3, 1, 2]
+
+
+def test_a_damaged_statistic_does_not_keep_one_from_the_others(data: Any) -> None:
+    store = Store(Watched(data, broken="/flat"))
+    table = store.statistics(PLACE, store.layer(PLACE, "conv2d_1"))
+    assert set(table.by_name) == STANDARD - {"flat"}
+    assert table.steps.tolist() == [0, 1, 2, 3, 4]
+    store = Store(Watched(data, most=0))
+    with pytest.raises(SeriesError, match="TensorBoard cannot read filterviz/conv2d_1/statistics/.*larger than max"):
+        store.statistics(PLACE, store.layer(PLACE, "conv2d_1"))
+
+
+def test_a_layer_without_statistics_has_the_steps_of_its_tiles(tmp_path: Path) -> None:
+    write_events(
+        tmp_path / "filters", [event for step in range(3) for event in layer_events(step, step, statistics=())]
+    )
+    with provider(tmp_path, "python-loader") as found:
+        store = Store(found)
+        table = store.statistics(PLACE, store.layer(PLACE, "conv2d_1"))
+    assert table.to_json() == {"steps": [0, 1, 2], "wall_times": [0.0, 1.0, 2.0], "statistics": {}}

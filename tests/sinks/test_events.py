@@ -1,3 +1,4 @@
+import gc
 import io
 import shutil
 import subprocess
@@ -9,39 +10,47 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tb_filterviz import FileSink, GridConfig, MemorySink
-from tb_filterviz.errors import LogDirError
+from tb_filterviz import FileSink, GridConfig, LogDirError, MemorySink, VisualizationWarning
 from tb_filterviz.imaging.layout import grid
-from tb_filterviz.records import STATS_ROWS, decode_metadata
+from tb_filterviz.metadata import decode_metadata, last_tag, statistic_tag
+from tb_filterviz.parts.statistics import STANDARD
 from tb_filterviz.session import Session
 from tb_filterviz.sinks.events import EventSink
-from tb_filterviz.sinks.held import read_held
+from tb_filterviz.sinks.run_index import RunIndex, read_run_index
+from tb_filterviz.sinks.storage import folder_of
 from tests.reading import read_run, series
+
+_STATISTICS = [f"statistics/{statistic.name}" for statistic in STANDARD]
 
 
 def test_everything_of_the_table_is_written_and_read_back(tmp_path: Path, small_model: keras.Model) -> None:
-    session, memory, events = Session(small_model), MemorySink(), EventSink(str(tmp_path))
+    session, memory, events = Session(small_model), MemorySink(), EventSink(tmp_path)
+    events.begin(session.recipe("logger"))
     session.log(-1, [events, memory])
     small_model.set_weights([weights * 1.5 + 0.01 for weights in small_model.get_weights()])
     session.log(0, [events, memory])  # not closed: what is logged is safe at once
     run = read_run(tmp_path / "filters")
     assert set(run.Tags()["tensors"]) == {
+        "filterviz/recipe",
         *(f"filters/{layer}" for layer in ("conv_a", "conv_b")),
         *(
             f"filterviz/{layer}/{name}"
             for layer in ("conv_a", "conv_b")
-            for name in ("tiles", "stats", "mean_score", "share_responsive", "mean_change")
+            for name in ("tiles", "mean_score", "share_responsive", "mean_change", *_STATISTICS)
         ),
     }
     for layer in ("conv_a", "conv_b"):
         snapshots = {snapshot.step: snapshot for snapshot in memory.snapshots if snapshot.layer == layer}
-        tiles, stats = (series(tmp_path / "filters", f"filterviz/{layer}/{name}") for name in ("tiles", "stats"))
+        tiles = series(tmp_path / "filters", f"filterviz/{layer}/tiles")
         images = series(tmp_path / "filters", f"filters/{layer}")
-        assert list(tiles) == list(stats) == list(images) == [-1, 0]
+        statistics = {each.name: series(tmp_path / "filters", statistic_tag(layer, each.name)) for each in STANDARD}
+        assert all(list(found) == [-1, 0] for found in (tiles, images, *statistics.values()))
         for step, snapshot in snapshots.items():
             assert tiles[step].dtype == np.uint8
             assert np.array_equal(tiles[step], snapshot.tiles)
-            assert np.array_equal(stats[step], snapshot.stats())
+            for name, values in snapshot.statistics.items():
+                assert statistics[name][step].dtype == np.float32
+                assert np.array_equal(statistics[name][step], values)
             width, height, png = images[step].tolist()
             picture = np.asarray(Image.open(io.BytesIO(png)))
             assert picture.shape[:2] == (int(height), int(width))
@@ -53,25 +62,34 @@ def test_everything_of_the_table_is_written_and_read_back(tmp_path: Path, small_
         assert curve[0].shape == ()
 
 
+def _log(model: keras.Model, log_dir: Path, step: int = 0) -> None:
+    session, events = Session(model), EventSink(log_dir)
+    events.begin(session.recipe("logger"), step)
+    session.log(step, [events])
+    events.close()
+
+
 def test_metadata_says_what_the_tensors_are(tmp_path: Path, small_model: keras.Model) -> None:
-    events = EventSink(str(tmp_path))
-    Session(small_model).log(0, [events])
+    _log(small_model, tmp_path)
     run = read_run(tmp_path / "filters")
-    tiles, stats = (run.SummaryMetadata(f"filterviz/conv_b/{name}") for name in ("tiles", "stats"))
-    assert tiles.data_class == stats.data_class == 2
+    tiles, score = (run.SummaryMetadata(f"filterviz/conv_b/{name}") for name in ("tiles", "statistics/score"))
+    assert tiles.data_class == score.data_class == 2
     assert tiles.plugin_data.plugin_name == "filterviz"
     content = decode_metadata(tiles.plugin_data.content)
     assert (content["layer"], content["position"], content["filters"], content["first_filter"]) == ("conv_b", 1, 6, 0)
     assert content["shape"] == [6, 12, 12, 1]
     assert content["unit"] == "epoch"
-    assert decode_metadata(stats.plugin_data.content)["rows"] == list(STATS_ROWS)
+    described = decode_metadata(score.plugin_data.content)
+    assert (described["name"], described["label"], described["value_unit"]) == ("score", "score", "number")
+    assert run.SummaryMetadata("filterviz/conv_b/mean_score").display_name == "mean score"
+    recipe = decode_metadata(run.SummaryMetadata("filterviz/recipe").plugin_data.content)["recipe"]
+    assert recipe == Session(small_model).recipe("logger")
     assert "6 filters of 12 x 12 px, gray" in run.SummaryMetadata("filters/conv_b").summary_description
 
 
 def test_large_layers_are_stored_smaller_and_in_several_tags(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((96, 96, 3)), keras.layers.ReLU(), keras.layers.Conv2D(90, 1, name="large")])
-    events = EventSink(str(tmp_path))
-    Session(model).log(0, [events])
+    _log(model, tmp_path)
     tags = [tag for tag in read_run(tmp_path / "filters").Tags()["tensors"] if "tiles" in tag]
     assert sorted(tags) == [f"filterviz/large/tiles{part}" for part in ("", "_1", "_2", "_3", "_4")]
     shapes = [series(tmp_path / "filters", tag)[0].shape for tag in sorted(tags)]
@@ -82,7 +100,8 @@ def test_large_layers_are_stored_smaller_and_in_several_tags(tmp_path: Path) -> 
 def test_a_new_file_for_every_sink_and_the_last_step_is_found(tmp_path: Path, small_model: keras.Model) -> None:
     session = Session(small_model, layers="conv_a")
     for first in (0, 2):
-        events = EventSink(str(tmp_path))
+        events = EventSink(tmp_path)
+        events.begin(session.recipe("logger"), first)
         assert events.last_step == (None if first == 0 else 1)
         for step in (first, first + 1):
             session.log(step, [events])
@@ -90,9 +109,13 @@ def test_a_new_file_for_every_sink_and_the_last_step_is_found(tmp_path: Path, sm
         events.close()
     files = sorted((tmp_path / "filters").iterdir())
     assert len(files) == 2
+    assert _index(tmp_path).steps == {0, 1, 2, 3}
     files[1].write_bytes(files[1].read_bytes()[:-10])  # a process killed while it wrote
-    assert read_held(str(tmp_path / "filters")).last_step in (2, 3)
-    assert read_held(str(tmp_path / "nothing")).last_step is None
+    assert _index(tmp_path).steps == {0, 1, 2}
+
+
+def _index(log_dir: Path) -> RunIndex:
+    return read_run_index(folder_of(log_dir / "filters"))
 
 
 def test_what_cannot_be_written_to_is_said_at_once(tmp_path: Path) -> None:
@@ -112,63 +135,92 @@ def test_pictures_go_to_files(tmp_path: Path, small_model: keras.Model) -> None:
     assert names == ["conv_a-0003.png", "conv_b-0003.png", "failed-0004.txt"]
 
 
-def test_files_sort_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
-    names: list[str] = []
-    for _ in range(3):
-        EventSink(str(tmp_path)).close()
-        (new,) = {path.name for path in (tmp_path / "filters").iterdir()} - set(names)
-        names.append(new)
-    assert names == sorted(names)
-    assert len({name.split(".")[3] for name in names}) == 3  # a second each, whatever comes after it in the name
-
-
 _HOLD = """
 import sys
 from tb_filterviz.sinks.events import EventSink
 sink = EventSink(sys.argv[1])
-print("open", flush=True)
+sink.begin({"layers": [{"layer": "conv_a"}]})
+print(sink.run_dir, flush=True)
 input()
 """
 
 
-def test_a_run_that_another_process_writes_is_refused(tmp_path: Path, small_model: keras.Model) -> None:
-    other = subprocess.Popen(
-        [sys.executable, "-c", _HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert other.stdout
-    assert other.stdout.readline() == "open\n"
-    with pytest.raises(LogDirError, match=r"Another process is writing to '.*filters' at this moment"):
-        EventSink(str(tmp_path))
-    other.kill()  # whatever ends it
-    other.communicate()
-    first, second = EventSink(str(tmp_path)), EventSink(str(tmp_path))  # in one process, as in a notebook
-    Session(small_model).log(0, [second])
-    first.close()
-    second.close()
+def test_a_run_that_another_process_writes_is_left_to_it(tmp_path: Path, small_model: keras.Model) -> None:
+    command = [sys.executable, "-c", _HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        assert other.stdout.readline() == f"{tmp_path / 'filters'}\n"
+        session, events = Session(small_model), EventSink(tmp_path)
+        notice = events.begin(session.recipe("logger"), 0)
+        run, other_run = str(tmp_path / "filters_2"), str(tmp_path / "filters")
+        assert notice.startswith(f"This is written to {run!r}, beside {other_run!r}, which holds another network, or ")
+        session.log(0, [events])
+        other.kill()  # whatever ends it
+    events.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["filters", "filters_2"]
 
 
-def test_a_log_directory_that_vanishes_is_noticed(tmp_path: Path, small_model: keras.Model) -> None:
-    events, session = EventSink(str(tmp_path)), Session(small_model)
+def test_a_run_that_a_dead_process_wrote_goes_on(tmp_path: Path, small_model: keras.Model) -> None:
+    session, events = Session(small_model), EventSink(tmp_path)
+    events.begin(session.recipe("logger"), 0)
     session.log(0, [events])
-    shutil.rmtree(tmp_path / "filters")
-    with pytest.raises(LogDirError, match=r"The event file in '.*filters' is gone"):
+    del events  # never closed: what nobody can write to any more is free
+    gc.collect()
+    again = EventSink(tmp_path)
+    assert again.begin(session.recipe("logger"), 1) == ""
+    assert again.last_step == 0
+    again.close()
+
+
+def test_a_log_directory_that_vanishes_is_said_once_and_written_anew(tmp_path: Path, small_model: keras.Model) -> None:
+    events, session = EventSink(tmp_path), Session(small_model)
+    events.begin(session.recipe("logger"), 0)
+    session.history = events.history
+    session.log(0, [events])
+    shutil.rmtree(tmp_path)
+    small_model.set_weights([weights[::-1] for weights in small_model.get_weights()])
+    with pytest.warns(
+        VisualizationWarning, match=r"The event file in '.*filters' is gone: somebody deleted it"
+    ) as told:
         session.log(1, [events])
+    session.log(2, [events])
+    assert len(told) == 1
+    assert _index(tmp_path).steps == {1, 2}
+    changes = series(tmp_path / "filters", statistic_tag("conv_a", "change"))
+    assert changes[1].max() > 0  # what is known is not forgotten
+    events.close()
 
 
-def test_a_full_disk_is_told_in_a_sentence() -> None:
-    done = subprocess.run([sys.executable, "-c", _FULL], capture_output=True, text=True, timeout=120, check=False)
-    assert "LogDirError: Cannot write to the log directory" in done.stderr
+def test_a_full_disk_is_told_in_a_sentence_and_what_comes_after_it_is_readable(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _FULL, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    failed = [line for line in done.stdout.splitlines() if line.startswith("failed")]
+    assert failed == ["failed 1: File too large", "failed 2: File too large", "failed 4: File too large"]
+    for tag in ("filters/conv_a", last_tag("conv_b"), statistic_tag("conv_a", "score")):
+        assert list(series(tmp_path / "filters", tag)) == [0, 3, 5]
 
 
 _FULL = """
-import os, resource, tempfile
+import resource, signal, sys
 import numpy as np
-from tb_filterviz import build_lenet
-from tb_filterviz.session import Session
+from pathlib import Path
+from tb_filterviz.errors import LogDirError
 from tb_filterviz.sinks.events import EventSink
-import signal
+from tests.snapshots import snapshot
+
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-events, session = EventSink(tempfile.mkdtemp()), Session(build_lenet(12, 12))
-resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))  # like a disk with no more room
-session.log(0, [events])
+limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+tiles = np.random.default_rng(0).integers(0, 255, (20, 28, 28, 1), np.uint8)
+events = EventSink(sys.argv[1])
+events.begin({"layers": [{"layer": "conv_a"}, {"layer": "conv_b"}]})
+for step in range(6):
+    full = step in (1, 2, 4)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000 if step == 2 else 70_000, limits[1]) if full else limits)
+    try:
+        events.write(step, [snapshot(tiles, step, layer) for layer in ("conv_a", "conv_b")])
+    except LogDirError as error:
+        print(f"failed {step}: {str(error).rsplit(': ', 1)[1]}")
+events.close()
+assert "tensorflow" not in sys.modules and "keras" not in sys.modules
 """

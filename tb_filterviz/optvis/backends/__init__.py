@@ -15,7 +15,7 @@ KNOWN = ("tensorflow", "jax", "torch")
 
 
 def current() -> ModuleType:
-    """The module for the backend that Keras runs on.
+    """Return the module for the backend that Keras runs on.
 
     Raises:
         ConfigError: if there is none for it.

@@ -7,15 +7,15 @@ from typing import Any
 import jax
 import keras
 
-from tb_filterviz.optvis import weights
+from tb_filterviz.optvis import weight_overrides
 from tb_filterviz.optvis.backends.tiled_pooling import max_pool
-from tb_filterviz.optvis.kinds import is_as_keras_made_it
+from tb_filterviz.optvis.layer_types import is_as_keras_made_it
 
 _MOST_IN_WINDOW = 9  # each of them is a pass over the array
 
 
 def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
-    """`function(images, *rest) -> [n]` as a function that returns its values and their gradients to the images."""
+    """Make of `function(images, *rest) -> [n]` a function that returns its values and their gradients to the images."""
 
     def total(images: Any, *rest: Any) -> tuple[Any, Any]:
         values = function(images, *rest)
@@ -29,11 +29,11 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any,
 
 
 def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
-    """`function`, traced once per shape of its arguments; the model's variables are read anew at every call."""
+    """Compile a function once per shape of its arguments; the model's variables are read anew at every call."""
     variables = list(model.variables)
 
     def run_with(values: list[Any], *arrays: Any) -> Any:
-        with weights.given(list(zip(variables, values, strict=True))):
+        with weight_overrides.given(list(zip(variables, values, strict=True))):
             return function(*arrays)
 
     traced = jax.jit(run_with)
@@ -41,7 +41,7 @@ def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., 
 
 
 def shortcuts(layer: keras.Layer) -> dict[str, Any]:
-    """Attributes with which the layer computes the same, and its gradients faster."""
+    """Return attributes with which the layer computes the same, and its gradients faster."""
     is_tiled = (
         type(layer) is keras.layers.MaxPooling2D
         and is_as_keras_made_it(layer)
@@ -55,5 +55,5 @@ def shortcuts(layer: keras.Layer) -> dict[str, Any]:
 
 
 def is_chief(model: keras.Model) -> bool:  # noqa: ARG001  the same for all
-    """Whether this process is the one that writes."""
+    """Tell whether this process is the one that writes."""
     return bool(jax.process_index() == 0)

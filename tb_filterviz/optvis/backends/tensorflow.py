@@ -7,11 +7,11 @@ import keras
 import tensorflow as tf
 
 from tb_filterviz.optvis.backends import grouped_convolution, thin_convolution
-from tb_filterviz.optvis.kinds import is_convolution
+from tb_filterviz.optvis.layer_types import is_convolution
 
 
 def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
-    """`function(images, *rest) -> [n]` as a function that returns its values and their gradients to the images."""
+    """Make of `function(images, *rest) -> [n]` a function that returns its values and their gradients to the images."""
 
     def compute(images: Any, *rest: Any) -> tuple[Any, Any]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -23,7 +23,7 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any,
 
 
 def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:  # noqa: ARG001  read live
-    """`function`, traced once per kind of arguments; the model's variables are read anew at every call."""
+    """Compile a function once per kind of arguments; the model's variables are read anew at every call."""
     traced = tf.function(function, autograph=False, jit_compile=False)
     concrete: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
@@ -38,7 +38,7 @@ def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., 
 
 
 def shortcuts(layer: keras.Layer) -> dict[str, Any]:
-    """Attributes with which the layer computes the same, and its gradients faster."""
+    """Return attributes with which the layer computes the same, and its gradients faster."""
     if not (is_convolution(layer) and layer.built) or tf.config.list_physical_devices("GPU"):
         return {}
     stride, is_dilated = layer.strides[0], layer.dilation_rate != (1, 1)
@@ -52,6 +52,6 @@ def shortcuts(layer: keras.Layer) -> dict[str, Any]:
 
 
 def is_chief(model: keras.Model) -> bool:
-    """Whether this process is the one that writes."""
+    """Tell whether this process is the one that writes."""
     strategy = getattr(model, "distribute_strategy", None) or tf.distribute.get_strategy()
     return bool(strategy.extended.should_save_summary)

@@ -10,12 +10,12 @@ _LANES = 16  # numbers of float32 that a core works on at once
 
 
 def block_side(channels: int) -> int:
-    """How many pixels on a side make a block that has about as many numbers as a core works on at once."""
+    """Choose how many pixels on a side make a block that has about as many numbers as a core works on at once."""
     return math.isqrt(_LANES // channels) if channels <= _LANES else 1
 
 
 def is_worth_it(kernel_shape: tuple[int, int, int, int]) -> bool:
-    """Whether blocks save more than they cost, for a kernel ``[kh, kw, c, filters]``: measured."""
+    """Tell whether blocks save more than they cost, for a kernel ``[kh, kw, c, filters]``: measured."""
     rows, columns, channels, filters = kernel_shape
     return block_side(channels) > 1 and min(rows, columns) >= 3 and filters >= 8
 
@@ -55,7 +55,7 @@ def convolution(padding: str) -> Callable[[Any, Any], Any]:
 
 
 def gradient_to_images(upstream: Any, kernel: Any, shape: tuple[int, int, int, int], padding: str) -> Any:
-    """The gradient ``[n, h, w, c]`` to images of this shape, of the upstream gradient ``[n, h', w', filters]``."""
+    """Compute the gradient ``[n, h, w, c]`` to images of this shape from that of ``[n, h', w', filters]``."""
     _, height, width, channels = shape
     side = block_side(channels)
     turned = tf.transpose(tf.reverse(kernel, [0, 1]), (0, 1, 3, 2))

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 import torch
 
-from tb_filterviz.optvis import weights
+from tb_filterviz.optvis import weight_overrides
 
 
 def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
-    """`function(images, *rest) -> [n]` as a function that returns its values and their gradients to the images."""
+    """Make of `function(images, *rest) -> [n]` a function that returns its values and their gradients to the images."""
 
     def compute(images: Any, *rest: Any) -> tuple[Any, Any]:
         with torch.enable_grad():
@@ -25,23 +25,23 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any,
 
 
 def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
-    """`function`, with the model's variables as they are at every call, and no gradients to them."""
+    """Run a function with the model's variables as they are at every call, and no gradients to them."""
     variables = list(model.variables)
 
     def run(*arrays: Any) -> Any:
         frozen = [(variable, variable.value.detach()) for variable in variables]
-        with torch.no_grad(), weights.given(frozen):
+        with torch.no_grad(), weight_overrides.given(frozen):
             return function(*arrays)
 
     return run
 
 
 def shortcuts(layer: keras.Layer) -> dict[str, Any]:  # noqa: ARG001  none is known
-    """Attributes with which the layer computes the same, and its gradients faster."""
+    """Return attributes with which the layer computes the same, and its gradients faster."""
     return {}
 
 
 def is_chief(model: keras.Model) -> bool:  # noqa: ARG001  the same for all
-    """Whether this process is the one that writes."""
+    """Tell whether this process is the one that writes."""
     distributed = torch.distributed
     return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0

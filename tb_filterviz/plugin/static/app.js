@@ -1,24 +1,33 @@
 // The state of the tab, and what follows from it.
 
-import { getJson, Recording } from "./data.js";
+import { getJson } from "./api.js";
+import { capital, nameOfStep, percent, shown } from "./format.js";
+import { nearestIndex } from "./geometry.js";
 import { onAddressChange, onReload, readView, writeView } from "./host.js";
-import { capital, nameOfStep, nearestIndex, number, orderOf, percent } from "./model.js";
+import { orderKey, orderOf, sortedBy } from "./ordering.js";
+import { Recordings } from "./recordings.js";
 import { changedIn, START, viewOf } from "./view.js";
 
-const KEPT_BYTES = 300 << 20;
+function lastWallTime({ layers }) {
+  return Math.max(...layers.map((layer) => layer.last_wall_time));
+}
+
+function hasFilter(about, filter) {
+  return about.indices ? about.indices.includes(filter) : filter >= 0 && filter < about.filters;
+}
 
 export class App {
   constructor() {
     this.state = { ...START };
     this.runs = [];
     this.problems = [];
-    this.recordings = new Map();
+    this.recordings = new Recordings(() => this.arrived(), (error) => this.fail(error));
     this.index = 0;
   }
 
   // Parts are made by index.js, which knows them all.
-  attach({ toolbar, stage, timeline, layerPanel, filterPanel, page, help }) {
-    Object.assign(this, { toolbar, stage, timeline, layerPanel, filterPanel, page, help });
+  attach({ toolbar, stage, timeline, layerPanel, filterPanel, page, help, recipeDialog }) {
+    Object.assign(this, { toolbar, stage, timeline, layerPanel, filterPanel, page, help, recipeDialog });
     this.grid = stage.grid;
   }
 
@@ -66,6 +75,20 @@ export class App {
     return this.runs.find((one) => one.run === run)?.layers ?? [];
   }
 
+  // The run that was written last.
+  get newestRun() {
+    return this.runs.reduce((newest, run) => (lastWallTime(run) > lastWallTime(newest) ? run : newest)).run;
+  }
+
+  // How the run that is shown was drawn; null if it does not say.
+  get recipe() {
+    return this.runs.find(({ run }) => run === this.state.run)?.recipe ?? null;
+  }
+
+  showRecipe() {
+    if (this.recipe) this.recipeDialog.show(this.recipe, this.recording.about);
+  }
+
   // The layer at the same place of another run's model: names differ from process to process.
   matching(run, about) {
     const layers = this.layersOf(run);
@@ -93,15 +116,14 @@ export class App {
 
   async open(changes, request) {
     const state = { ...this.state, ...changes };
-    if (!this.layersOf(state.run).length) Object.assign(state, { run: this.runs[0]?.run ?? null, layer: null });
+    if (!this.layersOf(state.run).length) state.run = this.newestRun;
     const layers = this.layersOf(state.run);
     const about = layers.find((layer) => layer.id === state.layer) ?? layers.at(-1);
     if (!about) return;
     state.layer = about.id;
-    if (state.filter !== null && !(state.filter >= 0 && state.filter < about.filters)) state.filter = null;
+    if (state.filter !== null && !hasFilter(about, state.filter)) state.filter = null;
     Object.assign(this.state, { run: state.run, layer: state.layer }); // what the pickers show if this fails
-    const isWaiting = !this.recordings.has(`${state.run}\n${state.layer}`);
-    if (isWaiting) this.page.showLoading();
+    if (!this.recordings.has(state.run, state.layer)) this.page.showLoading();
     const recording = await this.record(state.run, about);
     const match = state.view === "compare" ? this.matching(state.run2 ?? state.run, about) : undefined;
     const { other, otherError } = await this.reference(state.run2 ?? state.run, match);
@@ -124,26 +146,8 @@ export class App {
     }
   }
 
-  async record(run, about) {
-    const key = `${run}\n${about.id}`;
-    let recording = this.recordings.get(key);
-    if (!recording) {
-      recording = new Recording(run, about, () => this.arrived(), (error) => this.fail(error));
-      await recording.open();
-    } else {
-      await recording.refresh(about);
-    }
-    this.recordings.delete(key);
-    this.recordings.set(key, recording); // the most recently used is last
-    const oldest = [...this.recordings.entries()].filter(([, one]) => ![recording, this.recording, this.other].includes(one));
-    let total = [...this.recordings.values()].reduce((sum, one) => sum + (one.film?.bytes ?? 0), 0);
-    for (const [name, one] of oldest) {
-      if (total <= KEPT_BYTES) break;
-      total -= one.film?.bytes ?? 0;
-      one.close();
-      this.recordings.delete(name);
-    }
-    return recording;
+  record(run, about) {
+    return this.recordings.open(run, about, () => [this.recording, this.other]);
   }
 
   get isComparing() {
@@ -202,11 +206,13 @@ export class App {
     return recording.isFlat(filter, at) ? { mark: "flat" } : {};
   }
 
+  // A filter at this step, in a line: what everybody knows of it, and what is sorted by.
   describe(filter) {
     const { recording, index } = this;
-    if (!recording.rows.score) return `Filter ${filter}`;
-    const words = [`Filter ${filter}`, `score ${number(recording.row("score", index)[filter])}`,
-      `change ${percent(recording.row("change", index)[filter])}`];
+    const told = new Set([recording.description("score"), recording.description("change"),
+      sortedBy(recording, orderKey(recording, this.state.sort))].filter(Boolean));
+    const words = [`Filter ${filter}`, ...[...told].map(({ name, label, unit }) =>
+      `${label} ${shown(recording.value(name, index, filter), unit)}`)];
     if (recording.isStuck(filter, index)) words.push("stuck");
     if (recording.isFlat(filter, index)) words.push("flat");
     const changed = this.isComparing && this.stage.differenceOf(filter);
@@ -245,7 +251,7 @@ export class App {
 
   // After the state has changed: everything.
   show() {
-    this.order = orderOf(this.recording, this.state.sort);
+    this.order = orderOf(this.recording, orderKey(this.recording, this.state.sort));
     this.page.showWork(this);
     this.toolbar.update();
     this.stage.updateItems();

@@ -58,7 +58,7 @@ export function setIcon(button, name, label, keys) {
   button.title = `${label} (${keys})`;
 }
 
-// A labelled select; `options` are [value, text] pairs.
+// A labelled select; `options` are [value, text, tooltip].
 export function choice(label, onChange) {
   const select = element("select", { on: { change: () => onChange(select.value) } });
   const wrapper = element("label", { class: "choice" }, element("span", { class: "choice-label" }, label), select);
@@ -68,7 +68,9 @@ export function choice(label, onChange) {
     set(options, chosen) {
       const same = select.options.length === options.length
         && options.every(([value, text], at) => select.options[at].value === value && select.options[at].text === text);
-      if (!same) select.replaceChildren(...options.map(([value, text]) => new Option(text, value)));
+      if (!same) {
+        select.replaceChildren(...options.map(([value, text, title]) => element("option", { value, title }, text)));
+      }
       if (select.value !== chosen) select.value = chosen;
     },
   };

@@ -1,6 +1,6 @@
 // Pixels: tiles into canvases, differences into colours.
 
-import { wholePixels } from "./model.js";
+import { wholePixels } from "./geometry.js";
 
 const scratch = document.createElement("canvas");
 const enlarged = document.createElement("canvas");

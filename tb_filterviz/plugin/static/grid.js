@@ -2,7 +2,7 @@
 
 import { element } from "./dom.js";
 import { colour, drawMark, drawPictures } from "./draw.js";
-import { fit, wholePixels } from "./model.js";
+import { fit, wholePixels } from "./geometry.js";
 
 const GAP = 4;
 const CAPTION_PX = 22;
@@ -10,8 +10,8 @@ let grids = 0;
 
 export class TileGrid {
   // pictureOf(item), markOf(item) -> {mark, alpha}, nameOf(item); onPick(item), onHover(item or null)
-  constructor({ label, className = "", largestPx = 200, pictureOf, markOf, nameOf, onPick, onHover, onKey }) {
-    Object.assign(this, { pictureOf, markOf, nameOf, onPick, onHover, onKey, largestPx });
+  constructor({ label, className = "", largestPx = 200, pictureOf, markOf, nameOf, onPick, onHover }) {
+    Object.assign(this, { pictureOf, markOf, nameOf, onPick, onHover, largestPx });
     grids += 1;
     this.id = `grid-${grids}`;
     this.items = [];

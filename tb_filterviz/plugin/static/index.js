@@ -2,8 +2,10 @@
 
 import { App } from "./app.js";
 import { element } from "./dom.js";
+import { FilterPanel } from "./filter_panel.js";
 import { mirrorTheme, takeFocus } from "./host.js";
-import { FilterPanel, LayerPanel } from "./panels.js";
+import { LayerPanel } from "./layer_panel.js";
+import { RecipeDialog } from "./recipe_dialog.js";
 import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
 import { Toolbar } from "./toolbar.js";
@@ -19,13 +21,14 @@ const KEYS = [
   ["c", "grid or compare"],
   ["+ − 0", "larger, smaller, whole layer"],
   ["s", "save what is seen"],
+  ["i", "how it was drawn"],
 ];
 
 function helpDialog() {
   const close = element("button", { type: "button", class: "button" }, "Close");
-  const dialog = element("dialog", { class: "help", "aria-label": "Keyboard" },
+  const dialog = element("dialog", { class: "dialog", "aria-label": "Keyboard" },
     element("h2", {}, "Keyboard"),
-    element("dl", {}, KEYS.map(([keys, what]) => element("div", {}, element("dt", {}, keys), element("dd", {}, what)))),
+    element("dl", { class: "rows" }, KEYS.map(([keys, what]) => element("div", {}, element("dt", {}, keys), element("dd", {}, what)))),
     close);
   close.addEventListener("click", () => dialog.close());
   return dialog;
@@ -33,7 +36,7 @@ function helpDialog() {
 
 // The frame around the parts, and what stands there when there is nothing to see.
 class Page {
-  constructor(app, parts) {
+  constructor(parts) {
     this.message = element("div", { class: "message" });
     this.side = element("aside", { class: "side", "aria-label": "Details" });
     this.notice = element("p", { class: "notice", role: "note" });
@@ -43,7 +46,7 @@ class Page {
       element("div", { class: "middle" }, parts.stage.root, this.side),
       parts.timeline.root);
     this.root = element("main", { class: "page" }, element("h1", { class: "sr" }, "Filters"),
-      parts.toolbar.root, this.notice, this.message, this.work, parts.help, this.live);
+      parts.toolbar.root, this.notice, this.message, this.work, parts.help, parts.recipeDialog.root, this.live);
     this.notice.hidden = true;
     parts.toolbar.show({ isWorking: false, hasRuns: false });
     this.only(this.message);
@@ -97,9 +100,11 @@ class Page {
       notes.push(`${kept} of ${recording.loggedSteps} ${recording.about.unit === "epoch" ? "epochs" : "steps"} are here: `
         + "TensorBoard kept a sample. Restart it with --samples_per_plugin filterviz=0 to see all.");
     }
+    const unread = recording.unread.map(({ label }) => label);
+    if (unread.length) notes.push(`Statistics that cannot be read: ${unread.join(", ")}.`);
     if (app.problems.length) {
-      notes.push(`${app.problems.length === 1 ? "One series" : `${app.problems.length} series`} cannot be shown. `
-        + app.problems[0]);
+      const more = app.problems.length - 1;
+      notes.push(`Not everything can be shown. ${app.problems[0]}${more ? ` (and ${more} more)` : ""}`);
     }
     this.notice.textContent = notes.join(" ");
     this.notice.hidden = !notes.length;
@@ -118,7 +123,7 @@ class Page {
 }
 
 function onKeyDown(app, event) {
-  if (!app.page.isWorking || event.ctrlKey || event.metaKey || event.altKey || app.help.open) return;
+  if (!app.page.isWorking || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const at = event.target.closest?.("select, input, button, [role=listbox]");
   const kind = at?.matches("[role=listbox]") ? "LISTBOX" : at?.tagName;
   if (kind === "SELECT") return;
@@ -136,6 +141,7 @@ function onKeyDown(app, event) {
     "]": () => neighbour(1),
     c: () => app.set({ view: app.isComparing ? "grid" : "compare" }),
     s: () => toolbar.saveAsPicture(),
+    i: () => app.showRecipe(),
     "+": () => stage.zoomBy(1.5),
     "-": () => stage.zoomBy(1 / 1.5),
     0: () => stage.zoomBy(0),
@@ -158,11 +164,12 @@ export async function render() {
   document.title = "Filters";
   document.head.append(element("link", { rel: "stylesheet", href: "./static/style.css" }));
   const app = new App();
-  const parts = { help: helpDialog(), timeline: new Timeline(app), stage: new Stage(app), layerPanel: new LayerPanel(app) };
+  const parts = { help: helpDialog(), recipeDialog: new RecipeDialog(), timeline: new Timeline(app), stage: new Stage(app),
+    layerPanel: new LayerPanel(app) };
   parts.toolbar = new Toolbar(app);
   app.grid = parts.stage.grid;
   parts.filterPanel = new FilterPanel(app);
-  const page = new Page(app, parts);
+  const page = new Page(parts);
   app.attach({ ...parts, page });
   document.body.append(page.root);
   document.addEventListener("keydown", (event) => onKeyDown(app, event));

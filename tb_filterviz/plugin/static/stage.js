@@ -3,7 +3,7 @@
 import { choice, element } from "./dom.js";
 import { difference } from "./draw.js";
 import { TileGrid } from "./grid.js";
-import { nameOfStep, percent } from "./model.js";
+import { nameOfStep, percent } from "./format.js";
 
 const SHARPEN_AFTER_MS = 300;
 
@@ -15,9 +15,9 @@ export class Stage {
       nameOf: (filter) => `Filter ${filter}`,
       onPick: (filter) => app.set({ filter }),
       onHover: (filter) => this.hover(filter) });
-    this.grid = grid("Filters", (filter) => app.recording.film.findSharp(app.step, filter),
+    this.grid = grid("Filters", (filter) => app.recording.sharpTile(app.step, filter),
       (filter) => app.markOf(app.recording, app.index, filter));
-    this.before = grid("Reference", (filter) => app.other?.film?.find(app.otherStep, filter),
+    this.before = grid("Reference", (filter) => app.other?.tile(app.otherStep, filter),
       (filter) => (app.other ? app.markOf(app.other, app.other.steps.indexOf(app.otherStep), filter) : {}));
     this.changed = grid("Difference", (filter) => this.differenceOf(filter), () => ({}));
     this.run = choice("Reference", (value) => app.set({ run2: value, step2: undefined }));
@@ -69,10 +69,10 @@ export class Stage {
   }
 
   rest() {
-    const { rows } = this.app.recording;
+    const { statistics } = this.app.recording;
     const marks = [];
-    if ((rows.responsive ?? []).some((row) => row.includes(0))) marks.push("crossed out: stuck");
-    if ((rows.flat ?? []).some((row) => row.includes(1))) marks.push("bar below: flat, the picture says nothing");
+    if (statistics.get("responsive")?.some((row) => row?.includes(0))) marks.push("crossed out: stuck");
+    if (statistics.get("flat")?.some((row) => row?.includes(1))) marks.push("bar below: flat, the picture says nothing");
     return [...marks, "point at a filter to read it, click to follow it through the training"].join(" · ");
   }
 
@@ -83,8 +83,8 @@ export class Stage {
       this.differencesKey = key;
     }
     if (!this.differences.has(filter)) {
-      const found = difference(this.app.other?.film?.find(this.app.otherStep, filter),
-        this.app.recording.film.find(this.app.step, filter));
+      const found = difference(this.app.other?.tile(this.app.otherStep, filter),
+        this.app.recording.tile(this.app.step, filter));
       if (!found) return undefined;
       this.differences.set(filter, found);
     }
@@ -104,7 +104,7 @@ export class Stage {
     this.forgetDifferences();
     this.grid.set(app.order, { height, width });
     if (app.isComparing) {
-      const shared = app.other ? app.order.filter((filter) => filter < app.other.about.filters) : [];
+      const shared = app.other ? app.order.filter((filter) => app.other.places.has(filter)) : [];
       const size = app.other?.about.tile ?? [height, width];
       this.before.set(shared, { height: size[0], width: size[1] });
       this.changed.set(app.comparable ? shared : [], { height, width });
@@ -153,7 +153,7 @@ export class Stage {
 
   // For whoever measures: when the whole layer could first be seen.
   markFirstPicture() {
-    if (this.isMarked || !this.app.order.every((filter) => this.app.recording.film.find(this.app.step, filter))) return;
+    if (this.isMarked || !this.app.order.every((filter) => this.app.recording.tile(this.app.step, filter))) return;
     this.isMarked = true;
     requestAnimationFrame(() => performance.mark("filters-first-picture"));
   }

@@ -2,7 +2,8 @@
 
 import { Chart } from "./chart.js";
 import { choice, element, iconButton, setIcon } from "./dom.js";
-import { capital, nameOfStep, number, placeOf, plural } from "./model.js";
+import { capital, nameOfStep, number, plural } from "./format.js";
+import { placeOf } from "./geometry.js";
 
 const SPEEDS = [["2", "2 / s"], ["5", "5 / s"], ["10", "10 / s"], ["30", "30 / s"], ["60", "60 / s"]];
 const PREFERRED = ["accuracy", "loss", "mean change"];

@@ -2,7 +2,8 @@
 
 import { choice, element, icon, iconButton, segments } from "./dom.js";
 import { animatedPng, canvasPng, download, fileName, sideBySide } from "./save.js";
-import { nameOfStep, ORDERS } from "./model.js";
+import { nameOfStep } from "./format.js";
+import { orderKey, ordersOf } from "./ordering.js";
 
 const STUCK = [["show", "Show"], ["dim", "Dim"], ["hide", "Hide"]];
 const VIEWS = [["grid", "Grid", "One epoch (c switches)"], ["compare", "Compare", "Two epochs or two runs (c switches)"]];
@@ -16,8 +17,6 @@ export class Toolbar {
     this.layer = choice("Layer", (value) => app.set({ layer: value, filter: null }));
     this.view = segments("View", (value) => app.set({ view: value }));
     this.sort = choice("Sort", (value) => app.set({ sort: value }));
-    this.sort.select.title = "By score at the end, change since the start, or how early a filter settled. "
-      + "The order is that of the last step, so that filters keep their places.";
     this.stuck = choice("Stuck", (value) => app.set({ stuck: value }));
     this.savePicture = element("button", { type: "button", class: "button", title: "Save what is seen (s)",
       on: { click: () => this.saveAsPicture() } }, icon("picture"), "PNG");
@@ -46,8 +45,18 @@ export class Toolbar {
     this.run.set(app.runs.map(({ run }) => [run, run]), state.run);
     this.layer.set(app.layersOf(state.run).map((layer) => [layer.id, layer.name]), state.layer);
     this.view.set(VIEWS, state.view);
-    this.sort.set(ORDERS, state.sort);
+    this.updateOrders();
     this.stuck.set(STUCK, state.stuck);
+  }
+
+  updateOrders() {
+    const { recording, state } = this.app;
+    if (!recording) return;
+    const orders = ordersOf(recording);
+    const chosen = orderKey(recording, state.sort);
+    const [, , explanation] = orders.find(([key]) => key === chosen);
+    this.sort.set(orders, chosen);
+    this.sort.select.title = `By ${explanation}. The order is that of the last step, so that filters keep their places.`;
   }
 
   caption() {

@@ -1,0 +1,112 @@
+"""What is to be known of the layers before they are drawn, from one forward pass."""
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from tb_filterviz.error_context import raising_model_error
+from tb_filterviz.optvis.image_model import ImageModel, has_layers_inside, leaves
+from tb_filterviz.optvis.layer_calls import LayerCall
+from tb_filterviz.optvis.probe import full_response, not_called, replaced, untouched
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """A layer, at one of its calls.
+
+    Attributes:
+        height: of its response, in units.
+        width: likewise.
+        filters: channels of its response.
+        is_affine: whether its response is linear, up to a constant, in the image.
+        numbers_below: how many numbers the layers before it put out for one image; what a gradient has to remember.
+    """
+
+    height: int
+    width: int
+    filters: int
+    is_affine: bool
+    numbers_below: int
+
+
+class _AllSeen(BaseException):
+    """Nothing above has to run."""
+
+
+def samples(shape: Sequence[int], count: int, amplitude: float) -> npt.NDArray[np.float32]:
+    """Make random images float32 ``[count, h, w, c]`` in plus or minus `amplitude`."""
+    return np.random.default_rng(0).uniform(-amplitude, amplitude, (count, *shape)).astype(np.float32)
+
+
+def inspect_layers(image_model: ImageModel, layer_calls: Sequence[LayerCall], span: float) -> dict[str, LayerInfo]:
+    """Inspect all layers in one forward pass of three images.
+
+    Linear is measured: an affine response to the middle of two images is the middle of their responses. The images are
+    far larger than real ones, so that biases do not hide a ReLU.
+
+    Args:
+        image_model: the model.
+        layer_calls: layers, and which of their calls.
+        span: of the model's input range.
+
+    Returns:
+        What was found, by the layer_calls' paths.
+
+    Raises:
+        ModelError: if the forward pass fails, or does not call a layer, or not as often as asked for.
+    """
+    wanted = {(id(layer_call.layer), layer_call.call): layer_call for layer_call in layer_calls}
+    found: dict[str, LayerInfo] = {}
+    calls: dict[int, int] = {}
+    numbers = math.prod(image_model.shape)
+    failed = ""
+
+    def failure() -> str:
+        return f"Model {image_model.model.name!r} cannot be run on an image of {image_model.shape}{failed}"
+
+    def observed(path: str, layer: keras.Layer, own_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        nonlocal numbers, failed
+        layer_call = wanted.get((id(layer), calls.get(id(layer), 0)))
+        calls[id(layer)] = calls.get(id(layer), 0) + 1
+        try:
+            with replaced(layer, call=own_call):
+                if layer_call is not None:
+                    response = full_response(layer)(own_call, *args, **kwargs)
+                    found[layer_call.path] = _described(layer, ops.convert_to_numpy(response), numbers)
+                    if len(found) == len(wanted):
+                        raise _AllSeen
+                output = own_call(*args, **kwargs)
+        except Exception:
+            failed = failed or f", in layer {path!r} ({type(layer).__name__})"  # the innermost comes first
+            raise
+        if not has_layers_inside(layer):
+            numbers += sum(math.prod(tensor.shape[1:]) for tensor in keras.tree.flatten(output))
+        return output
+
+    with raising_model_error(failure), untouched(image_model), ExitStack() as stack:
+        first, second = samples(image_model.shape, 2, 10 * span)
+        images = np.stack([first, second, (first + second) / 2])
+        for path, layer in leaves(image_model.model):
+            stack.enter_context(replaced(layer, call=partial(observed, path, layer, layer.call)))
+        try:
+            image_model.look(ops.convert_to_tensor(images))
+        except _AllSeen:
+            return found
+    absent = next(layer_call for layer_call in layer_calls if layer_call.path not in found)
+    raise not_called(image_model, absent, calls.get(id(absent.layer), 0))
+
+
+def _described(layer: keras.Layer, responses: npt.NDArray[np.float32], numbers_below: int) -> LayerInfo:
+    middle = (responses[0] + responses[1]) / 2
+    tolerance = 1e-3 if layer.compute_dtype in ("float32", "float64") else 3e-2
+    error, largest = np.abs(responses[2] - middle).max(), np.abs(responses).max()
+    _, height, width, filters = responses.shape
+    return LayerInfo(height, width, filters, bool(error <= tolerance * max(largest, 1e-30)), numbers_below)

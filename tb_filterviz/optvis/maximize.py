@@ -1,0 +1,302 @@
+"""The front door of the engine: images that excite filters most, of any layer of a Keras model."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from tb_filterviz.config import Config, GridConfig, Indices, as_config, as_indices
+from tb_filterviz.error_context import raising_for_part
+from tb_filterviz.errors import ConfigError
+from tb_filterviz.optvis import initial_images, layer_calls
+from tb_filterviz.optvis.ascent import Ascent, ascent_of, batch_size
+from tb_filterviz.optvis.image_model import ImageModel, image_model_of
+from tb_filterviz.optvis.initial_images import Range
+from tb_filterviz.optvis.layer_calls import LayerCall
+from tb_filterviz.optvis.layer_info import LayerInfo
+from tb_filterviz.optvis.layer_plan import Box, LayerPlan, choose_filters, plan_layers
+from tb_filterviz.optvis.probe import raising_for_layer
+from tb_filterviz.parts import tones
+from tb_filterviz.parts.objectives import Objective
+from tb_filterviz.parts.statistics import statistics_of
+from tb_filterviz.progress import Report, shown_once_long
+from tb_filterviz.snapshots import LayerDrawing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Maximized:
+    """Where an ascent arrived. A notebook shows it as a grid.
+
+    Attributes:
+        layer: the layer's path in the model.
+        position: its place among the model's convolutional layers, from 0.
+        filters: int32 ``[n]``, which of the layer's filters; all arrays are in this order.
+        objective: what was maximized.
+        images: float32 ``[n, h, w, c]``, whole images, in the model's own units.
+        start: the same, before the first step.
+        scores: float32 ``[steps + 1, n]``; row ``k`` is the score after ``k`` steps. Without
+            `AscentConfig.final_score` the last row is missing. Under ``objective="auto"``, layers that are linear in
+            the image take one long step, so there are two rows.
+        peaks: float32 ``[n]``, the largest response of any unit of the filter to the finished image; without
+            `AscentConfig.final_score` the last score.
+        receptive_field: the box of pixels, ``top``, ``left``, ``height``, ``width``, that tiles are cut to; None if
+            they show the whole image.
+        input_range: the model's input range that was taken.
+        config: how it was drawn.
+    """
+
+    layer: str
+    position: int
+    filters: npt.NDArray[np.int32]
+    objective: Objective
+    images: npt.NDArray[np.float32]
+    start: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    peaks: npt.NDArray[np.float32]
+    receptive_field: Box | None
+    input_range: Range
+    config: Config
+
+    def shown(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Cut images ``[n, h, w, c]`` to what is shown of them."""
+        return self.receptive_field.cut(images) if self.receptive_field else images
+
+    def tiles(self) -> npt.NDArray[np.uint8]:
+        """Make the pictures that the log holds: uint8 ``[n, h, w, c]``, ``c`` 1 (gray) or 3 (RGB).
+
+        Raises:
+            ConfigError: if the tone mapping does not return pictures.
+        """
+        tone, images = tones.tone_of(self.config.tone), self.shown(self.images)
+        with raising_for_part(f"Tone mapping {tone.name!r}", "apply(images, contrast)"):
+            pictures = tone.apply(images.copy(), self.config.contrast)  # it may work in place
+        if not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8 or pictures.shape != images.shape:
+            raise ConfigError(
+                f"Tone mapping {tone.name!r} must return uint8 of shape {images.shape}. Received: "
+                f"{getattr(pictures, 'dtype', type(pictures).__name__)} of shape {getattr(pictures, 'shape', None)}"
+            )
+        return tones.to_displayable(pictures.copy())  # a tone mapping may use its array again
+
+    def drawing(self) -> LayerDrawing:
+        """Make tiles and statistics: what a step's snapshot holds."""
+        statistics = (each for each in statistics_of(self.config.statistics) if each.reads == "ascent")
+        return LayerDrawing(
+            layer=self.layer,
+            position=self.position,
+            filters=self.filters,
+            objective=self.objective.name,
+            objective_label=self.objective.label or self.objective.name,
+            description=self.objective.description,
+            receptive_field=self.receptive_field is not None,
+            channels=tones.describe_channels(self.images.shape[-1]),
+            tiles=self.tiles(),
+            statistics={each.name: each.values(self, len(self.filters)) for each in statistics},
+        )
+
+    def grid(self, config: Config | GridConfig | None = None) -> npt.NDArray[np.uint8]:
+        """Lay the tiles out in one picture, uint8 ``[height, width, c]``; None takes the grid of its configuration."""
+        return self.drawing().grid(config or self.config)
+
+    def png(self, config: Config | GridConfig | None = None) -> bytes:
+        """Encode `grid` as a PNG file."""
+        return self.drawing().png(config or self.config)
+
+    def _repr_png_(self) -> bytes:
+        return self.png()
+
+
+@dataclass(frozen=True, slots=True)
+class LayerAscent:
+    """A layer, what is drawn of it and how, and its compiled ascent.
+
+    Attributes:
+        layer_call: the layer.
+        info: what is known of it.
+        plan: what is drawn of it.
+        ascent: compiled when it first runs.
+        image_model: the model.
+        input_range: of the model.
+        config: how filters are drawn.
+        batch_s: about what a batch takes, in seconds, once that is known.
+    """
+
+    layer_call: LayerCall
+    info: LayerInfo
+    plan: LayerPlan
+    ascent: Ascent
+    image_model: ImageModel
+    input_range: Range
+    config: Config
+    batch_s: float = 1.0
+
+    @property
+    def draw_s(self) -> float:
+        """About what all of its filters take, in seconds."""
+        return len(self.batches()) * self.batch_s
+
+    @property
+    def tile_shape(self) -> tuple[int, int, int]:
+        """``(height, width, channels)`` of what is shown of an image."""
+        height, width, channels = self.image_model.shape
+        box = self.plan.box
+        return (box.height, box.width, channels) if box else (height, width, channels)
+
+    def batches(self) -> list[npt.NDArray[np.int32]]:
+        """List its filters, as many at a time as climb together."""
+        filters, batch = np.array(self.plan.filters, np.int32), self.ascent.batch
+        return [filters[first : first + batch] for first in range(0, len(filters), batch)]
+
+    def maximize(self, filters: npt.NDArray[np.int32]) -> Maximized:
+        """Let one batch of filters climb."""
+        start = initial_images.gray_noise(
+            filters,
+            self.image_model.shape,
+            self.input_range,
+            config=self.config.ascent,
+            seed=self.config.seed,
+            position=self.layer_call.position,
+        )
+        climbed = self.ascent.climb(start, filters)
+        return Maximized(
+            layer=self.layer_call.path,
+            position=self.layer_call.position,
+            filters=filters,
+            objective=self.plan.objective,
+            images=climbed.images,
+            start=start,
+            scores=climbed.scores,
+            peaks=climbed.peaks,
+            receptive_field=self.plan.box,
+            input_range=self.input_range,
+            config=self.config,
+        )
+
+
+def layer_ascents(
+    model: keras.Model,
+    layers: str | Iterable[str] | None,
+    config: Config,
+    other_inputs: Mapping[str, Any] | None = None,
+) -> list[LayerAscent]:
+    """Make the ascents of a model's layers; nothing is compiled yet.
+
+    Args:
+        model: a built Keras model that takes an image.
+        layers: names, paths or patterns; None for all convolutional layers.
+        config: how filters are drawn.
+        other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
+
+    Raises:
+        ModelError: if the model or its layers cannot be shown.
+        ConfigError: if a layer has not the filters that are asked for.
+    """
+    chosen = layer_calls.select(model, layers)
+    image_model = image_model_of(model, image_shape=config.image_shape, other_inputs=other_inputs)
+    low, high = input_range = config.input_range or initial_images.input_range(model)
+    ascents = []
+    for layer_call, info, plan in plan_layers(image_model, chosen, high - low, config):
+        ascent_config, step_length = config.ascent, config.ascent.step_size * (high - low) / 255
+        if plan.is_straight:
+            ascent_config, step_length = replace(ascent_config, steps=1), step_length * ascent_config.steps
+        with raising_for_layer(layer_call):
+            ascent = ascent_of(
+                image_model,
+                layer_call,
+                info,
+                plan.objective,
+                batch=batch_size(len(plan.filters), info.numbers_below, ascent_config),
+                step_length=step_length,
+                config=ascent_config,
+            )
+        ascents.append(LayerAscent(layer_call, info, plan, ascent, image_model, input_range, config))
+    return ascents
+
+
+def maximize(
+    model: keras.Model,
+    layer: str,
+    filters: int | Sequence[int] | None = None,
+    *,
+    config: Config | str = "default",
+    other_inputs: Mapping[str, Any] | None = None,
+    verbose: int = 1,
+) -> Maximized:
+    """Find the images that excite filters of a layer most. Nothing is written anywhere.
+
+    ```python
+    found = tb_filterviz.maximize(model, "conv2d_2", [42, 3])
+    found.images, found.scores, found.tiles()  # float32 in the model's units; over the steps; uint8
+    ```
+
+    The tiles are those that the callback and the logger write, to the bit: filters climb in batches of the same size,
+    filled up where there are fewer. For few filters of a large layer, ``AscentConfig(filters_per_batch=1)`` is faster.
+
+    Args:
+        model: a built Keras model that takes an image.
+        layer: a name, path or pattern that means one layer.
+        filters: which, in any order; None for those that `config` says, or all.
+        config: a `Config`, or the name of a preset.
+        other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
+        verbose: 1 shows how far a long ascent is; 0 is silent.
+
+    Raises:
+        ConfigError: if a setting cannot work, or `layer` means several.
+        UnknownLayerError: if there is no such layer.
+        ModelError: if it cannot be drawn.
+    """
+    ascents = layer_ascents(model, layer, as_config(config), other_inputs)
+    if len(ascents) > 1:
+        paths = ", ".join(ascent.layer_call.path for ascent in ascents)
+        raise ConfigError(f"`layer` must mean one layer; {layer!r} means {len(ascents)}: {paths}.")
+    (ascent,) = ascents
+    if filters is not None:
+        ascent = _of_filters(ascent, as_indices(filters if isinstance(filters, Iterable) else [filters]))
+    with (
+        shown_once_long(f"Filters of {ascent.layer_call.path}", verbose) as report,
+        raising_for_layer(ascent.layer_call),
+    ):
+        return _joined(_maximized_in_batches(ascent, report))
+
+
+def _of_filters(ascent: LayerAscent, filters: Indices) -> LayerAscent:
+    """Draw these filters in batches of the same size: others would round differently."""
+    config = replace(ascent.config, filters=filters)
+    chosen = choose_filters(config, ascent.layer_call, ascent.info)
+    return replace(ascent, plan=replace(ascent.plan, filters=chosen), config=config)
+
+
+def _maximized_in_batches(ascent: LayerAscent, report: Report) -> list[Maximized]:
+    batches, total = [], len(ascent.plan.filters)
+    for filters in ascent.batches():
+        batches.append(ascent.maximize(filters))
+        done = sum(len(batch.filters) for batch in batches)
+        report(done, total, f"{done} of {total} filters")
+    return batches
+
+
+_BY_FILTER = {"filters": 0, "images": 0, "start": 0, "scores": 1, "peaks": 0}  # and the axis
+
+
+def _joined(batches: Sequence[Maximized]) -> Maximized:
+    first, *others = batches
+    if not others:
+        return first
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(batch, name) for batch in batches], axis=axis)
+        for name, axis in _BY_FILTER.items()
+    }
+    return replace(first, **arrays)
+
+
+def joined_drawings(drawings: Sequence[LayerDrawing]) -> LayerDrawing:
+    """Put drawings of one layer's filters side by side."""
+    first, *others = drawings
+    if not others:
+        return first
+    values = {field.name: getattr(first, field.name) for field in fields(LayerDrawing)}
+    statistics = {name: np.concatenate([each.statistics[name] for each in drawings]) for name in first.statistics}
+    arrays = {name: np.concatenate([getattr(each, name) for each in drawings]) for name in ("filters", "tiles")}
+    return LayerDrawing(**{**values, **arrays, "statistics": statistics})

@@ -1,0 +1,230 @@
+"""Statistics: one number for every filter at every step, beside its picture.
+
+Whether a filter is *responsive* or *stuck*, whether its picture is *flat*, and how much it changed is decided here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tb_filterviz.errors import ConfigError
+from tb_filterviz.parts.registry import check_callable, check_texts, registered, resolve
+
+if TYPE_CHECKING:
+    from tb_filterviz.history import Comparison
+    from tb_filterviz.optvis.maximize import Maximized
+
+Values = npt.NDArray[np.float32]
+Unit = Literal["number", "share", "flag"]
+Sort = Literal["ascending", "descending"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistic:
+    """What is computed for every filter, stored beside its picture, and shown in the tab.
+
+    ```python
+    def peak(maximized):
+        return maximized.peaks
+
+    statistic = Statistic(name="peak", label="peak", compute=peak, description="largest response of any unit")
+    FilterVisualizer("logs", config=Config(statistics=[statistic]))
+    ```
+
+    Attributes:
+        name: lower case letters, digits and ``_``; it is part of a tag.
+        compute: a function of one argument that returns ``[n]`` numbers or truth values. With ``reads="ascent"`` the
+            argument is a `Maximized`: images, scores over the steps, peaks, of a batch of filters. With
+            ``reads="history"`` it is a `Comparison`: the tiles of now, of the step before, and of the run's first.
+        description: what it says, in a sentence or less.
+        label: what the tab calls it; without it, the name.
+        reads: see `compute`.
+        unit: ``"number"``; ``"share"``, shown in percent; or ``"flag"``, 0 or 1.
+        sort: which end comes first when the tab sorts filters by it; None: it does not sort by it.
+        has_curve: True if its mean over the filters of a layer is logged as a scalar.
+
+    Raises:
+        ConfigError: if a field cannot work.
+    """
+
+    name: str
+    compute: Callable[[Any], Any]
+    description: str
+    label: str = ""
+    reads: Literal["ascent", "history"] = "ascent"
+    unit: Unit = "number"
+    sort: Sort | None = "descending"
+    has_curve: bool = True
+
+    def __post_init__(self) -> None:
+        check_texts("statistic", name=self.name, label=self.label, description=self.description, is_tag=True)
+        check_callable("statistic", self.name, "compute", self.compute)
+        for field, choices in (
+            ("reads", ("ascent", "history")),
+            ("unit", ("number", "share", "flag")),
+            ("sort", (None, "ascending", "descending")),
+        ):
+            if getattr(self, field) not in choices:
+                raise ConfigError(
+                    f"`{field}` of statistic {self.name!r} must be one of {choices}. "
+                    f"Received: {field}={getattr(self, field)!r}"
+                )
+
+    @property
+    def curve(self) -> str:
+        """The name of its curve: ``share_responsive``, ``mean_score``."""
+        return f"{'share' if self.unit == 'flag' else 'mean'}_{self.name}"
+
+    @property
+    def curve_label(self) -> str:
+        """What the tab calls its curve."""
+        return (self.label or self.name) if self.unit == "flag" else f"mean {self.label or self.name}"
+
+    def values(self, argument: Any, filters: int) -> Values:
+        """Compute float32 ``[filters]``.
+
+        Raises:
+            ConfigError: if it fails, or returns anything else.
+        """
+        try:
+            values = np.asarray(self.compute(argument))
+        except Exception as error:
+            raise ConfigError(f"Statistic {self.name!r} failed: {type(error).__name__}: {error}") from error
+        if values.shape != (filters,) or values.dtype.kind not in "biuf":
+            raise ConfigError(
+                f"Statistic {self.name!r} must return a number for each of {filters} filters. "
+                f"Received: an array of shape {values.shape} and dtype {values.dtype}"
+            )
+        if self.unit == "flag" and not np.isin(values, (0, 1)).all():
+            raise ConfigError(
+                f"Statistic {self.name!r} has the unit 'flag', so it must return 0 or 1. Received: {values}"
+            )
+        return np.asarray(values, np.float32)
+
+
+def _score(maximized: "Maximized") -> npt.NDArray[np.float32]:
+    return np.asarray(maximized.scores[-1])
+
+
+def _responsive(maximized: "Maximized") -> npt.NDArray[np.bool_]:
+    return is_responsive(
+        maximized.scores, maximized.peaks, maximized.images, stays_positive=maximized.config.ascent.stays_positive
+    )
+
+
+def _flat(maximized: "Maximized") -> npt.NDArray[np.bool_]:
+    return is_flat(maximized.shown(maximized.start), maximized.shown(maximized.images))
+
+
+def _change(comparison: "Comparison") -> npt.NDArray[np.float32]:
+    return rms_change(comparison.before, comparison.tiles)
+
+
+def _change_since_start(comparison: "Comparison") -> npt.NDArray[np.float32]:
+    return rms_change(comparison.first, comparison.tiles)
+
+
+def is_responsive(
+    scores: npt.NDArray[np.float32],
+    peaks: npt.NDArray[np.float32],
+    images: npt.NDArray[np.float32],
+    *,
+    stays_positive: bool,
+) -> npt.NDArray[np.bool_]:
+    """Tell which filters are not stuck, bool ``[n]``.
+
+    A filter is stuck when its score did not rise, or is not finite, or when no unit of it is above 0 even on the
+    picture made for it; with `stays_positive`, as in the article, when its score was not above 0 at any step.
+    Stuck is not *dead*: a dead unit is active on no data at all; from a stuck one, the ascent found no way up.
+
+    Args:
+        scores: ``[steps + 1, n]``, in the order of the steps.
+        peaks: ``[n]``, the largest response of any unit.
+        images: ``[n, h, w, c]``.
+        stays_positive: see above.
+    """
+    finite = np.isfinite(scores).all(axis=0) & np.isfinite(images).all(axis=(1, 2, 3))
+    if stays_positive:
+        return np.asarray(finite & (scores > 0).all(axis=0))
+    return np.asarray(finite & (peaks > 0) & (scores[-1] > scores[0]))
+
+
+def is_flat(start: npt.NDArray[np.float32], images: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Tell where the ascent changed all inner pixels alike, bool ``[n]``: the picture says nothing about the filter.
+
+    Inner is the middle half; alike means a standard deviation below 2 % of the largest change.
+
+    Args:
+        start: ``[n, h, w, c]``, before the ascent.
+        images: the same, after it.
+    """
+    change = images - start
+    height, width = change.shape[1:3]
+    inner = change[:, height // 4 : height - height // 4, width // 4 : width - width // 4]
+    return np.asarray(inner.std(axis=(1, 2)).max(axis=-1) < 0.02 * np.abs(change).max(axis=(1, 2, 3)))
+
+
+def rms_change(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Compute the root mean square difference of tiles uint8 ``[n, h, w, c]``, in [0, 1], float32 ``[n]``."""
+    difference = (after.astype(np.float32) - before.astype(np.float32)) / 255
+    return np.asarray(np.sqrt(np.square(difference).mean(axis=(1, 2, 3))), np.float32)
+
+
+score = Statistic(
+    name="score", label="score", compute=_score, description="the objective's value on the finished picture"
+)
+responsive = Statistic(
+    name="responsive",
+    label="responsive",
+    compute=_responsive,
+    description="the ascent found its way up; the others are stuck",
+    unit="flag",
+    sort=None,
+)
+flat = Statistic(
+    name="flat",
+    label="flat",
+    compute=_flat,
+    description="the ascent changed all inner pixels alike",
+    unit="flag",
+    sort=None,
+    has_curve=False,
+)
+change = Statistic(
+    name="change",
+    label="change",
+    compute=_change,
+    description="root mean square difference to the step before",
+    reads="history",
+    unit="share",
+    sort=None,
+)
+change_since_start = Statistic(
+    name="change_since_start",
+    label="change since start",
+    compute=_change_since_start,
+    description="root mean square difference to the run's first picture",
+    reads="history",
+    unit="share",
+    has_curve=False,
+)
+
+STANDARD = (score, responsive, flat, change, change_since_start)  # of every layer at every step
+STATISTICS = registered(STANDARD)
+
+
+def statistics_of(statistics: Sequence[object]) -> tuple[Statistic, ...]:
+    """List the standard statistics, and those that are given by name or as objects, each once.
+
+    Raises:
+        ConfigError: if one is neither, or two of different kind have one name.
+    """
+    chosen = {statistic.name: statistic for statistic in STANDARD}
+    for given in statistics:
+        statistic = resolve(given, STATISTICS, Statistic, "statistics")
+        if chosen.setdefault(statistic.name, statistic) != statistic:
+            raise ConfigError(f"`statistics` holds two different ones of the name {statistic.name!r}.")
+    return tuple(chosen.values())

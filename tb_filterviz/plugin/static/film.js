@@ -1,0 +1,122 @@
+// The pictures of a layer, as many as there is room for. Filters are counted by their places among those that are drawn.
+
+import { getTiles } from "./api.js";
+
+const CHUNK_BYTES = 12 << 20;
+const FILM_BYTES = 192 << 20;
+const FRAME_PIXELS = 1200000; // more would not fit on a screen, nor be drawn sixty times a second
+const AT_ONCE = 2;
+
+// Some filters at some steps; finds the picture of one of them.
+class Block {
+  constructor(tiles, first) {
+    Object.assign(this, tiles);
+    this.first = first;
+    this.tileBytes = tiles.height * tiles.width * tiles.channels;
+    this.index = new Map(tiles.steps.map((step, at) => [step, at]));
+  }
+
+  find(step, place) {
+    const at = this.index.get(step);
+    const within = place - this.first;
+    if (at === undefined || !(within >= 0 && within < this.count)) return undefined; // also where there is no place
+    const offset = (at * this.count + within) * this.tileBytes;
+    return { bytes: this.bytes, offset, height: this.height, width: this.width, channels: this.channels };
+  }
+}
+
+function filterBytes({ tile: [height, width, channels] }, stepCount, factor) {
+  return stepCount * Math.ceil(height / factor) * Math.ceil(width / factor) * channels;
+}
+
+// By how much tiles have to be reduced to leave room for all, and to be drawn fast.
+export function reduction(about, stepCount) {
+  const [height, width, channels] = about.tile;
+  const isTooMuch = (factor) => about.filters * filterBytes(about, stepCount, factor) > FILM_BYTES
+    || (about.filters * filterBytes(about, 1, factor)) / channels > FRAME_PIXELS;
+  let factor = 1;
+  while (isTooMuch(factor) && factor < Math.max(height, width)) factor += 1;
+  return factor;
+}
+
+// All pictures of a layer, reduced by a whole factor if they would not fit; the latest step comes first.
+export class Film {
+  constructor(where, about, stepCount, onArrival) {
+    this.factor = reduction(about, stepCount);
+    this.where = where;
+    this.about = about;
+    this.query = { ...where, size: Math.ceil(Math.max(about.tile[0], about.tile[1]) / this.factor) };
+    this.perChunk = Math.min(about.filters,
+      Math.max(1, Math.floor(CHUNK_BYTES / filterBytes(about, stepCount, this.factor))));
+    this.chunks = Array.from({ length: Math.ceil(about.filters / this.perChunk) }, () => new Map()); // blocks by step
+    this.bytes = 0;
+    this.latest = undefined;
+    this.sharp = undefined;
+    this.waiting = 0;
+    this.onArrival = onArrival;
+    this.abort = new AbortController();
+  }
+
+  get progress() {
+    return 1 - this.waiting / this.chunks.length;
+  }
+
+  find(step, place) {
+    const block = this.chunks[Math.floor(place / this.perChunk)]?.get(step) ?? this.latest;
+    return block?.find(step, place);
+  }
+
+  // As `find`, in full size where that has been fetched.
+  findSharp(step, place) {
+    return this.sharp?.find(step, place) ?? this.find(step, place);
+  }
+
+  async load() {
+    this.waiting = this.chunks.length;
+    if (this.chunks.length > 1 || this.about.filters * this.about.tile[0] * this.about.tile[1] > 20000) {
+      this.latest = new Block(await getTiles({ ...this.query, steps: "latest" }, this.abort.signal), 0);
+      this.onArrival();
+    }
+    await this.fetchChunks({});
+  }
+
+  async extend(afterStep) {
+    this.waiting = this.chunks.length;
+    await this.fetchChunks({ from: afterStep + 1 });
+  }
+
+  async fetchChunks(steps) {
+    const queue = this.chunks.map((_, chunk) => chunk);
+    const work = async () => {
+      for (let chunk = queue.shift(); chunk !== undefined; chunk = queue.shift()) {
+        const first = chunk * this.perChunk;
+        const last = Math.min(first + this.perChunk, this.about.filters) - 1;
+        const tiles = await getTiles({ ...this.query, ...steps, filters: `${first}-${last}` }, this.abort.signal);
+        const block = new Block(tiles, first);
+        for (const step of tiles.steps) this.chunks[chunk].set(step, block);
+        this.bytes += tiles.bytes.length;
+        this.waiting -= 1;
+        this.onArrival();
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+  }
+
+  // The layer at one step in full size, where the film has it reduced.
+  async sharpen(step) {
+    if (this.factor === 1 || (this.sharp && this.sharp.index.has(step))) return;
+    const { run, layer } = this.where;
+    const steps = step === this.about.last_step ? { steps: "latest" } : { from: step, to: step };
+    this.sharp = new Block(await getTiles({ run, layer, ...steps }, this.abort.signal), 0);
+    this.onArrival();
+  }
+
+  close() {
+    this.abort.abort();
+  }
+}
+
+// One filter over all steps, in full size.
+export async function getReel(where, place) {
+  return new Block(await getTiles({ ...where, filters: place }), place);
+}

@@ -1,0 +1,181 @@
+// At the side: one filter, and how it formed.
+
+import { element, iconButton } from "./dom.js";
+import { difference, drawAlone } from "./draw.js";
+import { Figures, spread, withoutFirst } from "./figures.js";
+import { capital, nameOfStep, number, percent, shown } from "./format.js";
+import { placeOf } from "./geometry.js";
+import { TileGrid } from "./grid.js";
+import { rankOf, settledAt } from "./ordering.js";
+
+const USUAL = ["score", "change"]; // the standard statistics that have a curve here
+
+export class FilterPanel {
+  constructor(app) {
+    this.app = app;
+    this.title = element("h2", { tabindex: "-1" });
+    this.badges = element("span", { class: "badges" });
+    this.map = element("canvas", { class: "map", role: "img" });
+    this.place = element("p", { class: "quiet" });
+    this.pictures = ["", "", ""].map(() => {
+      const canvas = element("canvas", { role: "img" });
+      const caption = element("figcaption", {});
+      return { canvas, caption, root: element("figure", { class: "picture" }, canvas, caption) };
+    });
+    this.facts = element("dl", { class: "facts" });
+    const onGo = (place) => app.timeline.goTo(place);
+    this.usual = new Figures({ height: 38, className: "pair", onGo });
+    this.others = new Figures({ height: 30, className: "pair", onGo });
+    this.strip = new TileGrid({ label: "Filmstrip", className: "strip",
+      pictureOf: (step) => this.pictureAt(step),
+      nameOf: (step) => capital(nameOfStep(step, app.recording.about.unit)),
+      onPick: (step) => { app.timeline.stop(); app.set({ step }); },
+      onHover: (step) => { this.stripHint.textContent = step === null ? "" : capital(nameOfStep(step, app.recording.about.unit)); } });
+    this.strip.fixedPx = 44;
+    this.stripHint = element("span", { class: "quiet" });
+    this.root = element("div", { class: "panel-inside" },
+      element("header", { class: "panel-head" },
+        element("div", { class: "panel-title" },
+          element("div", { class: "title-line" }, this.title, this.badges), this.place),
+        this.map,
+        iconButton("close", "Close", "Escape", () => app.closeFilter())),
+      element("div", { class: "pictures" }, this.pictures.map(({ root }) => root)),
+      this.facts, this.usual.root,
+      element("figure", { class: "figure strip-figure" },
+        element("figcaption", {}, "Filmstrip ", this.stripHint), this.strip.root),
+      this.others.root);
+  }
+
+  pictureAt(step) {
+    const { recording, state } = this.app;
+    return this.reel?.find(step, recording.places.get(state.filter)) ?? recording.tile(step, state.filter);
+  }
+
+  get usualStatistics() {
+    return USUAL.map((name) => this.app.recording.description(name)).filter(Boolean);
+  }
+
+  // When the filter, the layer or its length changes.
+  async updateFilter() {
+    const { recording, state } = this.app;
+    const { filter } = state;
+    const [height, width] = recording.about.tile;
+    this.reel = undefined;
+    this.title.textContent = `Filter ${filter}`;
+    this.usual.set(this.usualStatistics.map((statistic) => this.figure(statistic)));
+    this.others.set(recording.others.map((statistic) => this.figure(statistic)));
+    this.strip.fixedPx = Math.max(44, Math.min(64, width));
+    this.strip.label(`Filmstrip of filter ${filter}: its picture at every ${recording.about.unit}`);
+    this.strip.set(recording.steps, { width, height });
+    this.drawMap();
+    if (recording.film.factor > 1) {
+      const reel = await recording.reel(filter);
+      if (this.app.state.filter !== filter || this.app.recording !== recording) return;
+      this.reel = reel;
+      this.app.schedule();
+    }
+  }
+
+  figure({ name, label, description, unit }) {
+    const { recording, state, other, isComparing } = this.app;
+    const historyOf = (one) => withoutFirst(name, one.history(name, state.filter));
+    const curves = [{ tone: "tone-own", points: spread(historyOf(recording)) }];
+    if (isComparing && other && other !== recording && other.has(name)) {
+      curves.unshift({ tone: "tone-quiet",
+        points: historyOf(other).map((value, at) => [placeOf(other.steps[at], recording.steps), value]) });
+    }
+    return { title: capital(label), explanation: description, label: `${capital(label)} over time`, curves,
+      range: unit === "flag" ? [0, 1] : null, show: unit === "share" ? percent : number };
+  }
+
+  drawMap() {
+    const { order, state, grid } = this.app;
+    const columns = Math.max(1, grid.columns ?? 1);
+    const rows = Math.ceil(order.length / columns);
+    const cell = Math.max(2, Math.min(8, Math.floor(96 / columns), Math.floor(56 / rows)));
+    this.map.width = columns * cell;
+    this.map.height = rows * cell;
+    const context = this.map.getContext("2d");
+    const style = getComputedStyle(document.documentElement);
+    order.forEach((filter, at) => {
+      context.fillStyle = style.getPropertyValue(filter === state.filter ? "--accent" : "--line");
+      context.fillRect((at % columns) * cell, Math.floor(at / columns) * cell, cell - 1, cell - 1);
+    });
+    const at = order.indexOf(state.filter);
+    const where = `row ${Math.floor(at / columns) + 1}, column ${(at % columns) + 1}`;
+    this.map.setAttribute("aria-label", `Its place: ${where} of the grid`);
+    this.place.textContent = `Convolution ${this.app.recording.about.position + 1} of the model; ${where} of the grid`;
+  }
+
+  update() {
+    const { recording, index, steps, state, isComparing } = this.app;
+    const { filter } = state;
+    const badge = recording.isStuck(filter, index) ? "stuck" : recording.isFlat(filter, index) ? "flat" : "";
+    this.badges.textContent = badge;
+    this.badges.hidden = !badge;
+    if (isComparing) this.showComparison();
+    else this.showNeighbours();
+    this.showFacts();
+    this.strip.select(steps[index]);
+    this.strip.reveal(index);
+    this.strip.draw();
+    const place = steps.length > 1 ? index / (steps.length - 1) : 0;
+    this.usual.at(place);
+    this.others.at(place);
+  }
+
+  show(slot, picture, caption, isCurrent) {
+    const { canvas, caption: text, root } = this.pictures[slot];
+    drawAlone(canvas, picture, canvas.parentElement.clientWidth || 104);
+    canvas.setAttribute("aria-label", `Filter ${this.app.state.filter}, ${caption}`);
+    text.textContent = caption;
+    root.classList.toggle("current", isCurrent);
+  }
+
+  showNeighbours() {
+    const { index, steps, recording } = this.app;
+    [index - 1, index, index + 1].forEach((at, slot) => {
+      const step = steps[at];
+      const caption = step === undefined ? "–" : capital(nameOfStep(step, recording.about.unit));
+      this.show(slot, step === undefined ? undefined : this.pictureAt(step), caption, slot === 1);
+    });
+  }
+
+  showComparison() {
+    const { app } = this;
+    const before = app.other?.tile(app.otherStep, app.state.filter);
+    const after = this.pictureAt(app.steps[app.index]);
+    const changed = difference(before, after);
+    this.show(0, before, app.otherName, false);
+    this.show(1, after, app.nowName, true);
+    this.show(2, changed, changed ? `Difference ${percent(changed.rms)}` : "No difference", false);
+  }
+
+  showFacts() {
+    const told = (statistics) => statistics.map((statistic) => this.fact(statistic));
+    const facts = [...told(this.usualStatistics), this.settled(), ...told(this.app.recording.others)].filter(Boolean);
+    this.facts.replaceChildren(...facts.map(({ name, explanation, value, more }) => element("div", {},
+      element("dt", { title: explanation }, name), element("dd", {}, value), element("dd", { class: "quiet" }, more))));
+  }
+
+  fact({ name, label, description, unit, sort }) {
+    const { recording, index, state } = this.app;
+    const value = recording.value(name, index, state.filter);
+    const row = recording.row(name, index) ?? [];
+    const rank = rankOf(row, value, sort);
+    let more = rank === null ? "" : `rank ${rank + 1} of ${row.length}`;
+    if (name === "change" && recording.has("change_since_start")) {
+      more = `${percent(recording.value("change_since_start", index, state.filter))} since start`;
+    }
+    return { name: capital(label), explanation: description, value: shown(value, unit), more };
+  }
+
+  settled() {
+    const { recording, steps, state } = this.app;
+    if (!recording.has("change")) return null;
+    const at = settledAt(recording.history("change", state.filter));
+    const isOpen = at >= steps.length - 1;
+    return { name: "Settled", explanation: "since when its change has stayed below a quarter of its largest",
+      value: isOpen ? "not yet" : nameOfStep(steps[at], recording.about.unit), more: "" };
+  }
+}

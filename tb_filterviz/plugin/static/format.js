@@ -1,0 +1,34 @@
+// Words and numbers.
+
+export function nameOfStep(step, unit) {
+  if (unit === "epoch" && step === -1) return "before training";
+  return `${unit} ${step}`;
+}
+
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+export function number(value) {
+  if (value === null || value === undefined) return "not finite";
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 0.001 || size >= 100000)) return value.toExponential(2);
+  return String(Number(value.toPrecision(3)));
+}
+
+export function percent(share) {
+  if (share === null || share === undefined) return "–";
+  const digits = share === 0 || share >= 0.0995 ? 0 : share >= 0.00995 ? 1 : 2;
+  return `${(100 * share).toFixed(digits)} %`;
+}
+
+// A statistic's value of one filter; `undefined` is a step that lacks it.
+export function shown(value, unit) {
+  if (value === undefined) return "–";
+  if (unit === "flag") return value === null ? "–" : value ? "yes" : "no";
+  return unit === "share" ? percent(value) : number(value);
+}
+
+export function plural(count, noun) {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

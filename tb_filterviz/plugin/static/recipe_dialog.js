@@ -1,0 +1,78 @@
+// How the pictures of a run were drawn, to read and to copy.
+
+import { element } from "./dom.js";
+import { capital } from "./format.js";
+import { drawnLayers, factsOf, modelLayers, modelName, settingsOf } from "./recipe.js";
+
+function facts(rows) {
+  return element("dl", { class: "rows" }, rows.map(([what, how]) =>
+    element("div", {}, element("dt", {}, what), element("dd", {}, how))));
+}
+
+function section(title, ...content) {
+  return element("section", {}, element("h3", {}, title), ...content);
+}
+
+// A table that scrolls by itself, by mouse and by keyboard.
+function table(label, names, rows) {
+  return element("div", { class: "scrolling", tabindex: "0", role: "region", "aria-label": label },
+    element("table", {},
+      element("thead", {}, element("tr", {}, names.map((name) => element("th", { scope: "col" }, name)))),
+      element("tbody", {}, rows.map((cells) => element("tr", {}, cells.map((cell) => element("td", {}, cell)))))));
+}
+
+export class RecipeDialog {
+  constructor() {
+    this.title = element("h2", { id: "recipe-title" }, "How it was drawn");
+    this.content = element("div", { class: "recipe" });
+    this.said = element("span", { role: "status" });
+    this.root = element("dialog", { class: "dialog wide", "aria-labelledby": "recipe-title" }, this.title, this.content,
+      element("div", { class: "dialog-end" },
+        element("button", { type: "button", class: "button", on: { click: () => this.copy() } }, "Copy as JSON"), this.said,
+        element("span", { class: "space" }),
+        element("button", { type: "button", class: "button", autofocus: true,
+          on: { click: () => this.root.close() } }, "Close")));
+  }
+
+  // The recipe of a run, with what is known `about` the layer that is looked at.
+  show(recipe, about) {
+    this.recipe = recipe;
+    this.said.textContent = "";
+    const drawn = drawnLayers(recipe);
+    const model = modelLayers(recipe);
+    const settings = settingsOf(recipe);
+    this.content.replaceChildren(
+      facts(factsOf(recipe, about)),
+      ...(about.statistics.length ? [section("Statistics",
+        facts(about.statistics.map(({ label, description }) => [capital(label), description])))] : []),
+      ...(drawn.length ? [section("Layers drawn",
+        table("Layers drawn", ["Layer", "Filters", "Tile", "Objective"], drawn))] : []),
+      ...(model.length ? [section(`Model${modelName(recipe) ? ` ${modelName(recipe)}` : ""}`,
+        table("Layers of the model", ["Layer", "Class", "Weights"], model))] : []),
+      ...(settings.length ? [element("details", {}, element("summary", {}, "All settings"), facts(settings))] : []));
+    this.root.showModal();
+    this.root.scrollTop = 0;
+  }
+
+  async copy() {
+    const text = JSON.stringify(this.recipe, null, 2);
+    try {
+      await navigator.clipboard.writeText(text);
+      this.said.textContent = "Copied.";
+    } catch { // not offered to pages without https, nor to every frame
+      this.said.textContent = this.copyOldWay(text) ? "Copied." : "This browser does not let the tab copy.";
+    }
+  }
+
+  copyOldWay(text) {
+    const area = element("textarea", { class: "sr", "aria-label": "Recipe" });
+    area.value = text;
+    const { activeElement } = document;
+    this.root.append(area); // all else is out of reach while the dialog is open
+    area.select();
+    const isCopied = document.execCommand("copy");
+    area.remove();
+    activeElement?.focus();
+    return isCopied;
+  }
+}

@@ -1,0 +1,136 @@
+// A layer of a run: when it was logged, its statistics, its curves, its film.
+
+import { getJson } from "./api.js";
+import { Film, getReel, reduction } from "./film.js";
+
+const STANDARD = ["score", "responsive", "flat", "change", "change_since_start"];
+
+// Filters go by their numbers in the layer; a run may hold some of them only, in any order.
+export class Recording {
+  constructor(run, about, onArrival, onError) {
+    this.run = run;
+    this.where = { run, layer: about.id };
+    this.steps = [];
+    this.statistics = new Map();
+    this.curves = [];
+    this.loggedSteps = 0;
+    this.film = undefined;
+    this.onArrival = onArrival;
+    this.onError = onError;
+    this.describe(about);
+  }
+
+  describe(about) {
+    this.about = about;
+    this.filters = about.indices ?? Array.from({ length: about.filters }, (_, filter) => filter);
+    this.places = new Map(this.filters.map((filter, place) => [filter, place]));
+  }
+
+  async open() {
+    await this.readStatistics();
+    this.startFilm();
+    return this;
+  }
+
+  async readStatistics() {
+    const [answer] = await Promise.all([getJson("statistics", this.where), this.readCurves()]);
+    this.steps = answer.steps;
+    this.statistics = new Map(Object.entries(answer.statistics));
+    this.wallTimes = answer.wall_times;
+  }
+
+  async readCurves() {
+    const answer = await getJson("curves", this.where);
+    this.curves = answer.curves;
+    this.loggedSteps = answer.logged_steps;
+  }
+
+  startFilm() {
+    this.film?.close();
+    this.film = new Film(this.where, this.about, this.steps.length, this.onArrival);
+    this.watch(this.film.load());
+  }
+
+  watch(loading) {
+    loading.catch((error) => {
+      if (error.name !== "AbortError") this.onError(error);
+    });
+  }
+
+  // After TensorBoard's reload: only what is new, unless a restarted training wrote steps again.
+  async refresh(about) {
+    if (about.last_step === this.about.last_step && about.last_wall_time === this.about.last_wall_time) return;
+    const { steps, wallTimes } = this;
+    this.describe(about);
+    await this.readStatistics();
+    const goesOn = steps.every((step, at) => step === this.steps[at] && wallTimes[at] === this.wallTimes[at]);
+    const { film } = this;
+    const fits = film.about.filters === about.filters && String(film.about.tile) === String(about.tile)
+      && reduction(about, this.steps.length) === film.factor;
+    if (goesOn && fits && film.waiting === 0) this.watch(film.extend(steps.at(-1) ?? -Infinity));
+    else this.startFilm();
+  }
+
+  has(name) {
+    return this.statistics.has(name);
+  }
+
+  // What the metadata says of the statistics that there are; standard ones come first.
+  get descriptions() {
+    return this.about.statistics.filter(({ name }) => this.has(name));
+  }
+
+  description(name) {
+    return this.descriptions.find((one) => one.name === name);
+  }
+
+  // Those beside the standard ones.
+  get others() {
+    return this.descriptions.filter(({ name }) => !STANDARD.includes(name));
+  }
+
+  // Those that could not be read.
+  get unread() {
+    return this.about.statistics.filter(({ name }) => !this.has(name));
+  }
+
+  // Values of one statistic at one step, in the order of `filters`; undefined where it lacks the step.
+  row(name, at) {
+    return this.statistics.get(name)?.[at] ?? undefined;
+  }
+
+  // As `row`, of one filter; null is a number that is not finite.
+  value(name, at, filter) {
+    return this.row(name, at)?.[this.places.get(filter)];
+  }
+
+  // Values of one statistic for one filter over the steps, null where there is none.
+  history(name, filter) {
+    return this.steps.map((_, at) => this.value(name, at, filter) ?? null);
+  }
+
+  isStuck(filter, at) {
+    return this.value("responsive", at, filter) === 0;
+  }
+
+  isFlat(filter, at) {
+    return this.value("flat", at, filter) === 1;
+  }
+
+  tile(step, filter) {
+    return this.film.find(step, this.places.get(filter));
+  }
+
+  // As `tile`, in full size where that has been fetched.
+  sharpTile(step, filter) {
+    return this.film.findSharp(step, this.places.get(filter));
+  }
+
+  reel(filter) {
+    return getReel(this.where, this.places.get(filter));
+  }
+
+  close() {
+    this.film?.close();
+  }
+}

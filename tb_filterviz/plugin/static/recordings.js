@@ -1,0 +1,44 @@
+// The layers that have been looked at, as many as there is room for.
+
+import { Recording } from "./recording.js";
+
+const KEPT_BYTES = 300 << 20;
+
+export class Recordings {
+  constructor(onArrival, onError) {
+    this.kept = new Map(); // the most recently used is last
+    this.onArrival = onArrival;
+    this.onError = onError;
+  }
+
+  has(run, layer) {
+    return this.kept.has(`${run}\n${layer}`);
+  }
+
+  // The layer as it is now; `inUse` are those that stay in any case.
+  async open(run, about, inUse) {
+    const key = `${run}\n${about.id}`;
+    let recording = this.kept.get(key);
+    if (!recording) {
+      recording = new Recording(run, about, this.onArrival, this.onError);
+      await recording.open();
+    } else {
+      await recording.refresh(about);
+    }
+    this.kept.delete(key);
+    this.kept.set(key, recording);
+    this.forget([recording, ...inUse()]);
+    return recording;
+  }
+
+  forget(inUse) {
+    let total = [...this.kept.values()].reduce((sum, one) => sum + (one.film?.bytes ?? 0), 0);
+    for (const [key, one] of [...this.kept]) {
+      if (total <= KEPT_BYTES) break;
+      if (inUse.includes(one)) continue;
+      total -= one.film?.bytes ?? 0;
+      one.close();
+      this.kept.delete(key);
+    }
+  }
+}

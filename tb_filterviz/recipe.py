@@ -1,0 +1,192 @@
+"""The recipe of a run: one small record that says how it was drawn, enough to draw it again."""
+
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import inspect
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from types import CodeType, MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+
+from tb_filterviz import config as settings
+from tb_filterviz.config import Config
+from tb_filterviz.parts.ascent_parts import ASCENT_PARTS
+from tb_filterviz.parts.objectives import AUTO, OBJECTIVES, objective_of
+from tb_filterviz.parts.statistics import STATISTICS, statistics_of
+from tb_filterviz.parts.tones import TONES, tone_of
+from tb_filterviz.snapshots import StepUnit
+
+Recipe = dict[str, Any]  # JSON
+Source = Literal["callback", "logger", "checkpoints"]
+
+_IDENTITY = ("unit", "input_range", "layers", "other_inputs")
+
+
+def make_recipe(
+    config: Config,
+    *,
+    written_by: Source,
+    unit: StepUnit,
+    input_range: tuple[float, float],
+    model: Mapping[str, Any],
+    layers: list[dict[str, Any]],
+    backend: str,
+    other_inputs: Mapping[str, Any] = MappingProxyType({}),
+) -> Recipe:
+    """Make the recipe of a run.
+
+    Args:
+        config: how filters are drawn.
+        written_by: what writes the run.
+        unit: what steps count.
+        input_range: of the model, as it was taken.
+        model: its name, and its layers with the shapes of their weights.
+        layers: those that are drawn: path, position, filters, tile, objective.
+        backend: of Keras.
+        other_inputs: what the model's inputs are that are not the image; their values are hashed.
+    """
+    return {
+        "written_by": written_by,
+        "unit": unit,
+        "config": settings.to_json(config),
+        "parts": _parts(config),
+        "input_range": list(map(float, input_range)),
+        "model": dict(model),
+        "layers": layers,
+        "other_inputs": {name: fingerprint(value) for name, value in other_inputs.items()},
+        "versions": {"backend": backend, **_versions("tb_filterviz", "keras", backend, "numpy")},
+    }
+
+
+def _parts(config: Config) -> dict[str, Any]:
+    """List what the parts say of themselves; a name alone may mean a part that only its owner has."""
+    chosen: dict[str, Any] = {"tone": tone_of(config.tone), "ascent": list(config.ascent.ascent_parts)}
+    if config.objective != AUTO:
+        chosen["objective"] = objective_of(config.objective)
+    chosen["statistics"] = list(statistics_of(config.statistics))
+    return {
+        kind: [_described(each) for each in part] if isinstance(part, list) else _described(part)
+        for kind, part in chosen.items()
+    }
+
+
+def _described(part: Any) -> dict[str, str]:
+    described = {"name": part.name, "label": getattr(part, "label", "") or part.name, "description": part.description}
+    is_named = part in (*OBJECTIVES.values(), *TONES.values(), *STATISTICS.values(), *ASCENT_PARTS.values())
+    return described if is_named else {**described, "fingerprint": fingerprint(part)}
+
+
+def fingerprint(part: Any) -> str:
+    """Hash what a part of one's own computes: its code and its settings, as far as they can be seen.
+
+    A function that was changed draws other pictures, though its name stayed.
+    """
+    return hashlib.sha256("\n".join(islice(_traits(part, {}), _MOST_TRAITS)).encode()).hexdigest()[:16]
+
+
+_OPAQUE = ("keras", "tensorflow", "jax", "torch")  # models, tensors: too large, and other in every process
+_MOST_TRAITS = 10_000
+
+
+def _traits(value: Any, seen: dict[int, Any]) -> Iterator[str]:
+    """Yield what a value computes, or is; what it holds of itself is left out."""
+    if id(value) in seen or type(value).__module__.partition(".")[0] in _OPAQUE:
+        yield type(value).__qualname__
+        return
+    inside = _inside(value)
+    if not (len(inside) == 1 and isinstance(inside[0], str)):
+        seen[id(value)] = value  # kept, so that no other gets its id
+    for each in inside:
+        if isinstance(each, str):
+            yield each
+        else:
+            yield from _traits(each, seen)
+
+
+def _inside(value: Any) -> list[Any]:
+    """Take a value apart: texts, and values to be taken apart in turn."""
+    if isinstance(value, str | bytes | int | float | complex | bool | None) or value is Ellipsis:
+        return [repr(value)]
+    if inspect.ismodule(value) or inspect.isbuiltin(value):
+        return [value.__name__]
+    if isinstance(value, np.ndarray | np.generic):
+        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return [f"{value.dtype} {value.shape} {digest}"]
+    if isinstance(value, list | tuple | set | frozenset):
+        return [type(value).__name__, *value]
+    if isinstance(value, Mapping):
+        return [item for pair in value.items() for item in pair]
+    if isinstance(value, CodeType):
+        return [value.co_code.hex(), " ".join(value.co_names), *value.co_consts]
+    if inspect.isfunction(value):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        return [*_inside(value.__code__), list(value.__defaults__ or ()), value.__kwdefaults__ or {}, cells]
+    if inspect.ismethod(value):
+        return [value.__func__, value.__self__]
+    if isinstance(value, functools.partial):
+        return [value.func, value.args, value.keywords]
+    if isinstance(value, type):
+        is_ours = value.__module__.partition(".")[0] == __name__.partition(".")[0]
+        methods = [] if is_ours else [each for each in vars(value).values() if inspect.isfunction(each)]
+        return [value.__qualname__, *methods]
+    if dataclasses.is_dataclass(value):
+        return [type(value), *(getattr(value, field.name) for field in dataclasses.fields(value))]
+    return [type(value) if hasattr(value, "__dict__") else type(value).__qualname__, getattr(value, "__dict__", {})]
+
+
+def _versions(*packages: str) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:  # run from a folder, or named otherwise where it was built
+            continue
+    return found
+
+
+def draws_the_same(one: Recipe, other: Mapping[str, Any]) -> bool:
+    """Tell whether two recipes give the same pictures of the same weights, as far as they say.
+
+    Versions and the choice of statistics may differ: a training resumed with a newer package goes on in its run.
+    """
+    return _identity(one) == _identity(other)
+
+
+def _identity(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    model, config, parts = (_mapping(recipe.get(name)) for name in ("model", "config", "parts"))
+    return {
+        **{name: recipe.get(name) for name in _IDENTITY},
+        "config": settings.identity(config),
+        "parts": [_told_apart_by(parts.get(name)) for name in ("objective", "tone", "ascent")],
+        # not the names of layers that are not drawn: Keras numbers them as they are made, anew in every process
+        "model": _without_names(model.get("layers")),
+    }
+
+
+def _told_apart_by(parts: Any) -> list[Any]:
+    """Keep of parts what makes pictures differ: texts may be reworded."""
+    listed = parts if isinstance(parts, list) else [parts]
+    return [(each.get("name"), each.get("fingerprint")) for each in listed if isinstance(each, Mapping)]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _without_names(layers: Any) -> Any:
+    if not isinstance(layers, list):
+        return None
+    return [{key: each[key] for key in each if key != "path"} for each in layers if isinstance(each, dict)]
+
+
+def config_of(recipe: Mapping[str, Any]) -> Config:
+    """Make the configuration that a recipe holds.
+
+    Raises:
+        ConfigError: if it has parts that only its owner has.
+    """
+    return settings.from_json(recipe["config"])

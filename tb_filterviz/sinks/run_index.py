@@ -1,0 +1,191 @@
+"""What a run already holds, read back from its event files."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tensorboard.util import tensor_util
+
+from tb_filterviz.history import History
+from tb_filterviz.metadata import FAILURES_TAG, PLUGIN_NAME, RECIPE_TAG, decode_metadata, last_tag
+from tb_filterviz.recipe import Recipe, draws_the_same
+from tb_filterviz.sinks.event_files import events
+from tb_filterviz.sinks.storage import Folder
+
+Place = tuple[str, int]  # a file's name, and an offset in it
+_KEPT_LAST = 2  # steps whose tiles are remembered while reading: the last may turn out to be unfinished
+
+
+@dataclass(slots=True)
+class RunIndex:
+    """What is in a run.
+
+    Attributes:
+        folder: of the run; None for one that is new.
+        recipe: how it was drawn; None for a run of the first edition, which did not say.
+        steps: those that are whole: every layer is there.
+        unfinished: where the files have to be cut so that a step is gone that a killed process had begun.
+        history: the tiles that later ones are compared with.
+    """
+
+    folder: Folder | None = None
+    recipe: Recipe | None = None
+    steps: set[int] = field(default_factory=set)
+    unfinished: Place | None = None
+    history: History = field(default_factory=History)
+
+    @property
+    def last_step(self) -> int | None:
+        """The highest step that is whole; None if there is none."""
+        return max(self.steps, default=None)
+
+    @property
+    def layers(self) -> list[str]:
+        """The paths of the layers that every step holds."""
+        return [layer["layer"] for layer in (self.recipe or {}).get("layers", [])]
+
+
+def event_file_names(folder: Folder) -> list[str]:
+    """List the names of a run's event files, in the order in which TensorBoard reads them."""
+    return sorted(name for name in folder.names() if "tfevents" in name)
+
+
+def holds_anything(folder: Folder) -> bool:
+    """Tell whether a run's event files hold any value."""
+    return any(event.summary.value for name in event_file_names(folder) for event, _ in _read(folder, name))
+
+
+def read_recipe(folder: Folder) -> Recipe | None:
+    """Read how a run was drawn: that is the first value of its first event file that has any."""
+    for name in event_file_names(folder):
+        for event, _ in _read(folder, name):
+            for value in event.summary.value:
+                return _recipe_in(value)
+    return None
+
+
+def read_run_index(folder: Folder) -> RunIndex:
+    """Read what the event files of a run hold; nothing if there are none. Damaged tails are passed over."""
+    return _read_index(folder) or RunIndex(folder)
+
+
+def read_index_to_go_on(folder: Folder, recipe: Recipe, before: int | None) -> RunIndex | None:
+    """Read a run's index, unless it cannot go on: reading ends as soon as that shows.
+
+    Args:
+        folder: of the run.
+        recipe: how further steps will be drawn.
+        before: None, or a step that has to be above all that are whole.
+
+    Returns:
+        None if the run was drawn otherwise, or holds `before` or a later step.
+    """
+    found = read_recipe(folder)
+    if found is None or not draws_the_same(recipe, found):
+        return None
+    return _read_index(folder, before)
+
+
+def read_tiles(folder: Folder, step: int) -> dict[str, npt.NDArray[np.uint8]]:
+    """Read the tiles of every layer at one step, as they are stored."""
+    reading = _Reading()
+    for name in event_file_names(folder):
+        for event, _ in _read(folder, name):
+            for value in event.summary.value if event.step == step else ():
+                reading.add(step, value, (name, 0))
+    return {layer: by_step[step] for layer, by_step in reading.tiles.items()}
+
+
+def _read_index(folder: Folder, before: int | None = None) -> RunIndex | None:
+    index, reading = RunIndex(folder), _Reading()
+    for name in event_file_names(folder):
+        began = 0
+        for event, ended in _read(folder, name):
+            for value in event.summary.value:
+                if value.tag == RECIPE_TAG:
+                    index.recipe = index.recipe or _recipe_in(value)
+                elif value.tag != FAILURES_TAG:
+                    reading.add(event.step, value, (name, began))
+                    if before is not None and event.step >= before and reading.is_whole(event.step, index.layers):
+                        return None
+            began = ended
+    layers = index.layers or sorted(reading.layers)
+    index.steps = {step for step in reading.places if reading.is_whole(step, layers)}
+    index.unfinished = _tail_to_cut(reading.places, index.steps)
+    for layer, by_step in reading.tiles.items():
+        for step in sorted(index.steps & by_step.keys()):
+            index.history.remember(layer, step, by_step[step])
+    return index
+
+
+def _tail_to_cut(places: dict[int, tuple[Place, Place]], whole: set[int]) -> Place | None:
+    """Find where an unfinished step begins, if nothing but it comes after that in the last file."""
+    begins = [first for step, (first, _) in places.items() if step not in whole]
+    if not begins:
+        return None
+    cut = min(begins)
+    is_last_file = cut[0] == max(last for _, last in places.values())[0]
+    return cut if is_last_file and all(places[step][1] < cut for step in whole) else None
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What has been read so far: of each step the layers that are whole and where it stands, and the latest tiles."""
+
+    layers: set[str] = field(default_factory=set)
+    last_tags: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    places: dict[int, tuple[Place, Place]] = field(
+        default_factory=dict
+    )  # where it begins, and where its last record does
+    tiles: dict[str, dict[int, npt.NDArray[np.uint8]]] = field(default_factory=lambda: defaultdict(dict))
+    parts: dict[str, dict[int, Any]] = field(default_factory=dict)
+
+    def add(self, step: int, value: Any, place: Place) -> None:
+        first, _ = self.places.get(step, (place, place))
+        self.places[step] = (first, place)
+        self.last_tags[step].add(value.tag)
+        if value.metadata.plugin_data.plugin_name == PLUGIN_NAME:
+            self._collect_tiles(step, value)
+
+    def is_whole(self, step: int, layers: list[str]) -> bool:
+        return bool(layers) and all(last_tag(layer) in self.last_tags[step] for layer in layers)
+
+    def _collect_tiles(self, step: int, value: Any) -> None:
+        """Remember a layer's tiles once all parts of a step are there; they are written one after another."""
+        try:
+            described = decode_metadata(value.metadata.plugin_data.content)
+            if described["kind"] != "tiles":
+                return
+            layer, first_filter, filters = described["layer"], described["first_filter"], described["filters"]
+            tiles = tensor_util.make_ndarray(value.tensor)
+            if first_filter == 0:
+                self.parts[layer] = {}
+            self.parts[layer][first_filter] = tiles
+            if sum(map(len, self.parts[layer].values())) == filters:
+                parts = self.parts.pop(layer)
+                self.layers.add(layer)
+                self._remember(layer, step, np.concatenate([parts[first] for first in sorted(parts)]))
+        except (ValueError, KeyError, TypeError):  # of a version after ours, or not ours
+            return
+
+    def _remember(self, layer: str, step: int, tiles: npt.NDArray[np.uint8]) -> None:
+        by_step = self.tiles[layer]
+        by_step[step] = tiles
+        for passed in sorted(by_step)[1:-_KEPT_LAST]:
+            del by_step[passed]
+
+
+def _recipe_in(value: Any) -> Recipe | None:
+    try:
+        recipe = decode_metadata(value.metadata.plugin_data.content)["recipe"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return recipe if isinstance(recipe, dict) else None
+
+
+def _read(folder: Folder, name: str) -> Iterator[tuple[Any, int]]:
+    with folder.open(name) as stream:
+        yield from events(stream)

@@ -1,0 +1,156 @@
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import pytest
+
+from tb_filterviz import FilterLogger
+from tb_filterviz.backfill.run import LogReport
+from tb_filterviz.backfill.watch import Watch, natural
+from tb_filterviz.errors import ConfigError
+from tests.backfill import networks
+from tests.reading import difference, steps
+
+PLAIN = "tests.backfill.networks:plain"
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved")
+    networks.save_epochs(folder, range(1, 12))
+    return folder
+
+
+def _name(epoch: int) -> str:
+    return f"epoch-{epoch:02d}.weights.h5"
+
+
+def _watch_while(write: Callable[[], None], folder: Path, log_dir: Path, *, idle_s: float = 3.0) -> LogReport:
+    writer = threading.Thread(target=write)
+    with FilterLogger(log_dir) as logger:
+        writer.start()
+        report = logger.watch(folder, PLAIN, poll_s=0.2, idle_s=idle_s)
+    writer.join()
+    return report
+
+
+def test_what_a_training_writes_is_logged_as_it_comes_and_never_half(saved: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "later"  # not there yet
+
+    def train() -> None:
+        time.sleep(0.5)
+        folder.mkdir()
+        for epoch in range(1, 12):
+            content = (saved / _name(epoch)).read_bytes()
+            with (folder / _name(epoch)).open("wb") as file:  # in pieces, with pauses longer than a look
+                for start in range(0, len(content), len(content) // 2 + 1):
+                    file.write(content[start : start + len(content) // 2 + 1])
+                    file.flush()
+                    time.sleep(0.5 if epoch in (2, 7) else 0.02)
+            time.sleep(0.1)
+
+    report = _watch_while(train, folder, tmp_path)
+    assert not report.failed
+    assert [entry.step for entry in report.logged] == list(range(11))
+    with FilterLogger(tmp_path / "afterwards") as logger:
+        logger.log_checkpoints(saved, PLAIN)
+    assert difference(tmp_path / "filters", tmp_path / "afterwards" / "filters") == ""
+
+
+def test_a_file_that_another_holds_open_is_waited_for(saved: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    shutil.copy(saved / _name(1), folder)
+    shutil.copy(saved / _name(3), folder)
+
+    def train() -> None:
+        with h5py.File(saved / _name(2)) as whole, h5py.File(folder / _name(2), "w") as file:
+            for name in whole:
+                whole.copy(name, file)
+                file.flush()
+                time.sleep(0.7)
+
+    report = _watch_while(train, folder, tmp_path)
+    assert not report.failed
+    assert [entry.step for entry in report.logged] == [0, 1, 2]
+
+
+def test_what_stays_unreadable_is_given_up_and_said(saved: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("not a checkpoint")
+    for epoch in (1, 2, 3):
+        shutil.copy(saved / _name(epoch), folder)
+    (folder / _name(2)).write_bytes(b"half of it")
+    started = time.monotonic()
+    batches = list(Watch([folder], poll_s=0.1, idle_s=0.5, patience_s=1.0).batches())
+    assert time.monotonic() - started >= 1.5
+    assert [[checkpoint.path.name for checkpoint in found] for found, _ in batches] == [[_name(1)], [_name(3)]]
+    assert [[path.name for path in wrong] for _, wrong in batches] == [[], [_name(2)]]
+
+
+def test_steps_go_on_over_restarts_and_deletions(saved: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    for first in (1, 4):
+        for old in folder.iterdir():
+            old.unlink()
+        for epoch in range(first, first + 3):
+            shutil.copy(saved / _name(epoch), folder)
+        _watch_while(lambda: None, folder, tmp_path, idle_s=1.0)
+    assert steps(tmp_path / "filters", "filters/conv_b") == list(range(6))
+
+
+def test_a_name_that_turns_out_doubtful_is_reported_and_the_others_go_on(saved: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    shutil.copy(saved / _name(1), folder / "w.1.h5")
+
+    def train() -> None:
+        time.sleep(1.0)
+        shutil.copy(saved / _name(2), folder / "best.h5")
+        shutil.copy(saved / _name(3), folder / "w.3.h5")
+
+    report = _watch_while(train, folder, tmp_path)
+    assert [entry.step for entry in report.logged] == [0, 2]
+    ((checkpoint, error),) = [(Path(entry.checkpoint).name, entry.error or "") for entry in report.failed]
+    assert checkpoint == "best.h5"
+    assert "do not say clearly of which epoch these are" in error
+
+
+def test_what_is_still_waited_for_at_the_end_is_reported(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    for epoch in (1, 2, 3):
+        shutil.copy(saved / _name(epoch), folder)
+    (folder / _name(2)).write_bytes(b"half of it")
+    looks = iter(range(8))
+
+    def sleep(_: float) -> None:
+        if next(looks, None) is None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("tb_filterviz.backfill.watch.time.sleep", sleep)
+    with FilterLogger(tmp_path) as logger:
+        report = logger.watch(folder, PLAIN)
+    assert [entry.step for entry in report.logged] == [0]
+    assert {Path(entry.checkpoint).name for entry in report.failed} == {_name(2), _name(3)}
+    assert "It waited for" in (report.failed[1].error or "")
+
+
+@pytest.mark.parametrize("setting", [{"poll_s": 0.0}, {"idle_s": -1.0}])
+def test_times_have_to_be_above_0(tmp_path: Path, setting: dict[str, float]) -> None:
+    with FilterLogger(tmp_path) as logger, pytest.raises(ConfigError, match="must be above 0"):
+        logger.watch(tmp_path, PLAIN, **setting)  # type: ignore[arg-type]
+
+
+def test_natural_order() -> None:
+    names = ["epoch-10", "epoch-9", "a/ckpt-2", "epoch-009b", "epoch-1"]
+    assert sorted(map(Path, names), key=natural) == [
+        Path(name) for name in ("a/ckpt-2", "epoch-1", "epoch-009b", "epoch-9", "epoch-10")
+    ]

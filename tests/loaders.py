@@ -1,0 +1,54 @@
+"""What both of TensorBoard's loaders find in a log directory."""
+
+from pathlib import Path
+from typing import Any
+
+from tensorboard.context import RequestContext
+from tensorboard.data.provider import RunTagFilter
+
+from tb_filterviz.metadata import PLUGIN_NAME
+from tests.plugin.serving import LOADERS, provider, wait_until_read
+
+Found = dict[str, dict[str, dict[int, Any]]]  # by run, tag and step
+
+_ALL = 1 << 30
+
+
+def found_by(loader: str, log_dir: Path) -> Found:
+    """Every value under our plugin's name; a step that is there twice fails."""
+    with provider(log_dir, loader) as data_provider:
+        wait_until_read(data_provider, log_dir)
+        where = {"experiment_id": "", "plugin_name": PLUGIN_NAME}
+        listed = data_provider.list_tensors(RequestContext(), **where)
+        found: Found = {}
+        for run, tags in listed.items():
+            both = RunTagFilter(runs=[run], tags=list(tags))
+            read = data_provider.read_tensors(RequestContext(), **where, downsample=_ALL, run_tag_filter=both)
+            found[run] = {}
+            for tag, series in read.get(run, {}).items():
+                steps = [datum.step for datum in series]
+                assert len(set(steps)) == len(steps), f"{run}, {tag}: {steps}"
+                found[run][tag] = {datum.step: datum.numpy for datum in series}
+        return found
+
+
+def found_by_both(log_dir: Path) -> Found:
+    """The same, where both loaders agree; the recipe and what it is for do not count as steps."""
+    fast, slow = (found_by(loader, log_dir) for loader in LOADERS)
+    assert {run: {tag: list(at) for tag, at in tags.items()} for run, tags in fast.items()} == {
+        run: {tag: list(at) for tag, at in tags.items()} for run, tags in slow.items()
+    }
+    return {run: {tag: at for tag, at in tags.items() if _is_series(tag)} for run, tags in slow.items()}
+
+
+def _is_series(tag: str) -> bool:
+    return "/tiles" in tag or "/statistics/" in tag
+
+
+def steps_of_runs(log_dir: Path) -> dict[str, list[int]]:
+    """The steps of each run, which have to be the same in every series of tiles and statistics."""
+    steps: dict[str, list[int]] = {}
+    for run, tags in found_by_both(log_dir).items():
+        series = {tag: list(at) for tag, at in tags.items()}
+        (steps[run],) = {tuple(at) for at in series.values()} or {()}  # type: ignore[assignment]
+    return {run: list(at) for run, at in steps.items()}

@@ -1,0 +1,101 @@
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+
+from tb_filterviz import Config
+from tb_filterviz.optvis import initial_images, layer_plan
+from tb_filterviz.optvis.image_model import image_model_of
+from tb_filterviz.optvis.layer_calls import select
+from tb_filterviz.optvis.layer_info import inspect_layers
+from tb_filterviz.session import Session
+
+LAYERS = keras.layers
+
+
+def test_lenets_receptive_fields_are_known(lenet: keras.Model) -> None:
+    first, second = select(lenet)
+    assert layer_plan.receptive_field(image_model_of(lenet), first, 1.0) == layer_plan.Box(12, 12, 5, 5)
+    box = layer_plan.receptive_field(image_model_of(lenet), second, 1.0)
+    assert box is not None
+    assert (box.height, box.width) == (14, 14)
+
+
+def test_what_is_linear_in_the_image_is_told_from_what_is_not() -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((16, 16, 3)),
+            LAYERS.Rescaling(2.0, offset=-1),
+            LAYERS.Conv2D(4, 3, name="linear"),
+            LAYERS.BatchNormalization(),
+            LAYERS.AveragePooling2D(2),
+            LAYERS.Dropout(0.5),
+            LAYERS.Conv2D(4, 3, name="still_linear", activation="relu"),
+            LAYERS.Conv2D(4, 3, name="after_relu"),
+        ]
+    )
+    infos = inspect_layers(image_model_of(model), select(model), 1.0)
+    assert [each.is_affine for each in infos.values()] == [True, True, False]
+    assert [(each.height, each.width, each.filters) for each in infos.values()] == [
+        (14, 14, 4),
+        (5, 5, 4),
+        (3, 3, 4),
+    ]
+    image, maps = 16 * 16 * 3, 14 * 14 * 4
+    pooled, small = 7 * 7 * 4, 5 * 5 * 4
+    below = [2 * image, 2 * image + 2 * maps + 2 * pooled, 2 * image + 2 * maps + 2 * pooled + small]
+    assert [each.numbers_below for each in infos.values()] == below
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+def test_no_tile_of_a_trained_lenet_is_flat(train: Callable[[int], keras.Model], seed: int) -> None:
+    model = train(seed)
+    first, second = Session(model).render(step=0)
+    assert (first.objective, second.objective) == ("center_unit", "channel_mean")
+    assert not first.flat.any()
+    assert not second.flat.any()
+    assert first.responsive.all()
+    for snapshot, margin in ((first, 1), (second, 7)):
+        inside = snapshot.tiles[:, margin:-margin, margin:-margin].astype(float)
+        assert inside.std(axis=(1, 2, 3)).min() > 4  # of 255
+    kernels = model.get_layer("conv2d_1").get_weights()[0][:, :, 0]
+    for index, tile in enumerate(first.tiles[..., 0]):
+        assert np.corrcoef(tile.ravel(), kernels[..., index].ravel())[0, 1] > 0.98
+
+
+def test_one_long_step_arrives_where_many_short_ones_do(lenet: keras.Model) -> None:
+    (at_once,) = Session(lenet, layers="conv2d_1").render(0)
+    (in_steps,) = Session(lenet, layers="conv2d_1", config=Config(objective="center_unit")).render(0)
+    assert np.abs(at_once.tiles.astype(int) - in_steps.tiles).max() <= 1
+    np.testing.assert_allclose(at_once.scores, in_steps.scores, rtol=1e-3)
+
+
+def test_the_classic_preset_marks_the_first_layer_as_flat(lenet: keras.Model, classic: Config) -> None:
+    first, second = Session(lenet, config=classic).render(step=0)
+    assert first.flat.all()
+    assert not second.flat[second.responsive].any()
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (None, (0, 1)),
+        (LAYERS.Rescaling(1 / 255), (0, 255)),
+        (LAYERS.Rescaling(1 / 127.5, offset=-1), (0, 255)),
+        (LAYERS.Rescaling(2.0, offset=-1), (0, 1)),
+        (LAYERS.Rescaling(1 / 16), (0, 16)),
+    ],
+)
+def test_the_input_range_is_what_a_rescaling_says(layer: keras.Layer | None, expected: tuple[float, float]) -> None:
+    front = [keras.Sequential([LAYERS.RandomFlip(), layer], name="front")] if layer else []
+    model = keras.Sequential([keras.Input((8, 8, 1)), *front, LAYERS.Conv2D(2, 3), LAYERS.Rescaling(7.0)])
+    assert initial_images.input_range(model) == pytest.approx(expected)
+
+
+def test_a_rescaled_model_gives_the_same_pictures(lenet: keras.Model) -> None:
+    scaled = keras.Sequential([keras.Input((28, 28, 1)), LAYERS.Rescaling(1 / 255), lenet], name="scaled")
+    plain, rescaled = (Session(model, layers="*conv2d_1").render(0)[0] for model in (lenet, scaled))
+    assert rescaled.layer == "lenet/conv2d_1"
+    difference = plain.tiles.astype(int) - rescaled.tiles.astype(int)
+    assert np.abs(difference).max() <= 1

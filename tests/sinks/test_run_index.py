@@ -1,0 +1,153 @@
+import io
+import shutil
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tb_filterviz import Config, FilterLogger, FilterVisualizer, MemorySink
+from tb_filterviz.imaging.layout import shrink
+from tb_filterviz.metadata import RECIPE_TAG, STORED_TILE_PX, statistic_tag
+from tb_filterviz.recipe import Recipe
+from tb_filterviz.session import Session
+from tb_filterviz.sinks.event_files import events
+from tb_filterviz.sinks.events import EventSink
+from tb_filterviz.sinks.run_index import RunIndex, read_run_index, read_tiles
+from tb_filterviz.sinks.storage import folder_of
+from tests.reading import read_run, series, steps
+from tests.snapshots import snapshot
+
+
+def _index(log_dir: Path) -> RunIndex:
+    return read_run_index(folder_of(log_dir / "filters"))
+
+
+def _grow(model: keras.Model, step: int) -> None:
+    rng = np.random.default_rng(step + 10)
+    model.set_weights([weights + rng.normal(0, 0.1, weights.shape) for weights in model.get_weights()])
+
+
+def _log(folder: Path, model: keras.Model, first: int, last: int) -> MemorySink:
+    memory = MemorySink()
+    with FilterLogger(folder, sinks=[memory]) as logger:
+        for step in range(first, last + 1):
+            _grow(model, step)
+            logger.log(model, step)
+    return memory
+
+
+def test_a_run_says_what_it_holds(tmp_path: Path, small_model: keras.Model) -> None:
+    assert _index(tmp_path).last_step is None
+    written = _log(tmp_path, small_model, 0, 5).snapshots
+    held = _index(tmp_path)
+    assert held.last_step == 5
+    assert held.steps == set(range(6))
+    assert held.layers == ["conv_a", "conv_b"]
+    assert held.recipe == Session(small_model).recipe("logger")
+    for layer in ("conv_a", "conv_b"):
+        tiles = {snapshot.step: snapshot.tiles for snapshot in written if snapshot.layer == layer}
+        assert list(held.history.tiles[layer]) == [0, 5]
+        assert all(np.array_equal(kept, tiles[step]) for step, kept in held.history.tiles[layer].items())
+
+
+def test_large_layers_come_back_from_their_parts(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((100, 100, 3)), keras.layers.Conv2D(30, 3, name="wide")])
+    memory, events = MemorySink(), EventSink(tmp_path)
+    session = Session(model, config=Config(objective="channel_mean"))
+    events.begin(session.recipe("logger"))
+    session.log(0, [events, memory])
+    assert "filterviz/wide/tiles_1" in read_run(tmp_path / "filters").Tags()["tensors"]
+    kept = _index(tmp_path).history.tiles["wide"][0]
+    assert np.array_equal(kept, shrink(memory.snapshots[0].tiles, STORED_TILE_PX))
+
+
+def test_a_run_that_is_resumed_goes_on_as_if_it_had_never_stopped(tmp_path: Path, small_model: keras.Model) -> None:
+    start = small_model.get_weights()
+    _log(tmp_path / "whole", small_model, 0, 4)
+    small_model.set_weights(start)
+    _log(tmp_path / "parts", small_model, 0, 2)
+    _log(tmp_path / "parts", small_model, 3, 4)
+    for tag in set(read_run(tmp_path / "whole" / "filters").Tags()["tensors"]) - {RECIPE_TAG}:  # that is in every file
+        whole, parts = (series(tmp_path / run / "filters", tag) for run in ("whole", "parts"))
+        assert list(whole) == list(parts)
+        assert all(np.array_equal(whole[step], parts[step]) for step in whole)
+
+
+def test_a_training_that_is_resumed_compares_with_the_one_before(tmp_path: Path, small_model: keras.Model) -> None:
+    x, y = np.random.default_rng(0).random((8, 12, 12, 1)), np.zeros(8)
+    for initial in (0, 2):
+        callback = FilterVisualizer(tmp_path, "conv_b")
+        small_model.fit(x, y, initial_epoch=initial, epochs=initial + 2, verbose=0, callbacks=[callback])
+    assert steps(tmp_path / "filters", "filterviz/conv_b/mean_change") == [0, 1, 2, 3]
+    changes = series(tmp_path / "filters", statistic_tag("conv_b", "change_since_start"))
+    since_start = [float(changes[step].mean()) for step in range(4)]
+    assert min(since_start) > 0
+
+
+def _parts_of_a_step(log_dir: Path) -> tuple[Recipe, bytes, list[int]]:
+    """A run of two layers and three steps: how it was drawn, its only file, and where its records end."""
+    sink = EventSink(log_dir)
+    recipe = {"layers": [{"layer": "conv_a"}, {"layer": "conv_b"}]}
+    sink.begin(recipe)
+    for step in range(3):
+        sink.write(step, [snapshot(_TILES + step, step, layer) for layer in ("conv_a", "conv_b")])
+    sink.close()
+    (file,) = (log_dir / "filters").iterdir()
+    content = file.read_bytes()
+    return recipe, content, [end for _, end in events(io.BytesIO(content))]
+
+
+_TILES = np.zeros((2, 4, 4, 1), np.uint8)
+
+
+def test_wherever_a_step_was_cut_off_it_is_written_again_and_nothing_is_lost_or_there_twice(tmp_path: Path) -> None:
+    recipe, content, ends = _parts_of_a_step(tmp_path / "whole")
+    cuts = [cut for end in ends[1:] for cut in (end, end - 3)]  # between records, and within each
+    for cut in cuts:
+        log_dir = tmp_path / str(cut)
+        (log_dir / "filters").mkdir(parents=True)
+        (log_dir / "filters" / "events.out.tfevents.1000000000.one.v2").write_bytes(content[:cut])
+        whole = {step for step in range(3) if cut >= ends[1 + (step + 1) * (len(ends) - 2) // 3]}
+        sink = EventSink(log_dir)
+        sink.begin(recipe, max(whole, default=-1) + 1)
+        assert sink.index.steps == whole, cut
+        for step in range(max(whole, default=-1) + 1, 4):
+            sink.write(step, [snapshot(_TILES + step, step, layer) for layer in ("conv_a", "conv_b")])
+        sink.close()
+        assert [path.name for path in log_dir.iterdir()] == ["filters"], cut
+        run = read_run(log_dir / "filters")
+        tags = set(run.Tags()["tensors"]) - {RECIPE_TAG}
+        assert len(tags) == 2 * 10
+        for tag in tags:
+            assert [event.step for event in run.Tensors(tag)] == [0, 1, 2, 3], (cut, tag)
+
+
+def test_a_run_of_the_first_format_is_read_and_left_as_it_is(
+    tmp_path: Path, root: Path, small_model: keras.Model
+) -> None:
+    shutil.copytree(root / "tests" / "data" / "format_1" / "filters", tmp_path / "filters")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "filters").iterdir()}
+    expected = np.load(root / "tests" / "data" / "format_1" / "expected.npz")
+    index = _index(tmp_path)
+    assert index.recipe is None
+    assert index.steps == set(expected["conv_b_steps"].tolist())
+    for step, tiles in zip(expected["conv_b_steps"].tolist(), expected["conv_b_tiles"], strict=True):
+        assert np.array_equal(read_tiles(folder_of(tmp_path / "filters"), step)["conv_b"], tiles)
+    _log(tmp_path, small_model, 7, 8)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "filters").iterdir()} == before
+    assert steps(tmp_path / "filters_2", "filters/conv_a") == [7, 8]
+
+
+@given(content=st.binary(max_size=400), cut=st.integers(0, 6000))
+@settings(max_examples=60, deadline=None)
+def test_foreign_and_damaged_files_are_passed_over(content: bytes, cut: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        log_dir = Path(name)
+        _, whole, _ = _parts_of_a_step(log_dir)
+        (log_dir / "filters" / "events.out.tfevents.0000000001.odd").write_bytes(content)
+        (log_dir / "filters" / "events.out.tfevents.0000000002.cut").write_bytes(whole[:cut] + content)
+        (log_dir / "filters" / "tfevents.folder").mkdir()
+        assert _index(log_dir).steps == {0, 1, 2}

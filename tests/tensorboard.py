@@ -1,0 +1,71 @@
+"""A real TensorBoard, in a process of its own."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+class TensorBoard:
+    """A TensorBoard on a port of its own."""
+
+    def __init__(
+        self,
+        log_dir: Path | None,
+        *options: str,
+        package_from: Path | None = None,
+        command: Sequence[str] = ("-m", "tensorboard.main"),
+    ) -> None:
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                *command,
+                *([] if log_dir is None else ["--logdir", str(log_dir)]),
+                "--host",
+                "127.0.0.1",
+                "--port",
+                "0",
+                *options,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=package_from,
+        )
+        assert self.process.stdout
+        for line in self.process.stdout:
+            found = re.search(r"http://127\.0\.0\.1:(\d+)/(\w+/)*", line)
+            if found:
+                self.address = found[0]
+                return
+        raise AssertionError("TensorBoard did not start")
+
+    def get(self, path: str, **query: str) -> bytes:
+        with urllib.request.urlopen(
+            self.address + path + ("?" + urllib.parse.urlencode(query) if query else ""), timeout=30
+        ) as answer:
+            content: bytes = answer.read()
+        return content
+
+    def get_json(self, path: str, **query: str) -> Any:
+        return json.loads(self.get(path, **query))
+
+    def wait_for(self, path: str, run: str) -> Any:
+        for _ in range(120):
+            listed = self.get_json(path)
+            if run in listed:
+                return listed
+            time.sleep(0.5)
+        raise AssertionError(f"{run!r} never came up in {path}")
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        assert self.process.stdout
+        self.process.stdout.close()

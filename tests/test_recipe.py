@@ -1,0 +1,286 @@
+"""A run says how it was drawn, and what says the same draws the same."""
+
+import dataclasses
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from tb_filterviz import AscentConfig, AscentPart, Config, Objective, ToneMapping, channel_mean
+from tb_filterviz.errors import ConfigError
+from tb_filterviz.metadata import decode_metadata, encode_recipe
+from tb_filterviz.parts.statistics import STANDARD
+from tb_filterviz.recipe import Recipe, config_of, draws_the_same, fingerprint
+from tb_filterviz.session import Session
+from tests.parts import own
+
+L = keras.layers
+
+
+def _network(
+    strides: int = 1,
+    kernel: int = 3,
+    activation: str = "relu",
+    filters: int = 6,
+    size: int = 12,
+    dense: str = "head",
+    first: str = "conv_a",
+) -> keras.Model:
+    layers = [
+        L.Conv2D(4, 3, strides=strides, padding="same", activation=activation, name=first),
+        L.MaxPooling2D(2),
+        L.Conv2D(filters, kernel, name="conv_b"),
+        L.GlobalAveragePooling2D(),
+        L.Dense(3, name=dense),
+    ]
+    return keras.Sequential([keras.Input((size, size, 1)), *layers])
+
+
+BASE = Config(filters=[3, 1], seed=5, ascent=AscentConfig(steps=4))
+
+
+def _recipe(config: Config = BASE, model: keras.Model | None = None, **options: Any) -> Recipe:
+    return Session(model or _network(), config=config, **options).recipe("callback")
+
+
+@pytest.fixture(scope="module")
+def base() -> Recipe:
+    return _recipe()
+
+
+def _through_the_log(recipe: Recipe) -> Recipe:
+    found: Recipe = decode_metadata(encode_recipe(recipe))["recipe"]
+    return found
+
+
+def test_a_recipe_says_how_a_run_is_drawn(base: Recipe) -> None:
+    assert json.loads(json.dumps(base)) == base == _through_the_log(base)
+    assert (base["written_by"], base["unit"], base["input_range"]) == ("callback", "epoch", [0, 1])
+    assert base["layers"] == [
+        {"layer": "conv_a", "position": 0, "filters": 2, "tile": [3, 3, 1], "objective": "center_unit"},
+        {"layer": "conv_b", "position": 1, "filters": 2, "tile": [12, 12, 1], "objective": "channel_mean"},
+    ]
+    assert base["config"]["filters"] == [3, 1]
+    assert base["config"]["ascent"]["steps"] == 4
+    assert [each["name"] for each in base["parts"]["statistics"]] == [each.name for each in STANDARD]
+    assert [each["class"] for each in base["model"]["layers"]] == [
+        "Conv2D",
+        "MaxPooling2D",
+        "Conv2D",
+        "GlobalAveragePooling2D",
+        "Dense",
+    ]
+    assert {"keras", "numpy", keras.backend.backend()} <= base["versions"].keys()
+
+
+BY_LAYER = {"conv_b": [5, 2], "conv*": [1, 0, 3]}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [BASE, Config.classic(), replace(BASE, objective="center_unit", crop=False), replace(BASE, filters=BY_LAYER)],
+    ids=["chosen filters", "classic", "centre unit", "filters by layer"],
+)
+def test_the_configuration_of_a_recipe_draws_the_same(config: Config) -> None:
+    keras.utils.set_random_seed(2)
+    model = _network()
+    again = config_of(_through_the_log(_recipe(config, model)))
+    assert draws_the_same(_recipe(again, model), _recipe(config, model))
+    drawn, redrawn = (Session(model, config=each).draw() for each in (config, again))
+    for one, other in zip(drawn, redrawn, strict=True):
+        assert one.filters.tolist() == other.filters.tolist()
+        assert np.array_equal(one.tiles, other.tiles)
+        assert np.array_equal(one.scores, other.scores)
+
+
+def test_a_recipe_with_parts_of_ones_own_describes_them_and_says_that_they_are_needed() -> None:
+    config = replace(BASE, objective=own.energy, tone=own.stretched, ascent=AscentConfig(parts=[own.Decay()]))
+    recipe = _through_the_log(_recipe(config))
+    described = recipe["parts"]["objective"]
+    assert len(described.pop("fingerprint")) == 16
+    assert described == {"name": "energy", "label": "energy", "description": own.energy.description}
+    assert recipe["parts"]["tone"]["name"] == "stretched"
+    (decay,) = recipe["parts"]["ascent"]
+    assert (decay["name"], decay["description"]) == ("decay", own.Decay.description)
+    for changed in ("objective", "tone", "ascent"):
+        settings = {**_recipe()["config"], changed: recipe["config"][changed]}
+        with pytest.raises(ConfigError, match="must be .*an object of class"):
+            config_of({"config": settings})
+
+
+SAME: dict[str, Callable[[], Recipe]] = {
+    "again": _recipe,
+    "other names of layers that are not drawn": lambda: _recipe(model=_network(dense="dense_77")),
+    "other weights": lambda: _recipe(model=_network()),
+    "more statistics": lambda: _recipe(replace(BASE, statistics=[own.peak])),
+    "another budget": lambda: _recipe(replace(BASE, ascent=AscentConfig(steps=4, memory_mb=9, filters_per_batch=1))),
+    "by the logger": lambda: Session(_network(), config=BASE).recipe("logger"),
+    "as it comes from the log": lambda: _through_the_log(_recipe()),
+}
+
+
+@pytest.mark.parametrize("change", SAME)
+def test_what_changes_no_picture_goes_on_in_its_run(base: Recipe, change: str) -> None:
+    assert draws_the_same(base, SAME[change]())
+    assert draws_the_same(SAME[change](), base)
+
+
+def test_other_versions_go_on_in_their_run(base: Recipe) -> None:
+    assert draws_the_same(base, {**base, "versions": {"tb_filterviz": "9.9", "keras": "4.0"}, "later": [1, 2]})
+
+
+OTHER: dict[str, Callable[[], Recipe]] = {
+    "seed": lambda: _recipe(replace(BASE, seed=6)),
+    "steps": lambda: _recipe(replace(BASE, ascent=AscentConfig(steps=5))),
+    "tone": lambda: _recipe(replace(BASE, tone=own.stretched)),
+    "contrast": lambda: _recipe(replace(BASE, contrast=0.3)),
+    "objective": lambda: _recipe(replace(BASE, objective="channel_mean")),
+    "objective of one's own": lambda: _recipe(replace(BASE, objective=own.energy)),
+    "parts of the ascent": lambda: _recipe(replace(BASE, ascent=AscentConfig(steps=4, parts=[own.Decay()]))),
+    "layers": lambda: _recipe(layers="conv_a"),
+    "names of layers that are drawn": lambda: _recipe(model=_network(first="stem")),
+    "filters": lambda: _recipe(replace(BASE, filters=[3, 2])),
+    "the filters' order": lambda: _recipe(replace(BASE, filters=[1, 3])),
+    "count of filters": lambda: _recipe(model=_network(filters=7)),
+    "unit": lambda: _recipe(unit="batch"),
+    "input range by hand": lambda: _recipe(replace(BASE, input_range=(0.0, 255.0))),
+    "strides": lambda: _recipe(model=_network(strides=2)),
+    "kernel": lambda: _recipe(model=_network(kernel=2)),
+    "activation": lambda: _recipe(model=_network(activation="elu")),
+    "size of images": lambda: _recipe(model=_network(size=14)),
+    "none": dict,
+}
+
+
+@pytest.mark.parametrize("change", OTHER)
+def test_what_changes_pictures_begins_a_run_of_its_own(base: Recipe, change: str) -> None:
+    assert not draws_the_same(base, OTHER[change]())
+
+
+def test_an_input_range_that_a_rescaling_says_begins_a_run_of_its_own() -> None:
+    def scaled(scale: float) -> Recipe:
+        return _recipe(model=keras.Sequential([keras.Input((12, 12, 1)), L.Rescaling(scale), L.Conv2D(4, 3, name="c")]))
+
+    assert scaled(1 / 255)["input_range"] == pytest.approx([0, 255])
+    assert draws_the_same(scaled(1 / 255), scaled(1 / 255))
+    assert not draws_the_same(scaled(1 / 255), scaled(1 / 16))
+
+
+def test_lists_of_filters_in_another_order_of_layers_begin_a_run_of_their_own() -> None:
+    first, other = {"conv_b": [5, 2], "conv*": [1, 0]}, {"conv*": [1, 0], "conv_b": [5, 2]}
+    one, two = (_recipe(replace(BASE, filters=filters)) for filters in (first, other))  # what fits first, counts
+    assert not draws_the_same(one, two)
+
+
+def test_parts_of_one_name_that_say_something_else_begin_a_run_of_their_own() -> None:
+    def recipe(description: str, weight: float) -> Recipe:
+        objective = replace(own.energy, description=description)
+        return _recipe(replace(BASE, objective=objective, ascent=AscentConfig(parts=[own.Decay(weight=weight)])))
+
+    assert draws_the_same(recipe("energy", 0.5), recipe("energy", 0.5))
+    assert not draws_the_same(recipe("energy", 0.5), recipe("another energy", 0.5))
+    assert not draws_the_same(recipe("energy", 0.5), recipe("energy", 0.25))
+    minus, times = (_recipe(replace(BASE, objective=each)) for each in (-own.energy, 0.5 * channel_mean))
+    assert minus["layers"][0]["objective"] == "-energy"
+    assert times["layers"][0]["objective"] == "0.5 * channel_mean"
+
+
+def test_recipes_of_anybody_are_compared_without_a_failure(base: Recipe) -> None:
+    junk: tuple[Any, ...] = (None, 3, "text", [], [1, None], {"layers": 3}, {"layers": [3, {}]}, {"ascent": 3})
+    for name in base:
+        for value in junk:
+            draws_the_same({**base, name: value}, base)
+            draws_the_same(base, {**base, name: value})
+
+
+def _halved(images: Any, contrast: float) -> Any:  # noqa: ARG001
+    return (images * 0).astype(np.uint8)
+
+
+def _inverted(images: Any, contrast: float) -> Any:  # noqa: ARG001
+    return (images * 0 + 255).astype(np.uint8)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Masked(AscentPart):
+    name = "masked"
+    description = "leaves pixels out"
+    mask: Any = None
+
+
+def test_parts_of_ones_own_are_told_by_what_they_compute_not_by_their_name_alone() -> None:
+    tone = ToneMapping(name="mine", apply=_halved, description="halved")
+    assert fingerprint(tone) == fingerprint(pickle.loads(pickle.dumps(tone)))
+    others = [
+        dataclasses.replace(tone, apply=_inverted),
+        own.energy,
+        dataclasses.replace(own.energy, reads="all"),
+        own.energy - 0.5 * channel_mean,
+        own.energy - 0.4 * channel_mean,
+        _Masked(mask=np.zeros((1000, 1000))),
+        _Masked(mask=np.eye(1000)),
+    ]
+    assert len({fingerprint(part) for part in [tone, *others]}) == 1 + len(others)
+
+
+def _scaled(factor: float) -> Callable[[Any], Any]:
+    def score(response: Any) -> Any:
+        return factor * response[:, 0, 0]
+
+    return score
+
+
+def _scaled_score(response: Any, factor: float) -> Any:
+    return factor * response[:, 0, 0]
+
+
+class _Holding(AscentPart):
+    name, description = "holding", "something"
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    def score(self, response: Any) -> Any:
+        return self.held * response[:, 0, 0]
+
+
+def _objective(score: Callable[..., Any]) -> Objective:
+    return replace(own.energy, score=score)
+
+
+SETTINGS: dict[str, Callable[[Any], Any]] = {
+    "a number": _Holding,
+    "an array": lambda value: _Holding(np.full(3, value)),
+    "a number of NumPy's": lambda value: _Holding(np.float32(value)),
+    "in a list": lambda value: _Holding([[value]]),
+    "in a mapping": lambda value: _Holding({"weight": value}),
+    "of a function's owner": lambda value: _objective(_Holding(value).score),
+    "bound to a function": lambda value: _objective(partial(_scaled_score, factor=value)),
+    "that a function closes over": lambda value: _objective(_scaled(value)),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_part_with_another_setting_has_another_fingerprint(name: str) -> None:
+    make = SETTINGS[name]
+    assert fingerprint(make(2.0)) == fingerprint(make(2.0))
+    assert fingerprint(make(2.0)) != fingerprint(make(3.0))
+
+
+def test_a_part_has_a_fingerprint_whatever_it_holds() -> None:
+    itself = _Holding(None)
+    itself.held = itself
+    for part in (
+        itself,
+        _Holding(_network()),
+        _Holding(object()),
+        _Holding(np),
+        _objective(_Holding(_network()).score),
+    ):
+        assert fingerprint(part)

@@ -1,0 +1,76 @@
+"""A machine with tensorboard, numpy and pillow only: it reads runs, writes them, and shows the tab."""
+
+import importlib.util
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tb_filterviz import Config
+from tb_filterviz.sinks.events import EventSink
+from tb_filterviz.sinks.run_index import read_run_index, read_tiles
+from tb_filterviz.sinks.storage import folder_of
+from tests.snapshots import snapshot
+from tests.tensorboard import TensorBoard
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("tensorflow") is not None,
+    reason="TensorFlow is installed here; .ci/run has an environment without it",
+)
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def log_dir(tmp_path: Path) -> Path:
+    """Two steps of a layer."""
+    tiles = np.random.default_rng(0).integers(0, 255, (6, 12, 12, 1), np.uint8)
+    sink = EventSink(tmp_path, Config.classic())
+    sink.begin({"layers": [{"layer": "conv"}]})
+    for step in (0, 1):
+        sink.write(step, [snapshot(tiles + step, step, "conv")])
+    sink.close()
+    return tmp_path
+
+
+def test_nothing_else_is_installed() -> None:
+    heavy = ("tensorflow", "keras", "jax", "torch", "h5py", "rich", "fsspec", "google_crc32c")
+    assert [name for name in heavy if importlib.util.find_spec(name)] == []
+
+
+def test_a_run_is_written_and_read(log_dir: Path) -> None:
+    index = read_run_index(folder_of(log_dir / "filters"))
+    assert index.steps == {0, 1}
+    assert read_tiles(folder_of(log_dir / "filters"), 1)["conv"].shape == (6, 12, 12, 1)
+
+
+def test_a_run_of_the_first_format_is_read() -> None:
+    index = read_run_index(folder_of(ROOT / "tests" / "data" / "format_1" / "filters"))
+    assert index.steps == {-1, 0, 1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("loader", ["true", "false"])
+def test_tensorboard_shows_the_tab(log_dir: Path, loader: str) -> None:
+    board = TensorBoard(log_dir, "--load_fast", loader)
+    try:
+        board.wait_for("data/plugin/images/tags", "filters")
+        assert board.get_json("data/plugins_listing")["filterviz"]["enabled"]
+        (run,) = board.get_json("data/plugin/filterviz/layers")["runs"]
+        assert [layer["name"] for layer in run["layers"]] == ["conv"]
+        answer = board.get_json("data/plugin/filterviz/statistics", run="filters", layer="conv")
+        assert answer["steps"] == [0, 1]
+    finally:
+        board.close()
+
+
+def test_the_command_board_serves(log_dir: Path) -> None:
+    command = [sys.executable, "-m", "tb_filterviz", "board", str(log_dir), "--host", "127.0.0.1", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        assert re.match(r"Filters: http://127\.0\.0\.1:\d+/#filterviz", process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
