@@ -55,16 +55,13 @@ def event_file_names(folder: Folder) -> list[str]:
 
 def holds_anything(folder: Folder) -> bool:
     """Tell whether a run's event files hold any value."""
-    return any(event.summary.value for name in event_file_names(folder) for event, _ in _read(folder, name))
+    return next(_values(folder), None) is not None
 
 
 def read_recipe(folder: Folder) -> Recipe | None:
     """Read how a run was drawn: that is the first value of its first event file that has any."""
-    for name in event_file_names(folder):
-        for event, _ in _read(folder, name):
-            for value in event.summary.value:
-                return _recipe_in(value)
-    return None
+    first = next(_values(folder), None)
+    return None if first is None else _recipe_in(first[1])
 
 
 def read_run_index(folder: Folder) -> RunIndex:
@@ -92,26 +89,21 @@ def read_index_to_go_on(folder: Folder, recipe: Recipe, before: int | None) -> R
 def read_tiles(folder: Folder, step: int) -> dict[str, npt.NDArray[np.uint8]]:
     """Read the tiles of every layer at one step, as they are stored."""
     reading = _Reading()
-    for name in event_file_names(folder):
-        for event, _ in _read(folder, name):
-            for value in event.summary.value if event.step == step else ():
-                reading.add(step, value, (name, 0))
+    for at, value, place in _values(folder):
+        if at == step:
+            reading.add(step, value, place)
     return {layer: by_step[step] for layer, by_step in reading.tiles.items()}
 
 
 def _read_index(folder: Folder, before: int | None = None) -> RunIndex | None:
     index, reading = RunIndex(folder), _Reading()
-    for name in event_file_names(folder):
-        began = 0
-        for event, ended in _read(folder, name):
-            for value in event.summary.value:
-                if value.tag == RECIPE_TAG:
-                    index.recipe = index.recipe or _recipe_in(value)
-                elif value.tag != FAILURES_TAG:
-                    reading.add(event.step, value, (name, began))
-                    if before is not None and event.step >= before and reading.is_whole(event.step, index.layers):
-                        return None
-            began = ended
+    for step, value, place in _values(folder):
+        if value.tag == RECIPE_TAG:
+            index.recipe = index.recipe or _recipe_in(value)
+        elif value.tag != FAILURES_TAG:
+            reading.add(step, value, place)
+            if before is not None and step >= before and reading.is_whole(step, index.layers):
+                return None
     layers = index.layers or sorted(reading.layers)
     index.steps = {step for step in reading.places if reading.is_whole(step, layers)}
     index.unfinished = _tail_to_cut(reading.places, index.steps)
@@ -186,6 +178,12 @@ def _recipe_in(value: Any) -> Recipe | None:
     return recipe if isinstance(recipe, dict) else None
 
 
-def _read(folder: Folder, name: str) -> Iterator[tuple[Any, int]]:
-    with folder.open(name) as stream:
-        yield from events(stream)
+def _values(folder: Folder) -> Iterator[tuple[int, Any, Place]]:
+    """Read every value of a run, with its step, and where the record that holds it begins."""
+    for name in event_file_names(folder):
+        with folder.open(name) as stream:
+            began = 0
+            for event, ended in events(stream):
+                for value in event.summary.value:
+                    yield event.step, value, (name, began)
+                began = ended
