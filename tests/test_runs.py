@@ -16,6 +16,7 @@ from tb_filterviz import Config, FilterLogger, FilterVisualizer, MemorySink
 from tb_filterviz.imaging.layout import shrink
 from tb_filterviz.metadata import STORED_TILE_PX, statistic_tag, tiles_tag
 from tests.loaders import found_by_both, steps_of_runs
+from tests.parts import own
 
 LAYERS = keras.layers
 X = np.random.default_rng(0).random((32, 12, 12, 1)).astype(np.float32)
@@ -273,11 +274,9 @@ def test_two_models_that_take_turns_get_a_run_each(tmp_path: Path, filters: int)
 
 
 def test_one_more_statistic_keeps_every_step_of_both(tmp_path: Path) -> None:
-    from tests.parts.user_parts import PEAK
-
     model = _model()
     _fit(model, FilterVisualizer(tmp_path))
-    _fit(model, FilterVisualizer(tmp_path, config=Config(statistics=[PEAK])), initial_epoch=2, epochs=4)
+    _fit(model, FilterVisualizer(tmp_path, config=Config(statistics=[own.peak])), initial_epoch=2, epochs=4)
     (tags,) = found_by_both(tmp_path).values()
     assert list(tags[statistic_tag("conv_a", "score")]) == [-1, 0, 1, 2, 3]
     assert list(tags[statistic_tag("conv_a", "own_peak")]) == [2, 3]

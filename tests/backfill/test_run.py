@@ -12,7 +12,7 @@ from tb_filterviz import Config, FilterLogger, MemorySink, channel_mean
 from tb_filterviz.backfill.run import LogReport
 from tb_filterviz.errors import CheckpointError, ConfigError, StepError
 from tests.backfill import networks
-from tests.parts.user_parts import ENERGY, PEAK, STRETCH
+from tests.parts import own
 from tests.reading import difference, series, steps
 
 PLAIN = "tests.backfill.networks:plain"
@@ -150,7 +150,7 @@ def test_another_layer_gets_a_run_of_its_own(saved: Path, tmp_path: Path) -> Non
 
 
 def test_parts_of_ones_own_reach_the_workers(saved: Path, tmp_path: Path) -> None:
-    config = Config(objective=ENERGY - 0.5 * channel_mean, tone=STRETCH, statistics=[PEAK])
+    config = Config(objective=own.energy - 0.5 * channel_mean, tone=own.stretched, statistics=[own.peak])
     for name, executor in (("here", None), ("workers", 2)):
         with FilterLogger(tmp_path / name, config=config) as logger:
             assert len(logger.log_checkpoints(sorted(saved.iterdir())[:4], PLAIN, executor=executor).logged) == 4
@@ -159,7 +159,7 @@ def test_parts_of_ones_own_reach_the_workers(saved: Path, tmp_path: Path) -> Non
 
 
 def test_a_part_that_cannot_reach_the_workers_is_told_before_anything_is_logged(saved: Path, tmp_path: Path) -> None:
-    tone = dataclasses.replace(STRETCH, apply=lambda images, contrast: STRETCH.apply(images, contrast))
+    tone = dataclasses.replace(own.stretched, apply=lambda images, contrast: own.stretched.apply(images, contrast))
     with FilterLogger(tmp_path, config=Config(tone=tone)) as logger:
         with pytest.raises(
             ConfigError, match="cannot be sent to other processes: .*have to stand at the top of a module"
