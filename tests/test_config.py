@@ -165,10 +165,10 @@ def test_every_number_comes_back_from_json(steps: int, gray: float, contrast: fl
 
 def test_parts_of_ones_own_are_named_in_json_and_do_not_come_back() -> None:
     listed = json.loads(json.dumps(to_json(OWN)))
-    assert listed["objective"] == "energy - 0.5 * channel_mean"
-    assert listed["tone"] == "stretched"
-    assert listed["statistics"] == ["own_peak", "darker"]
-    assert listed["ascent"]["parts"] == [{"name": "decay", "weight": 0.25}]
+    assert listed["objective"] == "own_energy - 0.5 * channel_mean"
+    assert listed["tone"] == "own_stretched"
+    assert listed["statistics"] == ["own_peak", "own_darker"]
+    assert listed["ascent"]["parts"] == [{"name": "own_decay", "weight": 0.25}]
     for name in ("objective", "tone", "statistics", "ascent"):
         with pytest.raises(ConfigError, match="must be .*an object of class"):
             from_json({name: listed[name]})

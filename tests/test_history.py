@@ -66,7 +66,7 @@ def test_a_statistic_of_ones_own_looks_back_at_the_stored_tiles() -> None:
         return np.asarray(now - before)
 
     seen: list[Comparison] = []
-    brighter = Statistic(name="brighter", compute=told, description="by how much", reads="history")
+    brighter = Statistic(name="own_brighter", compute=told, description="by how much", reads="history")
     history = History()
     for step, value in enumerate([50, 20, 30]):
         drawing = _drawing(value)
@@ -75,8 +75,8 @@ def test_a_statistic_of_ones_own_looks_back_at_the_stored_tiles() -> None:
         assert seen[-1].drawing is drawing
         assert [int(tiles.max()) for tiles in (seen[-1].tiles, seen[-1].first)] == [value, 50]
         assert seen[-1].is_first is snapshot.is_first is (step == 0)
-        assert snapshot.statistics["brighter"].tolist() == [[0, 0], [-30, -30], [10, 10]][step]
-        assert snapshot.statistics["brighter"].dtype == np.float32
+        assert snapshot.statistics["own_brighter"].tolist() == [[0, 0], [-30, -30], [10, 10]][step]
+        assert snapshot.statistics["own_brighter"].dtype == np.float32
         assert snapshot.scores.tolist() == drawing.scores.tolist()
         assert (snapshot.step, snapshot.unit) == (step, "batch")
 

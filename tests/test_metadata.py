@@ -86,7 +86,7 @@ def test_metadata_of_a_layer_is_the_same_at_every_step() -> None:
 
 
 def test_metadata_says_what_a_statistic_is() -> None:
-    darkness = Statistic(name="darkness", compute=np.mean, description="how dark", unit="share", sort="ascending")
+    darkness = Statistic(name="own_darkness", compute=np.mean, description="how dark", unit="share", sort="ascending")
     decoded = metadata.decode_metadata(metadata.encode_statistic(snapshot(TILES, layer="conv"), darkness))
     assert {name: decoded[name] for name in ("kind", "layer", "filters", "shape")} == {
         "kind": "statistic",
@@ -94,7 +94,7 @@ def test_metadata_says_what_a_statistic_is() -> None:
         "filters": 5,
         "shape": [5],
     }
-    assert [decoded[name] for name in ("name", "label", "description")] == ["darkness", "darkness", "how dark"]
+    assert [decoded[name] for name in ("name", "label", "description")] == ["own_darkness", "own_darkness", "how dark"]
     assert [decoded[name] for name in ("value_unit", "sort")] == ["share", "ascending"]
 
 

@@ -104,10 +104,10 @@ def test_a_recipe_with_parts_of_ones_own_describes_them_and_says_that_they_are_n
     recipe = _through_the_log(_recipe(config))
     described = recipe["parts"]["objective"]
     assert len(described.pop("fingerprint")) == 16
-    assert described == {"name": "energy", "label": "energy", "description": own.energy.description}
-    assert recipe["parts"]["tone"]["name"] == "stretched"
+    assert described == {"name": "own_energy", "label": "own_energy", "description": own.energy.description}
+    assert recipe["parts"]["tone"]["name"] == "own_stretched"
     (decay,) = recipe["parts"]["ascent"]
-    assert (decay["name"], decay["description"]) == ("decay", own.Decay.description)
+    assert (decay["name"], decay["description"]) == ("own_decay", own.Decay.description)
     for changed in ("objective", "tone", "ascent"):
         settings = {**_recipe()["config"], changed: recipe["config"][changed]}
         with pytest.raises(ConfigError, match="must be .*an object of class"):
@@ -187,7 +187,7 @@ def test_parts_of_one_name_that_say_something_else_begin_a_run_of_their_own() ->
     assert not draws_the_same(recipe("energy", 0.5), recipe("another energy", 0.5))
     assert not draws_the_same(recipe("energy", 0.5), recipe("energy", 0.25))
     minus, times = (_recipe(replace(BASE, objective=each)) for each in (-own.energy, 0.5 * channel_mean))
-    assert minus["layers"][0]["objective"] == "-energy"
+    assert minus["layers"][0]["objective"] == "-own_energy"
     assert times["layers"][0]["objective"] == "0.5 * channel_mean"
 
 

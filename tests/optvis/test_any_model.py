@@ -261,7 +261,7 @@ def _state(model: keras.Model) -> list[object]:
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("objective", ["channel_mean", "center_unit", "channel_contrast"])
+@pytest.mark.parametrize("objective", ["channel_mean", "center_unit", "own_contrast"])
 def test_the_score_is_that_of_an_independent_forward_pass(name: str, objective: str) -> None:
     keras.utils.set_random_seed(1)
     case = CASES[name]()
@@ -300,7 +300,7 @@ def _score(response: Any, objective: str, filters: npt.NDArray[np.int32]) -> Arr
     channel = response[np.arange(len(filters)), :, :, filters]
     if objective == "channel_mean":
         return np.asarray(channel.mean(axis=(1, 2)))
-    if objective == "channel_contrast":
+    if objective == "own_contrast":
         means = response.mean(axis=(1, 2))
         others = (means.sum(axis=1) - means[np.arange(len(filters)), filters]) / (means.shape[1] - 1)
         return np.asarray(channel.mean(axis=(1, 2)) - others)

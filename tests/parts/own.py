@@ -23,12 +23,12 @@ def own_minus_others(responses: Any, filters: Any) -> Any:
     return own - (ops.sum(means, axis=1) - own) / (means.shape[1] - 1)
 
 
-energy = Objective(name="energy", score=mean_square, description="the mean square of each filter's response")
+energy = Objective(name="own_energy", score=mean_square, description="the mean square of each filter's response")
 contrast = Objective(
-    name="channel_contrast",
+    name="own_contrast",
     score=own_minus_others,
     description="how much more each filter responds than the others",
-    label="channel contrast",
+    label="own contrast",
     reads="all",
     is_linear=True,
 )
@@ -39,7 +39,7 @@ def stretch(images: Images, contrast: float) -> npt.NDArray[np.uint8]:  # noqa: 
     return np.asarray((images - low) / np.maximum(high - low, 1e-9) * 255, np.uint8)
 
 
-stretched = ToneMapping(name="stretched", apply=stretch, description="darkest to brightest value")
+stretched = ToneMapping(name="own_stretched", apply=stretch, description="darkest to brightest value")
 
 
 def _peak(maximized: Maximized) -> Images:
@@ -52,12 +52,12 @@ def _darker(comparison: Comparison) -> npt.NDArray[np.bool_]:
 
 
 peak = Statistic(name="own_peak", compute=_peak, description="largest response of any unit")
-darker = Statistic(name="darker", compute=_darker, description="than before", reads="history", unit="flag")
+darker = Statistic(name="own_darker", compute=_darker, description="than before", reads="history", unit="flag")
 
 
 @dataclass(frozen=True)
 class Decay(AscentPart):
-    name = "decay"
+    name = "own_decay"
     description = "values that are far from 0 cost"
     weight: float = 0.1
 
@@ -67,7 +67,7 @@ class Decay(AscentPart):
 
 @dataclass(frozen=True)
 class Blur(AscentPart):
-    name = "blur"
+    name = "own_blur"
     description = "the gradient is smoothed"
     times: int = 4
 

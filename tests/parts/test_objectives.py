@@ -168,8 +168,8 @@ def test_a_local_objective_of_ones_own_is_cut_to_its_receptive_field(lenet: kera
 def test_a_drawing_says_what_was_maximized(lenet: keras.Model) -> None:
     found = maximize(lenet, "conv2d_2", 3, config=Config(objective=channel_mean - 0.5 * own.contrast))
     drawing = found.drawing()
-    assert drawing.objective == "channel_mean - 0.5 * channel_contrast"
-    assert drawing.objective_label == "channel mean − 0.5 × channel contrast"  # noqa: RUF001
+    assert drawing.objective == "channel_mean - 0.5 * own_contrast"
+    assert drawing.objective_label == "channel mean − 0.5 × own contrast"  # noqa: RUF001
     assert drawing.describe().startswith(
         "The inputs that maximize the mean of each filter's response over the image minus 0.5 times "
         "how much more each filter responds than the others, in conv2d_2: 1 filters of 28 x 28 px, gray."
@@ -265,11 +265,11 @@ def test_any_sum_scores_the_sum_of_the_scores(tree: Tree) -> None:
         (channel_mean + center_unit, "channel_mean + center_unit"),
         (channel_mean - center_unit, "channel_mean - center_unit"),
         (-channel_mean - 2 * center_unit, "-channel_mean - 2 * center_unit"),
-        (0.25 * (channel_mean - own.energy), "0.25 * channel_mean - 0.25 * energy"),
-        (-(channel_mean - own.energy) * 0.5, "-0.5 * channel_mean + 0.5 * energy"),
+        (0.25 * (channel_mean - own.energy), "0.25 * channel_mean - 0.25 * own_energy"),
+        (-(channel_mean - own.energy) * 0.5, "-0.5 * channel_mean + 0.5 * own_energy"),
         (
             channel_mean + (center_unit + (own.energy - own.contrast)),
-            "channel_mean + center_unit + energy - channel_contrast",
+            "channel_mean + center_unit + own_energy - own_contrast",
         ),
         (-1 * -channel_mean, "channel_mean"),
     ],
@@ -300,15 +300,15 @@ def test_named_objectives_are_found_by_their_names() -> None:
         ({"name": ""}, "objective must be a line. Received: name=''"),
         ({"name": "two\nlines"}, "objective must be a line. Received: name='two"),
         ({"name": None}, "objective must be a line. Received: name=None"),
-        ({"description": ""}, "The description of objective 'energy' must be"),
-        ({"description": None}, "The description of objective 'energy' must be a line of 1 to 400 characters"),
+        ({"description": ""}, "The description of objective 'own_energy' must be"),
+        ({"description": None}, "The description of objective 'own_energy' must be a line of 1 to 400 characters"),
         (
             {"description": "x" * 401},
-            "The description of objective 'energy' must be a line of 1 to 400 characters",
+            "The description of objective 'own_energy' must be a line of 1 to 400 characters",
         ),
-        ({"label": 3}, "The label of objective 'energy' must be a line of 1 to 400 characters. Received: label=3"),
-        ({"score": "mean"}, "`score` of objective 'energy' must be a function. Received: score='mean'"),
-        ({"reads": "both"}, "`reads` of objective 'energy' must be 'own' or 'all'. Received: 'both'"),
+        ({"label": 3}, "The label of objective 'own_energy' must be a line of 1 to 400 characters. Received: label=3"),
+        ({"score": "mean"}, "`score` of objective 'own_energy' must be a function. Received: score='mean'"),
+        ({"reads": "both"}, "`reads` of objective 'own_energy' must be 'own' or 'all'. Received: 'both'"),
     ],
 )
 def test_an_objective_that_cannot_work_is_refused(wrong: dict[str, Any], message: str) -> None:

@@ -68,7 +68,7 @@ def test_curves_are_named_after_what_they_are() -> None:
     curves = {each.name: each.curve for each in STANDARD if each.has_curve}
     assert curves == {"score": "mean_score", "responsive": "share_responsive", "change": "mean_change"}
     assert (own.peak.curve, own.peak.curve_label) == ("mean_own_peak", "mean own_peak")
-    assert (own.darker.curve, own.darker.curve_label) == ("share_darker", "darker")
+    assert (own.darker.curve, own.darker.curve_label) == ("share_own_darker", "own_darker")
 
 
 def test_statistics_of_ones_own_are_computed_of_every_batch_and_step(small_model: keras.Model) -> None:
@@ -83,11 +83,11 @@ def test_statistics_of_ones_own_are_computed_of_every_batch_and_step(small_model
     session = Session(small_model, config=config)
     for step in range(2):
         first, second = session.render(step)
-        assert second.statistics.keys() == {*STATISTICS, "own_peak", "place", "darker"}
+        assert second.statistics.keys() == {*STATISTICS, "own_peak", "place", "own_darker"}
         assert first.statistics["place"].tolist() == [0, 1, 2, 3]
         assert second.statistics["place"].tolist() == second.filters.tolist() == [5, 2, 4, 0]
         assert {values.dtype for values in second.statistics.values()} == {np.dtype(np.float32)}
-        assert step or second.statistics["darker"].tolist() == [0] * 4
+        assert step or second.statistics["own_darker"].tolist() == [0] * 4
         small_model.set_weights([-weights for weights in small_model.get_weights()])
     found = maximize(small_model, "conv_b", [5, 2, 4, 0], config=config)
     (drawn,) = draw(small_model, "conv_b", config=config)
@@ -103,7 +103,7 @@ def test_flags_are_zero_or_one(small_model: keras.Model) -> None:
 
 @pytest.mark.parametrize("values", [[0, 2], [0.5, 1], [np.nan, 0]])
 def test_what_is_called_a_flag_and_is_none_is_refused(values: list[float]) -> None:
-    with pytest.raises(ConfigError, match="Statistic 'darker' has the unit 'flag', so it must return 0 or 1."):
+    with pytest.raises(ConfigError, match="Statistic 'own_darker' has the unit 'flag', so it must return 0 or 1."):
         replace(own.darker, compute=lambda _: values).values(None, 2)
 
 

@@ -47,10 +47,10 @@ def test_any_channel_count_is_shown_and_says_how(channels: int, words: str) -> N
     ("wrong", "message"),
     [
         ({"name": ""}, "The name of a tone mapping must be a line. Received: name=''"),
-        ({"description": ""}, "The description of tone mapping 'stretched' must be"),
-        ({"description": 3}, "The description of tone mapping 'stretched' must be a line of 1 to 400 characters"),
-        ({"label": None}, "The label of tone mapping 'stretched' must be a line of 1 to 400 characters"),
-        ({"apply": None}, "`apply` of tone mapping 'stretched' must be a function. Received: apply=None"),
+        ({"description": ""}, "The description of tone mapping 'own_stretched' must be"),
+        ({"description": 3}, "The description of tone mapping 'own_stretched' must be a line of 1 to 400 characters"),
+        ({"label": None}, "The label of tone mapping 'own_stretched' must be a line of 1 to 400 characters"),
+        ({"apply": None}, "`apply` of tone mapping 'own_stretched' must be a function. Received: apply=None"),
     ],
 )
 def test_a_tone_mapping_that_cannot_work_is_refused(wrong: dict[str, Any], message: str) -> None:
