@@ -1,55 +1,48 @@
 """For `model.fit`: decides when filters are drawn; the session decides how."""
 
-import inspect
-import sys
 import traceback
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 import keras
 import numpy as np
 
 from tb_filterviz.config import Config, as_config
-from tb_filterviz.errors import ConfigError, VisualizationWarning
+from tb_filterviz.errors import ConfigError, UnbuiltModelError, VisualizationWarning
 from tb_filterviz.optvis import backends
-from tb_filterviz.progress import shown_if_long
+from tb_filterviz.optvis.layer_calls import as_patterns, check_keras_model
+from tb_filterviz.parts.statistics import statistics_of
+from tb_filterviz.progress import shown_if_long, spoken
 from tb_filterviz.session import Session
 from tb_filterviz.sinks import Sink, checked_sinks
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.storage import folder_of
-from tb_filterviz.snapshots import StepUnit
-
-Schedule = Callable[[int], bool]
+from tb_filterviz.snapshots import LayerDrawing, StepUnit
+from tb_filterviz.training.fit import Fit, current_fit, goes_on
+from tb_filterviz.training.parts import as_part, part_of
+from tb_filterviz.training.schedule import Schedule, TimeBudget, batch_schedule, epoch_schedule, schedule_to_json
+from tb_filterviz.training.stuck import StuckFilters
 
 
 @dataclass(frozen=True, slots=True)
-class _EverySoMany:
-    """A schedule that reaches other processes, as a function within a function does not."""
+class _Pending:
+    """What was drawn of the last epoch, and is not written before all other callbacks have had their say.
 
-    batches: int
+    Attributes:
+        step: of the drawing.
+        drawings: of all layers.
+        weights: fingerprint of what was drawn.
+    """
 
-    def __call__(self, batches: int) -> bool:
-        return batches % self.batches == 0
-
-
-def _as_schedule(update_freq: str | int | Schedule) -> Schedule | None:
-    """Return which counts of batches are drawn; None for the end of every epoch."""
-    if update_freq == "epoch":
-        return None
-    if callable(update_freq):
-        return update_freq
-    if isinstance(update_freq, int | np.integer) and not isinstance(update_freq, bool) and update_freq >= 1:
-        return _EverySoMany(int(update_freq))
-    raise ConfigError(
-        "`update_freq` must be 'epoch', a positive count of batches, or a function of the batches so far. "
-        f"Received: update_freq={update_freq!r}"
-    )
+    step: int
+    drawings: Sequence[LayerDrawing]
+    weights: int
 
 
 class FilterVisualizer(keras.callbacks.Callback):
@@ -64,67 +57,110 @@ class FilterVisualizer(keras.callbacks.Callback):
     the first epoch, and a bar shows how far a long drawing is.
 
     Args:
-        log_dir: where TensorBoard looks, a folder or an address such as ``s3://bucket/logs``. The run is
-            ``<log_dir>/filters``, next to those of Keras' own callback. It holds one training, drawn one way: one that
-            is resumed (`initial_epoch`, `BackupAndRestore`) goes on in its run, any other one begins a run beside it,
-            ``filters_2``, and says so.
-        layers: names, paths or patterns (``"conv*"``) of convolutional layers; None for all of them.
-        update_freq: ``"epoch"`` draws at the end of every epoch, and steps are epochs as in
-            `keras.callbacks.TensorBoard`; a number draws every so many batches, and steps are batches; so does a
-            function that is asked with the count of batches so far. The trained network is always drawn last.
-        write_initial: draw once before the training, at the step before its first: -1 for epochs, 0 for batches.
+        log_dir: where TensorBoard looks, a folder (``~`` is the home folder) or an address such as
+            ``s3://bucket/logs``. The run is ``<log_dir>/filters``, next to those of Keras' own callback. It holds one
+            training, drawn one way: one that is resumed (`initial_epoch`, `BackupAndRestore`) goes on in its run, any
+            other one begins a run beside it, ``filters_2``, and says so.
+        layers: names, paths or patterns (``"conv*"``) of convolutional layers, or layers themselves; None for all
+            convolutional ones.
+        part: which model inside the trained one is drawn, by its attribute or its layer's name (``"critic"``), or
+            itself: for GANs, distillers and others that have no `call` of their own; None for the trained one.
+        update_freq: ``"epoch"`` draws at ends of epochs, and steps are epochs as in `keras.callbacks.TensorBoard`; a
+            number draws every so many batches, and steps are batches; so does a function that is asked with the count
+            of batches so far. What `fit` leaves is always drawn last, also if `EarlyStopping` restores the best
+            weights or an optimizer averages them: then the last step shows these.
+        every: of the epochs, draw every so many only, or those for whose index from 0 a function is true.
+        budget: draw less often where drawing would take more than this share of the training's time: 0.01 is 1 %.
+            Before the training and at its end, filters are drawn all the same.
+        write_initial: draw once before the training, at the step before its first: -1 for epochs, 0 for batches. A
+            model that its first batch builds is drawn from the end of its first epoch on.
         config: a `Config`, or the name of a preset, ``"default"`` or ``"classic"``.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
+        examples: some images as the model is given them, ``[n, h, w, c]``, which tell its input range.
         sinks: further places to write to.
+        logs_prefix: put the curves of every layer into the `logs` of each epoch, where `EarlyStopping`, `CSVLogger` and
+            `History` find them, if they come after this callback: ``"filters/"`` makes
+            ``filters/conv2d_2/share_responsive``. Where an epoch is not drawn, the values are those of before.
+        verbose: 0 is silent; 1 says once what was taken and what drawings cost, and at the end which filters died;
+            None does as `fit` is told.
         on_error: what a failure in the middle of the training does: ``"warn"`` says so, in a `VisualizationWarning`
             and in TensorBoard's Text tab, and lets the training go on; ``"raise"`` stops it.
 
     Raises:
-        ConfigError: if a setting cannot work. What only shows with the model (`ModelError`) or on opening the log
-            (`LogDirError`) is raised when the training begins, before its first epoch.
+        ConfigError: if a setting cannot work.
+        LogDirError: if `log_dir` can be no folder. What only shows with the model (`ModelError`) or on opening the log
+            is raised when the training begins, before its first epoch.
     """
 
     def __init__(
         self,
         log_dir: str | Path = "logs",
-        layers: str | Iterable[str] | None = None,
+        layers: str | keras.Layer | Iterable[str | keras.Layer] | None = None,
         *,
+        part: str | keras.Model | None = None,
         update_freq: Literal["epoch"] | int | Schedule = "epoch",
+        every: int | Schedule = 1,
+        budget: float | None = None,
         write_initial: bool = True,
         config: Config | str = "default",
         other_inputs: Mapping[str, Any] | None = None,
+        examples: Any = None,
         sinks: Sequence[Sink] = (),
+        logs_prefix: str | None = None,
+        verbose: int | None = None,
         on_error: Literal["warn", "raise"] = "warn",
     ) -> None:
         super().__init__()
-        if on_error not in ("warn", "raise"):
-            raise ConfigError(f"`on_error` must be 'warn' or 'raise'. Received: on_error={on_error!r}")
+        _check_choice("on_error", on_error, ("warn", "raise"))
+        _check_choice("verbose", verbose, (None, 0, 1))
+        if not isinstance(logs_prefix, str | None):
+            raise ConfigError(f"`logs_prefix` must be a string, or None. Received: logs_prefix={logs_prefix!r}")
         folder_of(log_dir)  # whether it can be one
         self.log_dir = str(log_dir)
         self._config = as_config(config)
-        self._layers = layers if layers is None or isinstance(layers, str) else tuple(layers)
-        self._schedule = _as_schedule(update_freq)
+        self._layers = as_patterns(layers)
+        self._part = as_part(part)
+        self._schedule = batch_schedule(update_freq)
+        if self._schedule is not None and every != 1:
+            raise ConfigError("`every` is for epochs: with `update_freq`, batches are counted, which it says itself.")
+        self._every = epoch_schedule(every)
+        self._budget = TimeBudget(budget)
+        self._schedule_json = schedule_to_json(update_freq, every, budget)
         self._other_inputs = dict(other_inputs or {})
+        self._examples = examples
         self._write_initial = write_initial
         self._on_error = on_error
         self._extra_sinks = checked_sinks(sinks)
+        self._logs_prefix = logs_prefix
+        self._said_verbose = verbose
         self._forget_training()
 
     def _forget_training(self) -> None:
         """Set what belongs to one training, and neither to a copy nor to another process."""
         self._session: Session | None = None
         self._events: EventSink | None = None
-        self._fit: _Fit | None = None
-        self._is_cost_said = False
+        self._fit: Fit | None = None
         self._last_step: int | None = None
-        self._batches = 0  # in all epochs of this run
-        self._batches_before_epoch = 0
+        self._begin_training()
         if self._schedule is not None:  # Keras waits for every batch if a callback has this method
             self.on_train_batch_end = self._after_batch
 
+    def _begin_training(self) -> None:
+        self._last: _AfterOthers | None = None
+        self._pending: _Pending | None = None
+        self._drawn_weights: int | None = None
+        self._epoch: int | None = None  # the last one that ended
+        self._batches = 0  # in all epochs of this run
+        self._batches_before_epoch = 0
+        self._is_waiting = False  # for the first batch to build the model
+        self._is_budget_said = False
+        self._curves: dict[str, float] = {}
+        self._stuck = StuckFilters()
+        self._budget.begin()
+
     def __getstate__(self) -> dict[str, Any]:
         """Leave behind what a copy cannot have: the model, what was compiled for it, and open files."""
-        live = ("_session", "_events", "_fit", "_model", "on_train_batch_end")
+        live = ("_session", "_events", "_fit", "_last", "_pending", "_model", "on_train_batch_end")
         return {name: value for name, value in vars(self).items() if name not in live}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -132,89 +168,217 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._model = None
         self._forget_training()
 
+    def set_model(self, model: keras.Model) -> None:
+        """Take the model that is trained.
+
+        Raises:
+            ModelError: if it is none of Keras 3.
+        """
+        check_keras_model(model)
+        super().set_model(model)
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002  Keras gives it
         """Prepare the layers, and see whether the log can be written; whatever is wrong shows here."""
         self._close()
+        self._begin_training()
         if not backends.current().is_chief(self.model):
             return
-        if self._session is None or self._session.model is not self.model:
+        self._fit = current_fit()
+        self._last = _AfterOthers.joined(self, self._fit.callbacks)
+        self._events = EventSink(self.log_dir, self._config, is_live=partial(goes_on, weakref.ref(self._fit)))
+        try:
+            self._prepare()
+        except UnbuiltModelError:
+            part_of(self.model, self._part)  # or else there is nothing that a batch could build
+            self._is_waiting = True
+            self._say("The model is built by its first batch, so filters are drawn from the end of the first epoch on.")
+
+    def _prepare(self) -> Session:
+        drawn = part_of(self.model, self._part)
+        if self._session is None or self._session.model is not drawn:
             unit: StepUnit = "epoch" if self._schedule is None else "batch"
             session = Session(
-                self.model, layers=self._layers, config=self._config, unit=unit, other_inputs=self._other_inputs
+                drawn,
+                layers=self._layers,
+                config=self._config,
+                unit=unit,
+                other_inputs=self._other_inputs,
+                examples=self._examples,
             )
-            session.prepare()
-            self._session, self._is_cost_said = session, False
-        self._fit = _Fit(_caller_of_callbacks())
-        self._events = EventSink(self.log_dir, self._config, is_live=partial(_goes_on, weakref.ref(self._fit)))
-        if self._verbose and self._session.cost is not None and not self._is_cost_said:
-            print(f"FilterVisualizer: {self._session.cost.describe()}")
-            self._is_cost_said = True
+            for sentence in (session.prepare().describe(), *session.describe()):
+                self._say(sentence)
+            self._session = session
+        return self._session
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Before the first epoch: choose the run, and draw the untrained network."""
-        if self._session is not None and self._events is not None and not self._events.is_begun:
-            self._begin(self._session, self._events, epoch)
+        if self._session is not None and not self._is_waiting:
+            self._begin(self._session, epoch, can_draw=self._write_initial)
         self._batches_before_epoch = self._batches
 
-    def _begin(self, session: Session, events: EventSink, epoch: int) -> None:
+    def _begin(self, session: Session, epoch: int, *, can_draw: bool) -> None:
+        """Take the run, unless that is done; draw the network as it is, unless it has been trained since."""
+        if self._events is None or self._events.is_begun:
+            return
         is_resumed, counts_batches = epoch > 0, self._schedule is not None
+        recipe = session.recipe("callback", self._schedule_json)
         if is_resumed:  # batches are counted on from where the run ended
-            notice = events.begin(session.recipe("callback"), None if counts_batches else epoch, session.closest)
+            notice = self._events.begin(recipe, None if counts_batches else epoch, session.closest)
         else:  # a killed process may have written what was before the training
-            notice = events.begin(session.recipe("callback"), int(counts_batches), session.unchanged_since)
-        session.history = events.history
-        if notice and self._verbose:
-            print(f"FilterVisualizer: {notice}")
-        self._last_step = events.last_step
-        self._batches = (self._last_step or 0) if counts_batches else 0
+            notice = self._events.begin(recipe, int(counts_batches), session.unchanged_since)
+        session.history = self._events.history
+        self._say(notice)
+        self._budget.begin()
+        self._last_step = self._events.last_step
+        if counts_batches:
+            self._batches += self._last_step or 0
+            self._batches_before_epoch += self._last_step or 0
         first = self._batches + 1 if counts_batches else epoch
-        if self._write_initial and (self._last_step is None or self._last_step < first - 1):
-            self._draw(first - 1)
+        if can_draw and (self._last_step is None or self._last_step < first - 1):
+            self._draw_and_write(first - 1)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Draw the epoch, if epochs are what is drawn."""
-        if self._schedule is None:
-            self._draw(epoch)
+    def _begin_late(self, epoch: int) -> None:
+        """Begin with a model that has just been built, if it is what was waited for."""
+        if not self._is_waiting:
+            return
+        try:
+            session = self._prepare()
+            self._is_waiting = False
+            self._begin(session, epoch, can_draw=False)
+        except Exception as error:
+            if self._on_error == "raise":
+                raise
+            self._is_waiting = False
+            self._report(epoch, error)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Draw the epoch, if epochs are what is drawn, and this one is due."""
+        self._epoch = epoch
+        self._begin_late(epoch)
+        if self._schedule is None and self._every(epoch) and self._is_affordable():
+            self._pending = self._draw(epoch)
+            if self._last is None:  # whoever calls, there is nobody to come after the others
+                self._write_pending()
+        if logs is not None:
+            logs.update(self._curves)
 
     def _after_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Draw, if the schedule names a batch that has just been trained; several may have been at once."""
         before, self._batches = self._batches, self._batches_before_epoch + batch + 1
         assert self._schedule is not None
         if any(self._schedule(count) for count in range(before + 1, self._batches + 1)):
-            self._draw(self._batches)
+            self._begin_late(self._epoch + 1 if self._epoch is not None else 0)
+            if self._is_affordable():
+                self._draw_and_write(self._batches)
+
+    def _after_epoch_of_all(self) -> None:
+        """After all callbacks have seen an epoch's end: write it, unless it is the last, which may change yet."""
+        is_last = self._epoch is not None and self._epoch + 1 >= (self.params or {}).get("epochs", 0)
+        if not (is_last or self.model.stop_training):
+            self._write_pending()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Draw the trained network, if it has not been, and close the log."""
-        is_begun = self._events is not None and self._events.is_begun
-        if self._schedule is not None and is_begun and self._last_step != self._batches:
-            self._draw(self._batches)
+        """Draw the trained network, if it has not been, and close the log; after all other callbacks."""
+        if self._last is None:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Draw what `fit` leaves, if it has not been, name what died, and close the log."""
+        session, events = self._session, self._events
+        if session is not None and events is not None and events.is_begun:
+            is_changed = self._drawn_weights is not None and _fingerprint(session.model) != self._drawn_weights
+            trained = self._epoch if self._schedule is None else self._batches
+            if self._pending is not None and is_changed:
+                step, self._pending = self._pending.step, None
+                self._say(f"Step {step} shows the weights that fit leaves, which are not those of the last batch.")
+                self._draw_and_write(step)
+            elif self._pending is not None:
+                self._write_pending()
+            elif trained is not None and (self._last_step is None or self._last_step < trained):
+                self._draw_and_write(trained)
+            elif is_changed and self._schedule is not None:
+                self._draw_and_write(self._batches + 1)
+            for line in self._stuck.describe():
+                self._say(f"{line}.")
         self._close()
 
     @property
     def _verbose(self) -> int:
-        """How much `fit` is to say: 0 is nothing."""
+        """How much is to be said: 0 is nothing."""
+        if self._said_verbose is not None:
+            return self._said_verbose
         verbose = (self.params or {}).get("verbose") if keras.config.is_interactive_logging_enabled() else 0
         return 1 if verbose == "auto" else int(verbose or 0)
+
+    def _say(self, text: str) -> None:
+        if text and self._verbose:
+            print(f"FilterVisualizer: {text}")
 
     @property
     def _sinks(self) -> list[Sink]:
         return [] if self._events is None else [self._events, *self._extra_sinks]
 
-    def _draw(self, step: int) -> None:
+    def _is_affordable(self) -> bool:
+        if self._session is None or self._session.cost is None or self._budget.allows(self._session.cost.draw_s):
+            return True
+        if not self._is_budget_said:
+            taken, share = spoken(self._session.cost.draw_s), self._budget.share or 0
+            self._say(
+                f"Draws less often: a drawing takes {taken}, and the budget is {share:.2g} of the training's time."
+            )
+            self._is_budget_said = True
+        return False
+
+    def _draw(self, step: int) -> _Pending | None:
         session = self._session
-        if session is None or session.cost is None or self._events is None:
-            return
+        if session is None or session.cost is None or self._events is None or not self._events.is_begun:
+            return None
         # On JAX, weights are in the trainer's hands while batches run, and asking for the model syncs them.
         _ = self.model
         try:
-            with shown_if_long(session.cost, f"Filters at step {step}", self._verbose) as report:
-                session.log(step, self._sinks, report)
+            with (
+                self._budget.drawing(),
+                shown_if_long(session.cost, f"Filters at step {step}", self._verbose) as report,
+            ):
+                drawings = session.draw(report)
+                self._drawn_weights = _fingerprint(session.model)
+                self._learn(session, drawings, step)
         except Exception as error:
             if self._on_error == "raise":
                 raise
             self._report(step, error)
+            return None
+        return _Pending(step, drawings, self._drawn_weights)
+
+    def _learn(self, session: Session, drawings: Sequence[LayerDrawing], step: int) -> None:
+        """Take from drawings what is told at the end, and what goes into Keras' logs."""
+        snapshots = session.compare(drawings, step)
+        self._stuck.add(snapshots)
+        if self._logs_prefix is not None:
+            shown = [statistic for statistic in statistics_of(self._config.statistics) if statistic.has_curve]
+            self._curves = {
+                f"{self._logs_prefix}{snapshot.layer}/{each.curve}": float(snapshot.statistics[each.name].mean())
+                for snapshot in snapshots
+                for each in shown
+            }
+
+    def _write_pending(self) -> None:
+        pending, self._pending, session = self._pending, None, self._session
+        if pending is None or session is None or self._events is None:
+            return
+        try:
+            with self._budget.drawing():
+                session.write(pending.drawings, pending.step, self._sinks)
+        except Exception as error:
+            if self._on_error == "raise":
+                raise
+            self._report(pending.step, error)
         finally:
             self._last_step = self._events.last_step
+
+    def _draw_and_write(self, step: int) -> None:
+        self._pending = self._draw(step)
+        self._write_pending()
 
     def _report(self, step: int, error: Exception) -> None:
         message = f"No picture of the filters at step {step}: {type(error).__name__}: {error}"
@@ -234,48 +398,58 @@ class FilterVisualizer(keras.callbacks.Callback):
                 if self._on_error == "raise":
                     raise
                 warnings.warn(f"{type(sink).__name__} did not close: {error}", VisualizationWarning, stacklevel=2)
-        self._events = self._fit = None
+        self._events = self._fit = self._last = self._pending = None
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class _Fit:
-    """The `fit` that a callback serves.
+class _AfterOthers(keras.callbacks.Callback):
+    """Stands last among the callbacks of a `fit`, since others may change weights when it ends.
 
-    Attributes:
-        frame: of its call; None if something else calls the callback.
+    Args:
+        visualizer: which is called then.
     """
 
-    frame: FrameType | None
+    def __init__(self, visualizer: FilterVisualizer) -> None:
+        super().__init__()
+        self._visualizer = weakref.ref(visualizer)
+
+    @classmethod
+    def joined(
+        cls, visualizer: FilterVisualizer, callbacks: keras.callbacks.CallbackList | None
+    ) -> "_AfterOthers | None":
+        """Put one at the end of the callbacks; None if there is no list of them."""
+        if callbacks is None:
+            return None
+        callbacks.callbacks[:] = [each for each in callbacks.callbacks if not cls._is_of(each, visualizer)]
+        last = cls(visualizer)
+        callbacks.callbacks.append(last)
+        return last
+
+    @staticmethod
+    def _is_of(callback: object, visualizer: FilterVisualizer) -> bool:
+        return isinstance(callback, _AfterOthers) and callback._visualizer() is visualizer
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002  Keras gives it
+        """Let it write what it drew."""
+        visualizer = self._visualizer()
+        if visualizer is not None:
+            visualizer._after_epoch_of_all()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Let it finish."""
+        visualizer = self._visualizer()
+        if visualizer is not None:
+            visualizer._finish()
 
 
-def _goes_on(fit_of_callback: "weakref.ref[_Fit]") -> bool:
-    """Tell whether a callback's `fit` goes on: Keras tells no callback that an exception ended it.
-
-    The reference is weak, since whoever holds the frame of `fit` holds its model and data as well.
-    """
-    fit = fit_of_callback()
-    return fit is not None and (fit.frame is None or _is_running(fit.frame))
+def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    if isinstance(value, bool) or value not in choices:
+        listed = ", ".join(map(repr, choices[:-1]))
+        raise ConfigError(f"`{name}` must be {listed} or {choices[-1]!r}. Received: {name}={value!r}")
 
 
-def _caller_of_callbacks() -> FrameType | None:
-    """Find the frame of `fit`, or of what else calls the callbacks, from within one of them."""
-    frame, is_seen = sys._getframe(1), False
-    while frame.f_back is not None and not (is_seen and not _is_of_callback_list(frame)):
-        frame = frame.f_back
-        is_seen = is_seen or _is_of_callback_list(frame)
-    return frame if is_seen else None
-
-
-def _is_of_callback_list(frame: FrameType) -> bool:
-    return frame.f_code.co_filename == inspect.getfile(keras.callbacks.CallbackList)
-
-
-def _is_running(frame: FrameType) -> bool:
-    """Tell whether a frame is on the stack of any thread."""
-    for top in sys._current_frames().values():
-        each: FrameType | None = top
-        while each is not None:
-            if each is frame:
-                return True
-            each = each.f_back
-    return False
+def _fingerprint(model: keras.Model) -> int:
+    """Hash the model's weights."""
+    found = 0
+    for variable in model.variables:
+        found = zlib.crc32(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).view(np.uint8).data, found)
+    return found

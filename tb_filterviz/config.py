@@ -16,6 +16,8 @@ from tb_filterviz.parts.tones import ToneMapping, tone_of
 Order = Literal["index", "score"]
 Indices = tuple[int, ...]
 Filters = Indices | tuple[tuple[str, Indices], ...]  # of every layer, or by the layers that a pattern names
+Bound = float | tuple[float, ...]  # of all channels, or of each
+Range = tuple[Bound, Bound]
 
 
 def _require(holds: bool, name: str, demand: str, received: object) -> None:
@@ -126,7 +128,9 @@ class Config:
         tone: how images become pictures: a `ToneMapping`, or the name of one.
         contrast: standard deviation of a picture after tone mapping, where 1 is the full range.
         crop: cut the picture of a centre unit to its receptive field.
-        input_range: ``(low, high)`` of the model's inputs; None takes it from a Rescaling layer, else (0, 1).
+        input_range: ``(low, high)`` of the model's inputs, each a number, or one for each channel. None finds it: from
+            examples, if they are given; from what the model computes before its first weights; from the documentation
+            of `keras.applications`. Where nothing tells, it is (0, 1).
         image_shape: ``(height, width)`` or ``(height, width, channels)``, for models that take images of any size.
         filters: which filters to draw, in any order: a list for every layer, or a mapping from names, paths or
             patterns of layers to lists. None for all, also of layers that the mapping does not name.
@@ -144,7 +148,7 @@ class Config:
     tone: ToneMapping | str = "standardized"
     contrast: float = 0.2
     crop: bool = True
-    input_range: tuple[float, float] | None = None
+    input_range: Range | None = None
     image_shape: tuple[int, ...] | None = None
     filters: Sequence[int] | Mapping[str, Sequence[int]] | Filters | None = None
     max_filters: int | None = None
@@ -158,15 +162,12 @@ class Config:
             objective_of(self.objective)
         tone_of(self.tone)
         limits = self.input_range
-        if limits is not None:
-            is_range = len(limits) == 2 and all(map(_is_finite, limits)) and limits[0] < limits[1]
-            _require(is_range, "input_range", "(low, high) with low < high", limits)
+        _require(limits is None or _is_range(limits), "input_range", "(low, high) with low < high", limits)
         sizes = self.image_shape
         is_shape = sizes is None or (len(sizes) in (2, 3) and all(map(_is_count, sizes)))
         _require(is_shape, "image_shape", "(height, width) or (height, width, channels)", sizes)
         for name in ("input_range", "image_shape"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
+            object.__setattr__(self, name, _as_tuples(getattr(self, name)))
         object.__setattr__(self, "filters", _as_filters(self.filters))
         most = self.max_filters
         _require(most is None or _is_count(most), "max_filters", "None or a positive integer", most)
@@ -249,6 +250,24 @@ def _as_filters(filters: Any) -> Filters | None:
     for pattern, _ in pairs:
         _require(isinstance(pattern, str), "filters", "a list, or a mapping from names of layers to lists", filters)
     return tuple((pattern, as_indices(chosen)) for pattern, chosen in pairs)
+
+
+def _is_range(limits: Any) -> bool:
+    """Tell whether these are a low and a high bound, each a number, or one for each channel."""
+    if not _is_pair(limits):
+        return False
+    bounds = [bound if isinstance(bound, list | tuple) else (bound,) for bound in limits]
+    if not all(bounds) or not all(_is_finite(value) for bound in bounds for value in bound):
+        return False
+    most = max(map(len, bounds))
+    if any(len(bound) not in (1, most) for bound in bounds):
+        return False
+    low, high = (list(bound) * (most // len(bound)) for bound in bounds)
+    return all(lowest < highest for lowest, highest in zip(low, high, strict=True))
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def _is_pair(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """For hand-written training loops, and for after the training."""
 
+import inspect
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -19,6 +20,7 @@ from tb_filterviz.checkpoints import ModelSource
 from tb_filterviz.checkpoints.steps import find
 from tb_filterviz.config import Config, as_config
 from tb_filterviz.errors import CheckpointError, ConfigError, StepError
+from tb_filterviz.optvis.layer_calls import as_patterns, check_keras_model
 from tb_filterviz.progress import shown_if_long
 from tb_filterviz.session import Session
 from tb_filterviz.sinks import Sink, checked_sinks
@@ -52,11 +54,14 @@ class FilterLogger:
     Args:
         log_dir: where TensorBoard looks, a folder or an address such as ``s3://bucket/logs``. The run is
             ``<log_dir>/filters``; it holds one training, drawn one way, and any other one gets a run beside it.
-        layers: names, paths or patterns (``"conv*"``) of convolutional layers; None for all of them.
+        layers: names, paths or patterns (``"conv*"``) of convolutional layers, or layers themselves; None for all
+            convolutional ones.
         config: a `Config`, or the name of a preset, ``"default"`` or ``"classic"``.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
+        examples: some images as the model is given them, ``[n, h, w, c]``, which tell its input range.
         sinks: further places to write to.
-        verbose: 0 is silent; 1 says on stderr what drawings of a model will take, and shows how far a long one is.
+        verbose: 0 is silent; 1 says on stderr which input range was taken, what cannot be drawn and what drawings of a
+            model will take, and shows how far a long one is.
             Checkpoints have a `progress` of their own.
 
     Raises:
@@ -67,18 +72,20 @@ class FilterLogger:
     def __init__(
         self,
         log_dir: str | Path = "logs",
-        layers: str | Iterable[str] | None = None,
+        layers: str | keras.Layer | Iterable[str | keras.Layer] | None = None,
         *,
         config: Config | str = "default",
         other_inputs: Mapping[str, Any] | None = None,
+        examples: Any = None,
         sinks: Sequence[Sink] = (),
         verbose: int = 1,
     ) -> None:
         if verbose not in (0, 1):
             raise ConfigError(f"`verbose` must be 0 or 1. Received: verbose={verbose!r}")
         self._config = as_config(config)
-        self._layers = layers if layers is None or isinstance(layers, str) else tuple(layers)
+        self._layers = as_patterns(layers)
         self._other_inputs = dict(other_inputs or {})
+        self._examples = examples
         self._log_dir = log_dir
         self._extra_sinks = checked_sinks(sinks)
         self._logged: list[_LoggedModel] = []
@@ -122,8 +129,15 @@ class FilterLogger:
                 self._logged.remove(logged)
                 self._logged.append(logged)
                 return logged
-        session = Session(model, layers=self._layers, config=self._config, other_inputs=self._other_inputs)
-        self._say(session.prepare().describe())
+        session = Session(
+            model,
+            layers=self._layers,
+            config=self._config,
+            other_inputs=self._other_inputs,
+            examples=self._examples,
+        )
+        for sentence in (session.prepare().describe(), *session.describe()):
+            self._say(sentence)
         self._logged.append(_LoggedModel(session, self._begun(session, step)))
         forgotten, self._logged = self._logged[:-_MODELS_KEPT], self._logged[-_MODELS_KEPT:]
         for logged in forgotten:
@@ -193,6 +207,7 @@ class FilterLogger:
             ModelError: if the model cannot be shown.
             WorkerError: if the executor is broken and cannot be replaced; what was logged is kept.
         """
+        _check_source(model)
         listed = [paths] if isinstance(paths, str | Path) else list(paths)
         said = steps if steps is None or isinstance(steps, str) else _steps_of(listed, steps)
         found, wrong = find(listed)
@@ -237,6 +252,7 @@ class FilterLogger:
         Raises:
             StepError: if the names do not say the steps clearly. Other errors are those of `log_checkpoints`.
         """
+        _check_source(model)
         if poll_s <= 0 or (idle_s is not None and idle_s <= 0):
             raise ConfigError(f"`poll_s` and `idle_s` must be above 0. Received: poll_s={poll_s}, idle_s={idle_s}")
         watch = Watch([paths] if isinstance(paths, str | Path) else list(paths), poll_s=poll_s, idle_s=idle_s)
@@ -251,7 +267,7 @@ class FilterLogger:
     def _plan(
         self, model: ModelSource | keras.Model | None, steps: Steps, unsafe: bool, progress: Progress | None
     ) -> LogPlan:
-        return LogPlan(model, self._layers, self._config, self._other_inputs, steps, unsafe, progress)
+        return LogPlan(model, self._layers, self._config, self._other_inputs, self._examples, steps, unsafe, progress)
 
     @contextmanager
     def _checkpoint_log(
@@ -266,7 +282,8 @@ class FilterLogger:
             pool = None if executor is None else stack.enter_context(Pool(executor, window))
             log = CheckpointLog(events, self._extra_sinks, plan, pool)
             yield log
-            self._say(log.report.notice)
+            for sentence in (log.report.notice, *log.report.described):
+                self._say(sentence)
 
     def _close_runs(self) -> None:
         for logged in self._logged:
@@ -285,6 +302,12 @@ class FilterLogger:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _check_source(model: object) -> None:
+    """See that a model of something else is not taken for a function that makes one."""
+    if not (model is None or isinstance(model, str | Path | type) or inspect.isroutine(model)):
+        check_keras_model(model)
 
 
 def _steps_of(paths: Sequence[str | Path], steps: Sequence[int]) -> dict[Path, int]:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -58,6 +58,17 @@ def spoken(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+_SAID: set[str] = set()
+
+
+def say_once(sentences: Iterable[str], verbose: int) -> None:
+    """Say on stderr, each sentence once in a process; with `verbose` 0, never."""
+    for sentence in sentences:
+        if verbose and sentence not in _SAID:
+            _SAID.add(sentence)
+            print(f"tb_filterviz: {sentence}", file=sys.stderr)
 
 
 @contextmanager

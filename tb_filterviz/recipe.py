@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tb_filterviz import config as settings
-from tb_filterviz.config import Config
+from tb_filterviz.config import Config, Range
 from tb_filterviz.parts.ascent_parts import ASCENT_PARTS
 from tb_filterviz.parts.objectives import AUTO, OBJECTIVES, objective_of
 from tb_filterviz.parts.statistics import STATISTICS, statistics_of
@@ -31,11 +31,13 @@ def make_recipe(
     *,
     written_by: Source,
     unit: StepUnit,
-    input_range: tuple[float, float],
+    input_range: Range,
+    input_range_reason: str,
     model: Mapping[str, Any],
     layers: list[dict[str, Any]],
     backend: str,
     other_inputs: Mapping[str, Any] = MappingProxyType({}),
+    schedule: Mapping[str, Any] = MappingProxyType({}),
 ) -> Recipe:
     """Make the recipe of a run.
 
@@ -44,20 +46,24 @@ def make_recipe(
         written_by: what writes the run.
         unit: what steps count.
         input_range: of the model, as it was taken.
+        input_range_reason: why it was.
         model: its name, and its layers with the shapes of their weights.
         layers: those that are drawn: path, position, filters, tile, objective.
         backend: of Keras.
         other_inputs: what the model's inputs are that are not the image; their values are hashed.
+        schedule: how often is drawn, if that is settled: no picture differs by it.
     """
     return {
         "written_by": written_by,
         "unit": unit,
         "config": settings.to_json(config),
         "parts": _parts(config),
-        "input_range": list(map(float, input_range)),
+        "input_range": [list(bound) if isinstance(bound, tuple) else float(bound) for bound in input_range],
+        "input_range_reason": input_range_reason,
         "model": dict(model),
         "layers": layers,
         "other_inputs": {name: fingerprint(value) for name, value in other_inputs.items()},
+        "schedule": dict(schedule),
         "versions": {"backend": backend, **_versions("tb_filterviz", "keras", backend, "numpy")},
     }
 

@@ -9,13 +9,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from tb_filterviz.config import Config, as_config
+from tb_filterviz.config import Config, Range, as_config
+from tb_filterviz.errors import ModelError
 from tb_filterviz.history import History
 from tb_filterviz.optvis.image_model import has_layers_inside, leaves
-from tb_filterviz.optvis.maximize import LayerAscent, joined_drawings, layer_ascents
+from tb_filterviz.optvis.maximize import LayerAscent, joined_drawings, model_ascents
 from tb_filterviz.optvis.probe import raising_for_layer
 from tb_filterviz.parts.statistics import statistics_of
-from tb_filterviz.progress import Cost, Report, shown_once_long
+from tb_filterviz.progress import Cost, Report, say_once, shown_once_long
 from tb_filterviz.recipe import Recipe, Source, make_recipe
 from tb_filterviz.sinks import Sink
 from tb_filterviz.sinks.run_index import RunIndex
@@ -32,6 +33,7 @@ class Session:
         unit: what steps count.
         history: to go on from.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
+        examples: some images as the model is given them, ``[n, h, w, c]``, which tell its input range.
 
     Raises:
         ModelError: if the model or its layers cannot be shown.
@@ -47,6 +49,7 @@ class Session:
         unit: StepUnit = "epoch",
         history: History | None = None,
         other_inputs: Mapping[str, Any] | None = None,
+        examples: Any = None,
     ) -> None:
         self.model = model
         self.config = config or Config()
@@ -54,20 +57,34 @@ class Session:
         self.history = history or History()
         self.cost: Cost | None = None
         self._other_inputs = {name: np.asarray(value) for name, value in (other_inputs or {}).items()}
-        self._ascents = layer_ascents(model, layers, self.config, other_inputs)
+        self._found = model_ascents(model, layers, self.config, other_inputs=other_inputs, examples=examples)
+
+    @property
+    def _ascents(self) -> list[LayerAscent]:
+        return self._found.layers
 
     @property
     def layers(self) -> list[str]:
         """The paths of the layers that are drawn, in the model's order."""
         return [ascent.layer_call.path for ascent in self._ascents]
 
-    def recipe(self, written_by: Source) -> Recipe:
-        """Say how this session draws."""
+    @property
+    def input_range(self) -> Range:
+        """The model's input range that was taken, ``(low, high)``, each a number, or one for each channel."""
+        return self._found.input_range.limits
+
+    def describe(self) -> list[str]:
+        """Say, in a sentence each, which input range was taken, and what cannot be drawn."""
+        return self._found.describe()
+
+    def recipe(self, written_by: Source, schedule: Mapping[str, Any] | None = None) -> Recipe:
+        """Say how this session draws, and how often."""
         return make_recipe(
             self.config,
             written_by=written_by,
             unit=self.unit,
-            input_range=self._ascents[0].input_range,
+            input_range=self.input_range,
+            input_range_reason=self._found.input_range.reason,
             model=_model_to_json(self.model),
             layers=[
                 {
@@ -81,6 +98,7 @@ class Session:
             ],
             backend=keras.backend.backend(),
             other_inputs=self._other_inputs,
+            schedule=schedule or {},
         )
 
     def prepare(self) -> Cost:
@@ -93,12 +111,24 @@ class Session:
             ConfigError: if a part that was given does not do what it has to.
         """
         compile_s = 0.0
-        for place, ascent in enumerate(self._ascents):
-            with raising_for_layer(ascent.layer_call):
-                first_s, once_s, thrice_s = (self._try(ascent, steps) for steps in (1, 1, 3))
+        tried: list[LayerAscent] = []
+        errors: dict[str, ModelError] = {}
+        for ascent in self._ascents:
+            try:
+                with raising_for_layer(ascent.layer_call):
+                    first_s, once_s, thrice_s = (self._try(ascent, steps) for steps in (1, 1, 3))
+            except ModelError as error:
+                if ascent.layer_call.is_named:
+                    raise
+                errors[ascent.layer_call.path] = error
+                continue
             compile_s += max(first_s - once_s, 0.0)
             step_s = max(thrice_s - once_s, 0.0) / 2
-            self._ascents[place] = replace(ascent, batch_s=once_s + (ascent.ascent.steps - 1) * step_s)
+            tried.append(replace(ascent, batch_s=once_s + (ascent.ascent.steps - 1) * step_s))
+        if not tried:
+            raise next(iter(errors.values()))
+        left_out = {**self._found.left_out, **{path: str(error) for path, error in errors.items()}}
+        self._found = replace(self._found, layers=tried, left_out=left_out)
         filters = sum(len(ascent.plan.filters) for ascent in self._ascents)
         draw_s = sum(ascent.draw_s for ascent in self._ascents)
         is_compiled = keras.backend.backend() != "torch"
@@ -170,7 +200,19 @@ class Session:
 
         The first sink is the log: what it holds is what later steps are compared with.
         """
-        return write_drawings(self.draw(report), step, self.unit, self.history, self.config, sinks)
+        return self.write(self.draw(report), step, sinks)
+
+    def compare(self, drawings: Sequence[LayerDrawing], step: int) -> list[LayerSnapshot]:
+        """Compare drawings with the steps before; nothing is written or remembered."""
+        statistics = statistics_of(self.config.statistics)
+        return [self.history.compare(drawing, step, self.unit, statistics) for drawing in drawings]
+
+    def write(self, drawings: Sequence[LayerDrawing], step: int, sinks: Sequence[Sink]) -> list[LayerSnapshot]:
+        """Compare drawings with the steps before, hand them to every sink, and remember them.
+
+        The first sink is the log: what it holds is what later steps are compared with.
+        """
+        return write_drawings(drawings, step, self.unit, self.history, self.config, sinks)
 
 
 def _distance(index: RunIndex, drawing: LayerDrawing) -> float:
@@ -225,6 +267,7 @@ def draw(
     *,
     config: Config | str = "default",
     other_inputs: Mapping[str, Any] | None = None,
+    examples: Any = None,
     step: int = 0,
     verbose: int = 1,
 ) -> list[LayerSnapshot]:
@@ -240,8 +283,10 @@ def draw(
         layers: names, paths or patterns (``"conv*"``); None for all convolutional layers.
         config: a `Config`, or the name of a preset.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
+        examples: some images as the model is given them, ``[n, h, w, c]``, which tell its input range.
         step: what the snapshots say of when they were drawn.
-        verbose: 1 shows how far a long drawing is; 0 is silent.
+        verbose: 1 says which input range was taken and what cannot be drawn, once, and shows how far a long drawing
+            is; 0 is silent.
 
     Returns:
         One snapshot per layer, in the model's order.
@@ -250,7 +295,8 @@ def draw(
         ConfigError: if a setting cannot work.
         ModelError: if the model or a layer cannot be drawn.
     """
-    session = Session(model, layers=layers, config=as_config(config), other_inputs=other_inputs)
+    session = Session(model, layers=layers, config=as_config(config), other_inputs=other_inputs, examples=examples)
+    say_once(session.describe(), verbose)
     with shown_once_long("Filters", verbose) as report:
         return session.render(step, report)
 

@@ -1,6 +1,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -47,6 +48,19 @@ def train(data: Digits) -> Callable[[int], keras.Model]:
 @pytest.fixture(scope="session")
 def lenet(train: Callable[[int], keras.Model]) -> keras.Model:
     return train(0)
+
+
+@pytest.fixture
+def fit(data: Digits) -> Callable[..., Any]:
+    """Trains on 64 digits of 12 x 12, two batches an epoch."""
+    images = data.x_train[::78][:64, 2:26:2, 2:26:2]
+    labels = data.y_train[::78][:64]
+
+    def run(model: keras.Model, *callbacks: keras.callbacks.Callback, epochs: int = 3, **options: Any) -> Any:
+        options = {"batch_size": 32, "verbose": 0, **options}
+        return model.fit(images, labels, epochs=epochs, callbacks=list(callbacks), **options)
+
+    return run
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
-from tb_filterviz.metadata import RECIPE_TAG
+from tb_filterviz.metadata import RECIPE_TAG, decode_metadata
 
 
 def read_run(folder: Path) -> EventAccumulator:
@@ -21,6 +21,13 @@ def series(folder: Path, tag: str) -> dict[int, Any]:
 
 def steps(folder: Path, tag: str) -> list[int]:
     return [event.step for event in read_run(folder).Tensors(tag)]
+
+
+def recipe_of(folder: Path) -> dict[str, Any]:
+    """The run's first recipe."""
+    content = read_run(folder).SummaryMetadata(RECIPE_TAG).plugin_data.content
+    recipe: dict[str, Any] = decode_metadata(content)["recipe"]
+    return recipe
 
 
 def difference(folder: Path, other: Path) -> str:

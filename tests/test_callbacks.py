@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 
 from tb_filterviz import Config, FilterVisualizer, MemorySink, ToneMapping, VisualizationWarning
-from tb_filterviz.datasets import Digits
 from tb_filterviz.errors import (
     ConfigError,
     LogDirError,
@@ -22,19 +21,6 @@ from tb_filterviz.snapshots import LayerSnapshot
 from tests.reading import series, steps
 
 Fit = Callable[..., Any]
-
-
-@pytest.fixture
-def fit(data: Digits) -> Fit:
-    """Trains on 64 digits of 12 x 12, two batches an epoch."""
-    images = data.x_train[::78][:64, 2:26:2, 2:26:2]
-    labels = data.y_train[::78][:64]
-
-    def run(model: keras.Model, *callbacks: keras.callbacks.Callback, epochs: int = 3, **options: Any) -> Any:
-        options = {"batch_size": 32, "verbose": 0, **options}
-        return model.fit(images, labels, epochs=epochs, callbacks=list(callbacks), **options)
-
-    return run
 
 
 def test_every_epoch_is_written_and_one_before(tmp_path: Path, small_model: keras.Model, fit: Fit) -> None:

@@ -1,6 +1,6 @@
 """Checkpoints, batch after batch, into one run: each at its step, none twice, in rising order."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,10 +13,11 @@ from tb_filterviz.backfill.pool import Pool, in_order
 from tb_filterviz.backfill.worker import Job, draw, draw_with, packed, packed_job
 from tb_filterviz.checkpoints import Architecture, Checkpoint, ModelSource, architecture_of
 from tb_filterviz.checkpoints.steps import steps_from_names
-from tb_filterviz.checkpoints.weights import Stored, finalize, stored
+from tb_filterviz.checkpoints.weights import Stored, finalize, set_weights, stored
 from tb_filterviz.config import Config
 from tb_filterviz.errors import CheckpointError, FilterVizError, StepError
 from tb_filterviz.history import History
+from tb_filterviz.optvis.image_model import leaves
 from tb_filterviz.session import Session, write_drawings
 from tb_filterviz.sinks import Sink
 from tb_filterviz.sinks.events import EventSink
@@ -47,6 +48,7 @@ class LogReport:
         failed: those that could not be logged.
         run: the folder or address of the run.
         notice: why it is a run beside another one; empty if it is not.
+        described: which input range was taken, and what cannot be drawn, in a sentence each.
     """
 
     logged: list[LogEntry] = field(default_factory=list)
@@ -54,6 +56,7 @@ class LogReport:
     failed: list[LogEntry] = field(default_factory=list)
     run: str = ""
     notice: str = ""
+    described: Sequence[str] = ()
 
     @property
     def done(self) -> int:
@@ -72,6 +75,7 @@ class LogPlan:
     layers: str | Sequence[str] | None
     config: Config
     other_inputs: Mapping[str, Any]
+    examples: Any
     steps: Steps
     unsafe: bool
     progress: Progress | None
@@ -114,7 +118,7 @@ class CheckpointLog:
             self._draw, session = self._prepare([checkpoint for checkpoint, _ in in_rising_order])
             choose = partial(self._going_on, in_rising_order, self._draw)
             self.report.notice = self._events.begin(session.recipe("checkpoints"), None, choose)
-            self.report.run = self._events.run_dir
+            self.report.run, self.report.described = self._events.run_dir, session.describe()
         total = self.report.done + len(in_rising_order)
         missing = [pair for pair in in_rising_order if self._is_missing(*pair)]
         self._unfinished |= {checkpoint.path: step for checkpoint, step in missing}
@@ -217,25 +221,33 @@ class CheckpointLog:
         """Make what draws a checkpoint, and a session that draws the same here."""
         plan = self._plan
         if isinstance(plan.model, keras.Model) and self._pool is None:
-            session = self._session(plan.model)
+            session = self._session(plan.model, checkpoints)
             return partial(draw_with, session), session
         architecture, enough = self._architecture(checkpoints)
-        session = self._session(architecture.build(unsafe=plan.unsafe, stored=enough))
+        session = self._session(architecture.build(unsafe=plan.unsafe, stored=enough), checkpoints)
         if self._pool is None:
             return partial(draw_with, session), session
         job = Job(
             architecture=architecture,
             unsafe=plan.unsafe,
             stored=enough,
-            config=plan.config,
+            config=replace(plan.config, input_range=session.input_range),
             layers=tuple(session.layers),
             other_inputs=packed(plan.other_inputs),
         )
         return partial(draw, packed_job(job)), session
 
-    def _session(self, model: keras.Model) -> Session:
+    def _session(self, model: keras.Model, checkpoints: Sequence[Checkpoint]) -> Session:
         plan = self._plan
-        session = Session(model, layers=plan.layers, config=plan.config, other_inputs=plan.other_inputs)
+        if any(isinstance(layer, keras.layers.Normalization) for _, layer in leaves(model)):
+            _load_first(model, checkpoints)  # what it was adapted to tells the input range
+        session = Session(
+            model,
+            layers=plan.layers,
+            config=plan.config,
+            other_inputs=plan.other_inputs,
+            examples=plan.examples,
+        )
         if plan.config.has_own_parts:  # what is wrong with them shows now, and not for every checkpoint
             session.prepare()
         return session
@@ -250,6 +262,16 @@ class CheckpointLog:
             with suppress(CheckpointError):
                 return architecture_of(checkpoint, model), stored(checkpoint)
         return architecture_of(last, model), stored(last)
+
+
+def _load_first(model: keras.Model, checkpoints: Iterable[Checkpoint]) -> None:
+    """Give the model the weights of the first checkpoint that can be loaded."""
+    for checkpoint in checkpoints:
+        try:
+            set_weights(model, checkpoint)
+        except CheckpointError:
+            continue
+        return
 
 
 def _anywhere(checkpoint: Checkpoint) -> Checkpoint:

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from tb_filterviz.cli.console import add_model_arguments, load_model
+from tb_filterviz.cli.console import add_model_arguments, load_model, say
 from tb_filterviz.config import Config
 
 
@@ -19,8 +19,9 @@ def add_layers(commands: Any) -> None:
 def layers(args: argparse.Namespace) -> int:
     """List what can be shown."""
     model = load_model(args)
-    from tb_filterviz.optvis.maximize import layer_ascents
+    from tb_filterviz.optvis.maximize import model_ascents
 
+    found = model_ascents(model, None, Config(image_shape=args.image_shape))
     rows: list[dict[str, Any]] = [
         {
             "position": ascent.layer_call.position,
@@ -31,8 +32,10 @@ def layers(args: argparse.Namespace) -> int:
             "objective": ascent.plan.objective.name,
             "tile": list(ascent.tile_shape[:2]),
         }
-        for ascent in layer_ascents(model, None, Config(image_shape=args.image_shape))
+        for ascent in found.layers
     ]
+    for sentence in found.describe():
+        say(sentence)
     if args.json:
         print(json.dumps(rows, indent=2))
         return 0

@@ -48,6 +48,8 @@ def _render(args: argparse.Namespace, config: Config) -> int:
     if len(session.layers) > 1:
         raise ConfigError(f"--layer {layer!r} names {len(session.layers)} layers; render draws one.")
     cost = session.prepare()
+    for sentence in session.describe():
+        say(sentence)
     if cost.is_long:
         say(cost.describe())
     with shown_if_long(cost, "Filters", 1) as report:

@@ -17,7 +17,7 @@ from tb_filterviz.optvis import backends, probe
 from tb_filterviz.optvis.image_model import ImageModel
 from tb_filterviz.optvis.layer_calls import LayerCall
 from tb_filterviz.optvis.layer_info import LayerInfo
-from tb_filterviz.optvis.scoring import gain_of, scoring
+from tb_filterviz.optvis.scoring import magnification_of, scoring
 from tb_filterviz.parts.ascent_parts import AscentPart
 from tb_filterviz.parts.objectives import Objective, own_channel
 
@@ -43,6 +43,20 @@ class Climbed:
 
 
 @dataclass(frozen=True, slots=True)
+class NoiseResponse:
+    """How filters answer to noise, which tells how much a score is worth.
+
+    Attributes:
+        score: float32 ``[n]``, the objective's mean.
+        deviation: float32 ``[n]``, the standard deviation of the responses of all units, before the activation; under
+            an objective that is not linear in the response, that of the score.
+    """
+
+    score: npt.NDArray[np.float32]
+    deviation: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Ascent:
     """An ascent, compiled once to be run with ever new weights.
 
@@ -51,6 +65,9 @@ class Ascent:
         step: of images, the number of the step (int32, a scalar) and what is prepared, the images after one step, and
             the scores ``[batch]`` before it.
         finish: of images and filters, scores and peaks ``[batch]``; None if finished pictures are not scored.
+        respond: of any images ``[k, h, w, c]`` and filters, of each filter to each image: scores ``[k, batch]``, and of
+            the responses of its units the mean and the mean square.
+        is_linear: whether the objective is linear in the response.
         batch: how many filters climb together.
         steps: how many steps they climb.
         is_start_scored: whether the start has to be scored by `finish`, since steps score with penalties and
@@ -60,6 +77,8 @@ class Ascent:
     prepare: Callable[..., tuple[Any, ...]]
     step: Callable[..., tuple[Any, Any]]
     finish: Callable[..., tuple[Any, Any]] | None
+    respond: Callable[..., tuple[Any, Any, Any]]
+    is_linear: bool
     batch: int
     steps: int
     is_start_scored: bool = False
@@ -73,8 +92,7 @@ class Ascent:
         """
         # The loop itself is not compiled: in TensorFlow's, the gradient of max-pooling loses its fast kernel at random,
         # and in XLA's on a CPU, convolutions take four times as long. Nothing leaves the device meanwhile.
-        count = len(filters)
-        filled_up = np.arange(self.batch) % count  # so that all batches are of one size, and compiled once
+        count, filled_up = len(filters), self._filled_up(filters)
         climbing, chosen = ops.convert_to_tensor(images[filled_up]), ops.convert_to_tensor(filters[filled_up])
         prepared, scores, started = self.prepare(climbing, chosen), [], climbing
         for position in range(self.steps):
@@ -91,6 +109,32 @@ class Ascent:
             scores=ops.convert_to_numpy(ops.stack(scores))[:, :count],
             peaks=ops.convert_to_numpy(peaks)[:count],
         )
+
+    def _filled_up(self, filters: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+        return np.arange(self.batch) % len(filters)  # so that all batches are of one size, and compiled once
+
+    def respond_to_noise(
+        self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32], together: int
+    ) -> NoiseResponse:
+        """See how filters answer to noise.
+
+        Args:
+            images: noise, float32 ``[k, h, w, c]``, in the model's own units.
+            filters: int32 ``[n]``; `n` is at most `batch`.
+            together: how many images the memory allows at once.
+        """
+        chosen = ops.convert_to_tensor(filters[self._filled_up(filters)])
+        parts = [
+            self.respond(ops.convert_to_tensor(images[first : first + together]), chosen)
+            for first in range(0, len(images), together)
+        ]
+        scores, means, squares = (
+            np.concatenate([ops.convert_to_numpy(part[i]) for part in parts]).astype(np.float64)[:, : len(filters)]
+            for i in range(3)
+        )
+        variance = np.maximum(squares.mean(axis=0) - np.square(means.mean(axis=0)), 0)
+        deviation = np.sqrt(variance) if self.is_linear else scores.std(axis=0)
+        return NoiseResponse(scores.mean(axis=0).astype(np.float32), deviation.astype(np.float32))
 
 
 def _by(part: AscentPart, method: str, images: Any, *more: Any) -> Any:
@@ -133,10 +177,13 @@ def batch_size(filters: int, numbers_below: int, config: AscentConfig) -> int:
         numbers_below: how many numbers the layers below put out for one image.
         config: the budget.
     """
-    bytes_per_image = 4 * _PASSES * max(numbers_below, 1)
-    affordable = int(config.memory_mb * 2**20 / bytes_per_image)
-    most = config.filters_per_batch or min(_MOST_TOGETHER, max(1, affordable))
+    most = config.filters_per_batch or min(_MOST_TOGETHER, images_in_memory(numbers_below, config))
     return -(-filters // -(-filters // most))  # batches of one size
+
+
+def images_in_memory(numbers_below: int, config: AscentConfig) -> int:
+    """Tell how many images the memory allows at once, one at least."""
+    return max(1, int(config.memory_mb * 2**20 / (4 * _PASSES * max(numbers_below, 1))))
 
 
 def ascent_of(
@@ -146,7 +193,7 @@ def ascent_of(
     objective: Objective,
     *,
     batch: int,
-    step_length: float,
+    step_length: Any,
     config: AscentConfig,
 ) -> Ascent:
     """Make the ascent of a layer's filters, which is compiled when it first runs.
@@ -161,16 +208,18 @@ def ascent_of(
         info: what is known of it.
         objective: what is maximized.
         batch: how many filters climb at once.
-        step_length: RMS length of one step, in the model's own units.
+        step_length: RMS length of one step, in the model's own units; or one for each channel, ``[c]``.
         config: how many steps, and the parts.
     """
     backend, model = backends.current(), image_model.model
-    gain, parts = gain_of(objective, info), config.ascent_parts
+    magnification, parts = magnification_of(objective, info), config.ascent_parts
     transforming, penalizing, preconditioning, projecting = (
         [part for part in parts if part.has_own(method)]
         for method in ("transform", "penalty", "precondition", "project")
     )
-    scores_of = scoring(image_model, layer_call, objective, gain)
+    has_own_lengths = np.ndim(step_length) > 0
+    length = ops.convert_to_tensor(step_length) if has_own_lengths else step_length
+    scores_of = scoring(image_model, layer_call, objective, magnification)
 
     def magnified(images: Any, position: Any, *prepared: Any) -> Any:
         shown = images
@@ -179,20 +228,22 @@ def ascent_of(
         scores = scores_of.score(shown, *prepared)
         for part in penalizing:
             scores = scores - _penalty_by(part, images)
-        return scores * gain
+        return scores * magnification
 
     scored = backend.value_and_gradient(magnified)
 
     def step(images: Any, position: Any, *prepared: Any) -> tuple[Any, Any]:
         values, gradient = scored(images, position, *prepared)
         gradient = ops.where(ops.isfinite(gradient), gradient, 0)
+        if has_own_lengths:  # as if every channel had one range: a small one has the larger slopes
+            gradient = gradient * (length / ops.max(length))
         for part in preconditioning:
             gradient = _by(part, "precondition", gradient)
         rms = ops.sqrt(ops.mean(ops.square(gradient), axis=(1, 2, 3), keepdims=True))
-        images = images + gradient * (step_length / (rms + config.epsilon * gain))
+        images = images + gradient * (length / (rms + config.epsilon * magnification))
         for part in projecting:
             images = _by(part, "project", images)
-        return images, values / gain
+        return images, values / magnification
 
     def finish(images: Any, filters: Any) -> tuple[Any, Any]:
         read = probe.response_for(objective, layer_call.layer, filters)
@@ -200,10 +251,24 @@ def ascent_of(
         own = own_channel(response, filters) if objective.reads == "all" else response
         return probe.score_of(objective, response, filters), ops.max(own, axis=(1, 2))
 
+    def respond(images: Any, filters: Any) -> tuple[Any, Any, Any]:
+        count, chosen = images.shape[0], filters.shape[0]
+        responses = probe.reach(image_model, layer_call, images, probe.full_response(layer_call.layer))
+        own = ops.take(responses, filters, axis=-1)  # [k, h, w, n]
+        if objective.reads == "all":
+            repeated = (ops.repeat(filters[i : i + 1], count) for i in range(chosen))
+            scores = ops.stack([probe.score_of(objective, responses, each) for each in repeated], axis=-1)
+        else:
+            maps = ops.reshape(ops.transpose(own, (0, 3, 1, 2)), (count * chosen, *own.shape[1:3]))
+            scores = ops.reshape(probe.score_of(objective, maps, filters), (count, chosen))
+        return scores, ops.mean(own, axis=(1, 2)), ops.mean(ops.square(own), axis=(1, 2))
+
     return Ascent(
         prepare=backend.compiled(scores_of.prepare, model),
         step=backend.compiled(step, model),
         finish=backend.compiled(finish, model) if config.final_score else None,
+        respond=backend.compiled(respond, model),
+        is_linear=objective.is_linear,
         batch=batch,
         steps=config.steps,
         is_start_scored=bool(transforming or penalizing),

@@ -1,4 +1,4 @@
-"""A model, and how it is shown images: ours are ``[n, h, w, c]``, whatever it takes."""
+"""A model, and how it is shown images: ours are ``[n, h, w, c]``, whatever it takes. A signal is an image of a row."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -77,13 +77,19 @@ def image_model_of(
     others = {name: np.asarray(value) for name, value in (other_inputs or {}).items()}
     sizes, pack = _image_and_packing(model, others)
     is_channels_first = _is_channels_first(model)
-    if not (isinstance(sizes, tuple | list) and len(sizes) == 4):
-        raise ModelError(f"Model {model.name!r} must take one image [n, height, width, channels]. Received: {sizes}")
-    own = (sizes[2], sizes[3], sizes[1]) if is_channels_first else tuple(sizes[1:])
-    shape = _fixed(model, own, image_shape)
+    is_signal = isinstance(sizes, tuple | list) and len(sizes) == 3
+    if not (is_signal or (isinstance(sizes, tuple | list) and len(sizes) == 4)):
+        raise ModelError(
+            f"Model {model.name!r} must take one image [n, height, width, channels], or one signal [n, length, "
+            f"channels]: no picture can be drawn of anything else. It takes: {sizes}"
+        )
+    own = (*sizes[2:], sizes[1]) if is_channels_first else tuple(sizes[1:])
+    shape = _fixed(model, (1, *own) if is_signal else own, image_shape)
 
     def look(images: Any) -> Any:
-        presented = ops.transpose(images, (0, 3, 1, 2)) if is_channels_first else images
+        presented = ops.squeeze(images, 1) if is_signal else images
+        if is_channels_first:
+            presented = ops.moveaxis(presented, -1, 1)
         arguments, keywords = pack(presented)
         return model(arguments, training=False, **keywords)
 

@@ -1,29 +1,13 @@
-"""What an ascent starts from: gray with some noise, and the range of intensities that the model expects."""
+"""What an ascent starts from: gray with some noise; and noise to compare with."""
 
 from collections.abc import Sequence
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
-from tb_filterviz.config import AscentConfig
-from tb_filterviz.optvis.image_model import leaves
+from tb_filterviz.config import AscentConfig, Range
 
-Range = tuple[float, float]
-
-
-def input_range(model: keras.Model) -> Range:
-    """Find the intensities that the model takes: what its first `Rescaling` layer maps to [0, 1] or [-1, 1].
-
-    Without such a layer it is (0, 1).
-    """
-    for _, layer in leaves(model):
-        if isinstance(layer, keras.layers.Rescaling):
-            scale, offset = float(np.mean(layer.scale)), float(np.mean(layer.offset))
-            return (0.0, (-2 * offset if offset < 0 else 1.0) / scale)
-        if layer.weights and not isinstance(layer, keras.Model):
-            break
-    return (0.0, 1.0)
+_NOISE_IMAGES = 16  # enough for a filter's standard deviation, even where a layer has one unit
 
 
 def gray_noise(
@@ -40,7 +24,7 @@ def gray_noise(
     Args:
         filters: whose images; each has noise of its own, whatever others are drawn with it.
         shape: ``(h, w, c)`` of an image.
-        limits: the model's input range.
+        limits: the model's input range, ``(low, high)``, each a number, or one for each channel.
         config: gray and noise.
         seed: of the run.
         position: of the layer, so that layers differ.
@@ -48,9 +32,22 @@ def gray_noise(
     Returns:
         float32 ``[n, h, w, c]``.
     """
-    low, high = limits
+    low, high = map(np.asarray, limits)
     images = np.empty((len(filters), *shape), np.float32)
     for i, index in enumerate(filters):
         uniform = np.random.default_rng([seed, position, int(index)]).random(tuple(shape))
         images[i] = low + (config.gray + (uniform - 0.5) * config.noise) / 255 * (high - low)
     return images
+
+
+def noise_images(shape: Sequence[int], limits: Range, *, seed: int) -> npt.NDArray[np.float32]:
+    """Make images of uniform noise over the whole of `limits`, float32 ``[16, h, w, c]``, the same for all layers.
+
+    Args:
+        shape: ``(h, w, c)`` of an image.
+        limits: the model's input range, ``(low, high)``, each a number, or one for each channel.
+        seed: of the run.
+    """
+    low, high = (np.asarray(limit, np.float32) for limit in limits)
+    uniform = np.random.default_rng([seed, _NOISE_IMAGES]).random((_NOISE_IMAGES, *shape), np.float32)
+    return np.asarray(low + uniform * (high - low), np.float32)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from keras import ops
 
 from tb_filterviz.error_context import raising_model_error
+from tb_filterviz.errors import ModelError
 from tb_filterviz.optvis.image_model import ImageModel, has_layers_inside, leaves
 from tb_filterviz.optvis.layer_calls import LayerCall
 from tb_filterviz.optvis.probe import full_response, not_called, replaced, untouched
@@ -46,7 +47,20 @@ def samples(shape: Sequence[int], count: int, amplitude: float) -> npt.NDArray[n
     return np.random.default_rng(0).uniform(-amplitude, amplitude, (count, *shape)).astype(np.float32)
 
 
-def inspect_layers(image_model: ImageModel, layer_calls: Sequence[LayerCall], span: float) -> dict[str, LayerInfo]:
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What one forward pass tells.
+
+    Attributes:
+        infos: what was found, by the layer_calls' paths.
+        errors: why nothing was, of layers that nobody named, by path.
+    """
+
+    infos: dict[str, LayerInfo]
+    errors: dict[str, ModelError]
+
+
+def inspect_layers(image_model: ImageModel, layer_calls: Sequence[LayerCall], span: float) -> Inspection:
     """Inspect all layers in one forward pass of three images.
 
     Linear is measured: an affine response to the middle of two images is the middle of their responses. The images are
@@ -57,14 +71,13 @@ def inspect_layers(image_model: ImageModel, layer_calls: Sequence[LayerCall], sp
         layer_calls: layers, and which of their calls.
         span: of the model's input range.
 
-    Returns:
-        What was found, by the layer_calls' paths.
-
     Raises:
-        ModelError: if the forward pass fails, or does not call a layer, or not as often as asked for.
+        ModelError: if the forward pass fails, or if it does not call, or not as often as asked for, a layer that was
+            named, or any layer.
     """
     wanted = {(id(layer_call.layer), layer_call.call): layer_call for layer_call in layer_calls}
     found: dict[str, LayerInfo] = {}
+    errors: dict[str, ModelError] = {}
     calls: dict[int, int] = {}
     numbers = math.prod(image_model.shape)
     failed = ""
@@ -79,9 +92,15 @@ def inspect_layers(image_model: ImageModel, layer_calls: Sequence[LayerCall], sp
         try:
             with replaced(layer, call=own_call):
                 if layer_call is not None:
-                    response = full_response(layer)(own_call, *args, **kwargs)
-                    found[layer_call.path] = _described(layer, ops.convert_to_numpy(response), numbers)
-                    if len(found) == len(wanted):
+                    try:
+                        response = full_response(layer)(own_call, *args, **kwargs)
+                    except ModelError as error:
+                        if layer_call.is_named:
+                            raise
+                        errors[layer_call.path] = error
+                    else:
+                        found[layer_call.path] = _described(layer, ops.convert_to_numpy(response), numbers)
+                    if len(found) + len(errors) == len(wanted):
                         raise _AllSeen
                 output = own_call(*args, **kwargs)
         except Exception:
@@ -96,12 +115,16 @@ def inspect_layers(image_model: ImageModel, layer_calls: Sequence[LayerCall], sp
         images = np.stack([first, second, (first + second) / 2])
         for path, layer in leaves(image_model.model):
             stack.enter_context(replaced(layer, call=partial(observed, path, layer, layer.call)))
-        try:
+        with suppress(_AllSeen):
             image_model.look(ops.convert_to_tensor(images))
-        except _AllSeen:
-            return found
-    absent = next(layer_call for layer_call in layer_calls if layer_call.path not in found)
-    raise not_called(image_model, absent, calls.get(id(absent.layer), 0))
+    for layer_call in layer_calls:
+        if layer_call.path not in {*found, *errors}:
+            errors[layer_call.path] = not_called(image_model, layer_call, calls.get(id(layer_call.layer), 0))
+            if layer_call.is_named:
+                raise errors[layer_call.path]
+    if not found:
+        raise next(iter(errors.values()))
+    return Inspection(found, errors)
 
 
 def _described(layer: keras.Layer, responses: npt.NDArray[np.float32], numbers_below: int) -> LayerInfo:

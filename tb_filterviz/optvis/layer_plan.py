@@ -111,9 +111,12 @@ def _check_filters_name_layers(config: Config, layer_calls: Sequence[LayerCall])
             raise UnknownLayerError(f"`filters` names {pattern!r}, which is none of the layers to draw: {paths}.")
 
 
+Planned = list[tuple[LayerCall, LayerInfo, LayerPlan]]
+
+
 def plan_layers(
     image_model: ImageModel, layer_calls: Sequence[LayerCall], span: float, config: Config
-) -> list[tuple[LayerCall, LayerInfo, LayerPlan]]:
+) -> tuple[Planned, dict[str, str]]:
     """Inspect the layers, and choose for each what is maximized, and what is shown of it.
 
     What follows from the model's structure does so whatever its weights are.
@@ -124,16 +127,20 @@ def plan_layers(
         span: of the model's input range.
         config: how filters are drawn.
 
+    Returns:
+        What was planned; and why layers that nobody named cannot be drawn, by path.
+
     Raises:
-        ModelError: if the model's forward pass fails, or does not call a layer, or not as often as asked for.
+        ModelError: if the model's forward pass fails, or does not call a layer that was named, or not as often as
+            asked for.
         ConfigError: if a layer has not the filters that are asked for.
     """
     _check_filters_name_layers(config, layer_calls)
-    found = []
+    found: Planned = []
     with weight_overrides.given(weight_overrides.typical(image_model.model)):
-        infos = inspect_layers(image_model, layer_calls, span)
-        for layer_call in layer_calls:
-            info = infos[layer_call.path]
+        inspection = inspect_layers(image_model, layer_calls, span)
+        for layer_call in (each for each in layer_calls if each.path in inspection.infos):
+            info = inspection.infos[layer_call.path]
             objective = choose_objective(config, info)
             with raising_for_layer(layer_call):
                 wants_box = config.crop and objective.is_local
@@ -142,4 +149,4 @@ def plan_layers(
             is_straight = config.objective == AUTO and info.is_affine and not config.ascent.parts
             filters = choose_filters(config, layer_call, info)
             found.append((layer_call, info, LayerPlan(objective, filters, box, is_straight)))
-    return found
+    return found, {path: str(error) for path, error in inspection.errors.items()}

@@ -9,6 +9,12 @@ CONVOLUTIONS = (
     keras.layers.Conv2DTranspose,
 )
 
+SIGNAL_CONVOLUTIONS = (
+    keras.layers.Conv1D,
+    keras.layers.DepthwiseConv1D,
+    keras.layers.SeparableConv1D,
+    keras.layers.Conv1DTranspose,
+)
 
 OWN_WAYS = ("call", "convolution_op")  # attributes that another library may have replaced on one layer
 

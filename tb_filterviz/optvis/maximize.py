@@ -8,13 +8,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tb_filterviz.config import Config, GridConfig, Indices, as_config, as_indices
+from tb_filterviz.config import Config, GridConfig, Indices, Range, as_config, as_indices
 from tb_filterviz.error_context import raising_for_part
 from tb_filterviz.errors import ConfigError
 from tb_filterviz.optvis import initial_images, layer_calls
-from tb_filterviz.optvis.ascent import Ascent, ascent_of, batch_size
+from tb_filterviz.optvis.ascent import Ascent, NoiseResponse, ascent_of, batch_size, images_in_memory
 from tb_filterviz.optvis.image_model import ImageModel, image_model_of
-from tb_filterviz.optvis.initial_images import Range
+from tb_filterviz.optvis.input_range import InputRange, input_range_of
 from tb_filterviz.optvis.layer_calls import LayerCall
 from tb_filterviz.optvis.layer_info import LayerInfo
 from tb_filterviz.optvis.layer_plan import Box, LayerPlan, choose_filters, plan_layers
@@ -22,8 +22,16 @@ from tb_filterviz.optvis.probe import raising_for_layer
 from tb_filterviz.parts import tones
 from tb_filterviz.parts.objectives import Objective
 from tb_filterviz.parts.statistics import statistics_of
-from tb_filterviz.progress import Report, shown_once_long
+from tb_filterviz.progress import Report, say_once, shown_once_long
 from tb_filterviz.snapshots import LayerDrawing
+
+_LEAST_DEVIATION = 1e-6  # of the rise: a filter that does not answer to noise has no gain
+_ROWS_OF_A_SIGNAL = 32  # at most
+
+
+def rows_shown(height: int, width: int) -> int:
+    """Tell how many rows a picture has: a signal, which is an image of one row, is shown as a band."""
+    return height if height > 1 else max(1, min(width // 2, _ROWS_OF_A_SIGNAL))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +52,9 @@ class Maximized:
             `AscentConfig.final_score` the last score.
         receptive_field: the box of pixels, ``top``, ``left``, ``height``, ``width``, that tiles are cut to; None if
             they show the whole image.
-        input_range: the model's input range that was taken.
+        noise_scores: float32 ``[n]``, the objective's mean on images of uniform noise over the input range.
+        noise_deviations: float32 ``[n]``, how much the filter's units answer to them, as a standard deviation.
+        input_range: the model's input range that was taken, ``(low, high)``, each a number, or one for each channel.
         config: how it was drawn.
     """
 
@@ -57,8 +67,17 @@ class Maximized:
     scores: npt.NDArray[np.float32]
     peaks: npt.NDArray[np.float32]
     receptive_field: Box | None
+    noise_scores: npt.NDArray[np.float32]
+    noise_deviations: npt.NDArray[np.float32]
     input_range: Range
     config: Config
+
+    @property
+    def gains(self) -> npt.NDArray[np.float32]:
+        """float32 ``[n]``, how far the score is above that of noise, in standard deviations of the answer to noise."""
+        rise = self.scores[-1] - self.noise_scores
+        answers = self.noise_deviations > _LEAST_DEVIATION * np.maximum(np.abs(rise), 1e-30)
+        return np.where(answers, rise / np.where(answers, self.noise_deviations, 1), 0).astype(np.float32)
 
     def shown(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Cut images ``[n, h, w, c]`` to what is shown of them."""
@@ -72,13 +91,21 @@ class Maximized:
         """
         tone, images = tones.tone_of(self.config.tone), self.shown(self.images)
         with raising_for_part(f"Tone mapping {tone.name!r}", "apply(images, contrast)"):
-            pictures = tone.apply(images.copy(), self.config.contrast)  # it may work in place
+            pictures = tone.apply(self._to_one_scale(images), self.config.contrast)
         if not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8 or pictures.shape != images.shape:
             raise ConfigError(
                 f"Tone mapping {tone.name!r} must return uint8 of shape {images.shape}. Received: "
                 f"{getattr(pictures, 'dtype', type(pictures).__name__)} of shape {getattr(pictures, 'shape', None)}"
             )
-        return tones.to_displayable(pictures.copy())  # a tone mapping may use its array again
+        rows = rows_shown(*images.shape[1:3]) // images.shape[1]
+        return tones.to_displayable(np.repeat(pictures, rows, axis=1))  # a copy: a tone mapping may use its array again
+
+    def _to_one_scale(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Make channels comparable where each has a range of its own. A copy: a tone mapping may work in place."""
+        if not any(isinstance(bound, tuple) for bound in self.input_range):
+            return images.copy()
+        low, high = (np.asarray(bound, np.float32) for bound in self.input_range)
+        return np.asarray((images - low) / (high - low), np.float32)
 
     def drawing(self) -> LayerDrawing:
         """Make tiles and statistics: what a step's snapshot holds."""
@@ -128,7 +155,7 @@ class LayerAscent:
     plan: LayerPlan
     ascent: Ascent
     image_model: ImageModel
-    input_range: Range
+    input_range: InputRange
     config: Config
     batch_s: float = 1.0
 
@@ -142,7 +169,8 @@ class LayerAscent:
         """``(height, width, channels)`` of what is shown of an image."""
         height, width, channels = self.image_model.shape
         box = self.plan.box
-        return (box.height, box.width, channels) if box else (height, width, channels)
+        height, width = (box.height, box.width) if box else (height, width)
+        return rows_shown(height, width), width, channels
 
     def batches(self) -> list[npt.NDArray[np.int32]]:
         """List its filters, as many at a time as climb together."""
@@ -154,12 +182,13 @@ class LayerAscent:
         start = initial_images.gray_noise(
             filters,
             self.image_model.shape,
-            self.input_range,
+            self.input_range.limits,
             config=self.config.ascent,
             seed=self.config.seed,
             position=self.layer_call.position,
         )
         climbed = self.ascent.climb(start, filters)
+        noise = self._noise_response(filters)
         return Maximized(
             layer=self.layer_call.path,
             position=self.layer_call.position,
@@ -170,17 +199,49 @@ class LayerAscent:
             scores=climbed.scores,
             peaks=climbed.peaks,
             receptive_field=self.plan.box,
-            input_range=self.input_range,
+            noise_scores=noise.score,
+            noise_deviations=noise.deviation,
+            input_range=self.input_range.limits,
             config=self.config,
         )
 
+    def _noise_response(self, filters: npt.NDArray[np.int32]) -> NoiseResponse:
+        images = initial_images.noise_images(self.image_model.shape, self.input_range.limits, seed=self.config.seed)
+        together = min(len(images), images_in_memory(self.info.numbers_below, self.config.ascent))
+        return self.ascent.respond_to_noise(images, filters, together)
 
-def layer_ascents(
+
+@dataclass(frozen=True, slots=True)
+class ModelAscents:
+    """What is drawn of a model.
+
+    Attributes:
+        layers: those that are drawn, in the model's order.
+        left_out: why the others, which nobody named, are not, by path.
+        input_range: of the model.
+    """
+
+    layers: list[LayerAscent]
+    left_out: Mapping[str, str]
+    input_range: InputRange
+
+    def describe(self) -> list[str]:
+        """Say, in a sentence each, what the user would not expect."""
+        reasons: dict[str, list[str]] = {}
+        for path, reason in self.left_out.items():
+            reasons.setdefault(reason, []).append(path)
+        left_out = [f"Not drawn: {', '.join(paths)}. {reason}" for reason, paths in reasons.items()]
+        return [self.input_range.describe(), *left_out]
+
+
+def model_ascents(
     model: keras.Model,
     layers: str | Iterable[str] | None,
     config: Config,
+    *,
     other_inputs: Mapping[str, Any] | None = None,
-) -> list[LayerAscent]:
+    examples: Any = None,
+) -> ModelAscents:
     """Make the ascents of a model's layers; nothing is compiled yet.
 
     Args:
@@ -188,17 +249,22 @@ def layer_ascents(
         layers: names, paths or patterns; None for all convolutional layers.
         config: how filters are drawn.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
+        examples: images as the model is given them, ``[n, h, w, c]``, which tell its input range; None if none are at
+            hand.
 
     Raises:
-        ModelError: if the model or its layers cannot be shown.
+        ModelError: if the model or its layers cannot be shown. Layers that nobody named are left out instead.
         ConfigError: if a layer has not the filters that are asked for.
     """
-    chosen = layer_calls.select(model, layers)
+    layer_calls.check_built(model)
     image_model = image_model_of(model, image_shape=config.image_shape, other_inputs=other_inputs)
-    low, high = input_range = config.input_range or initial_images.input_range(model)
+    chosen = layer_calls.select(model, layers)
+    input_range = input_range_of(image_model, config.input_range, examples)
+    span = _span(input_range.limits)
+    planned, left_out = plan_layers(image_model, chosen, float(np.max(span)), config)
     ascents = []
-    for layer_call, info, plan in plan_layers(image_model, chosen, high - low, config):
-        ascent_config, step_length = config.ascent, config.ascent.step_size * (high - low) / 255
+    for layer_call, info, plan in planned:
+        ascent_config, step_length = config.ascent, config.ascent.step_size * span / 255
         if plan.is_straight:
             ascent_config, step_length = replace(ascent_config, steps=1), step_length * ascent_config.steps
         with raising_for_layer(layer_call):
@@ -212,7 +278,14 @@ def layer_ascents(
                 config=ascent_config,
             )
         ascents.append(LayerAscent(layer_call, info, plan, ascent, image_model, input_range, config))
-    return ascents
+    return ModelAscents(ascents, left_out, input_range)
+
+
+def _span(limits: Range) -> Any:  # a float, or float32 [c]
+    low, high = limits
+    if isinstance(low, tuple) or isinstance(high, tuple):
+        return np.asarray(high, np.float32) - np.asarray(low, np.float32)
+    return high - low
 
 
 def maximize(
@@ -222,6 +295,7 @@ def maximize(
     *,
     config: Config | str = "default",
     other_inputs: Mapping[str, Any] | None = None,
+    examples: Any = None,
     verbose: int = 1,
 ) -> Maximized:
     """Find the images that excite filters of a layer most. Nothing is written anywhere.
@@ -240,18 +314,21 @@ def maximize(
         filters: which, in any order; None for those that `config` says, or all.
         config: a `Config`, or the name of a preset.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
-        verbose: 1 shows how far a long ascent is; 0 is silent.
+        examples: some images as the model is given them, ``[n, h, w, c]``, which tell its input range.
+        verbose: 1 says which input range was taken, once for each, and shows how far a long ascent is; 0 is silent.
 
     Raises:
         ConfigError: if a setting cannot work, or `layer` means several.
         UnknownLayerError: if there is no such layer.
         ModelError: if it cannot be drawn.
     """
-    ascents = layer_ascents(model, layer, as_config(config), other_inputs)
+    found = model_ascents(model, layer, as_config(config), other_inputs=other_inputs, examples=examples)
+    ascents = found.layers
     if len(ascents) > 1:
         paths = ", ".join(ascent.layer_call.path for ascent in ascents)
         raise ConfigError(f"`layer` must mean one layer; {layer!r} means {len(ascents)}: {paths}.")
     (ascent,) = ascents
+    say_once(found.describe(), verbose)
     if filters is not None:
         ascent = _of_filters(ascent, as_indices(filters if isinstance(filters, Iterable) else [filters]))
     with (
@@ -277,7 +354,15 @@ def _maximized_in_batches(ascent: LayerAscent, report: Report) -> list[Maximized
     return batches
 
 
-_BY_FILTER = {"filters": 0, "images": 0, "start": 0, "scores": 1, "peaks": 0}  # and the axis
+_BY_FILTER = {  # and the axis
+    "filters": 0,
+    "images": 0,
+    "start": 0,
+    "scores": 1,
+    "peaks": 0,
+    "noise_scores": 0,
+    "noise_deviations": 0,
+}
 
 
 def _joined(batches: Sequence[Maximized]) -> Maximized:

@@ -96,7 +96,10 @@ def not_called(image_model: ImageModel, layer_call: LayerCall, calls: int) -> Mo
     """Say that a forward pass does not call a layer, or only so often."""
     name = f"its layer {layer_call.layer.name!r}"
     if not calls:
-        return ModelError(f"The forward pass of model {image_model.model.name!r} never calls {name}.")
+        return ModelError(
+            f"The forward pass of model {image_model.model.name!r} never calls {name} in inference, so there is "
+            "nothing to draw. `layers` may name others."
+        )
     return ModelError(
         f"The forward pass of model {image_model.model.name!r} calls {name} {calls} time{'s' if calls > 1 else ''}, "
         f"so there is no {layer_call.path!r}."
@@ -153,9 +156,11 @@ def full_response(layer: keras.Layer) -> Read:
                 "shown."
             )
         response = ops.cast(response, "float32")
+        if rank > 2 and _channel_axis(layer) == 1:
+            response = ops.moveaxis(response, 1, -1)
         if rank < 4:
             return ops.reshape(response, (response.shape[0], 1, -1, response.shape[-1]))
-        return response if _channel_axis(layer) == -1 else ops.transpose(response, (0, 2, 3, 1))
+        return response
 
     return read
 

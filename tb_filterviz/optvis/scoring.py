@@ -29,7 +29,7 @@ class Scoring:
     score: Callable[..., Any]
 
 
-def scoring(image_model: ImageModel, layer_call: LayerCall, objective: Objective, gain: float) -> Scoring:
+def scoring(image_model: ImageModel, layer_call: LayerCall, objective: Objective, magnification: float) -> Scoring:
     """Choose how the objective of a filter is computed for an image.
 
     Where the layer is linear in its own input, and the objective in the response, so is the score in the layer's input:
@@ -40,14 +40,14 @@ def scoring(image_model: ImageModel, layer_call: LayerCall, objective: Objective
         image_model: the model.
         layer_call: the layer.
         objective: what is maximized.
-        gain: a power of 2 that keeps slopes from vanishing in half precision.
+        magnification: a power of 2 that keeps slopes from vanishing in half precision.
     """
     if objective.is_linear and is_linear(layer_call.layer):
-        return _by_slope(image_model, layer_call, objective, gain)
+        return _by_slope(image_model, layer_call, objective, magnification)
     return _directly(image_model, layer_call, objective)
 
 
-def gain_of(objective: Objective, info: LayerInfo) -> float:
+def magnification_of(objective: Objective, info: LayerInfo) -> float:
     """Find a power of 2 that makes up for how little one unit of a response moves the score.
 
     Measured as the largest slope at a response of ones; 1 where there is none.
@@ -68,18 +68,18 @@ def _directly(image_model: ImageModel, layer_call: LayerCall, objective: Objecti
     return Scoring(lambda images, filters: (filters,), score)  # noqa: ARG005  TensorFlow names its inputs by them
 
 
-def _by_slope(image_model: ImageModel, layer_call: LayerCall, objective: Objective, gain: float) -> Scoring:
+def _by_slope(image_model: ImageModel, layer_call: LayerCall, objective: Objective, magnification: float) -> Scoring:
     def prepare(images: Any, filters: Any) -> tuple[Any, Any]:
         inputs = probe.reach(image_model, layer_call, images, probe.layer_input)  # for its shape; values are not used
         read = probe.response_for(objective, layer_call.layer, filters)
 
         def magnified(given: Any) -> Any:
             response = probe.reach_alone(image_model, layer_call, given, read)
-            return probe.score_of(objective, response, filters) * gain
+            return probe.score_of(objective, response, filters) * magnification
 
         zeros = ops.zeros(inputs.shape, inputs.dtype)
         constant, slope = backends.current().value_and_gradient(magnified)(zeros)
-        return ops.cast(slope, "float32") / gain, constant / gain
+        return ops.cast(slope, "float32") / magnification, constant / magnification
 
     def score(images: Any, slope: Any, constant: Any) -> Any:
         seen = ops.cast(probe.reach(image_model, layer_call, images, probe.layer_input), "float32")

@@ -109,6 +109,10 @@ def _score(maximized: "Maximized") -> npt.NDArray[np.float32]:
     return np.asarray(maximized.scores[-1])
 
 
+def _gain(maximized: "Maximized") -> npt.NDArray[np.float32]:
+    return maximized.gains
+
+
 def _responsive(maximized: "Maximized") -> npt.NDArray[np.bool_]:
     return is_responsive(
         maximized.scores, maximized.peaks, maximized.images, stays_positive=maximized.config.ascent.stays_positive
@@ -176,6 +180,13 @@ def rms_change(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> n
 score = Statistic(
     name="score", label="score", compute=_score, description="the objective's value on the finished picture"
 )
+gain = Statistic(
+    name="gain",
+    label="gain",
+    compute=_gain,
+    description="how far the score is above that of noise, in standard deviations of the filter's answer to noise; "
+    "comparable between layers and runs",
+)
 responsive = Statistic(
     name="responsive",
     label="responsive",
@@ -212,7 +223,7 @@ change_since_start = Statistic(
     has_curve=False,
 )
 
-STANDARD = (score, responsive, flat, change, change_since_start)  # of every layer at every step
+STANDARD = (gain, score, responsive, flat, change, change_since_start)  # of every layer at every step
 STATISTICS = registered(STANDARD)
 
 

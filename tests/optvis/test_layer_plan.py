@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from tb_filterviz import Config
-from tb_filterviz.optvis import initial_images, layer_plan
+from tb_filterviz.optvis import layer_plan
 from tb_filterviz.optvis.image_model import image_model_of
+from tb_filterviz.optvis.input_range import input_range_of
 from tb_filterviz.optvis.layer_calls import select
 from tb_filterviz.optvis.layer_info import inspect_layers
 from tb_filterviz.session import Session
@@ -90,7 +91,7 @@ def test_the_classic_preset_marks_the_first_layer_as_flat(lenet: keras.Model, cl
 def test_the_input_range_is_what_a_rescaling_says(layer: keras.Layer | None, expected: tuple[float, float]) -> None:
     front = [keras.Sequential([LAYERS.RandomFlip(), layer], name="front")] if layer else []
     model = keras.Sequential([keras.Input((8, 8, 1)), *front, LAYERS.Conv2D(2, 3), LAYERS.Rescaling(7.0)])
-    assert initial_images.input_range(model) == pytest.approx(expected)
+    assert input_range_of(image_model_of(model)).limits == pytest.approx(expected)
 
 
 def test_a_rescaled_model_gives_the_same_pictures(lenet: keras.Model) -> None:

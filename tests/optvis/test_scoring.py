@@ -3,7 +3,7 @@ import pytest
 
 from tb_filterviz import Objective, center_unit, channel_mean
 from tb_filterviz.optvis.layer_info import LayerInfo
-from tb_filterviz.optvis.scoring import gain_of
+from tb_filterviz.optvis.scoring import magnification_of
 from tests.parts import own
 
 INFO = LayerInfo(height=14, width=13, filters=5, is_affine=False, numbers_below=1000)
@@ -21,11 +21,13 @@ INFO = LayerInfo(height=14, width=13, filters=5, is_affine=False, numbers_below=
     ],
     ids=lambda each: each.name if isinstance(each, Objective) else "",
 )
-def test_the_gain_is_a_power_of_two_that_makes_up_for_the_slope(objective: Objective, largest_slope: float) -> None:
-    gain = gain_of(objective, INFO)
-    assert np.frexp(gain)[0] == 0.5
-    assert 0.7 < gain * largest_slope < 1.42
+def test_the_magnification_is_a_power_of_two_that_makes_up_for_the_slope(
+    objective: Objective, largest_slope: float
+) -> None:
+    magnification = magnification_of(objective, INFO)
+    assert np.frexp(magnification)[0] == 0.5
+    assert 0.7 < magnification * largest_slope < 1.42
 
 
-def test_without_a_slope_there_is_no_gain() -> None:
-    assert gain_of(0 * channel_mean, INFO) == 1
+def test_without_a_slope_there_is_no_magnification() -> None:
+    assert magnification_of(0 * channel_mean, INFO) == 1

@@ -117,6 +117,7 @@ def recipe(snapshots: Sequence[LayerSnapshot], written_by: Source = "callback", 
         written_by=written_by,
         unit=snapshots[0].unit,
         input_range=(0, 1),
+        input_range_reason="it was said",
         model={
             "name": "small",
             "layers": [

@@ -1,0 +1,59 @@
+"""The `fit` that calls a callback: whether it goes on, and what comes after all of its other callbacks."""
+
+import inspect
+import sys
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+import keras
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Fit:
+    """The `fit` that a callback serves.
+
+    Attributes:
+        frame: of its call; None if something else calls the callback.
+        callbacks: its list of callbacks; None likewise.
+    """
+
+    frame: FrameType | None
+    callbacks: keras.callbacks.CallbackList | None
+
+
+def current_fit() -> Fit:
+    """Find the `fit` that calls a callback, or what else calls it, from within the callback."""
+    callbacks = None
+    for frame in _frames(sys._getframe(1)):
+        if _is_of_callback_list(frame):
+            callbacks = frame.f_locals.get("self")
+        elif callbacks is not None:
+            return Fit(frame, callbacks)
+    return Fit(None, None)
+
+
+def goes_on(fit_of_callback: "weakref.ref[Fit]") -> bool:
+    """Tell whether a callback's `fit` goes on: Keras tells no callback that an exception ended it.
+
+    The reference is weak, since whoever holds the frame of `fit` holds its model and data as well.
+    """
+    fit = fit_of_callback()
+    return fit is not None and (fit.frame is None or _is_running(fit.frame))
+
+
+def _frames(innermost: FrameType) -> Iterator[FrameType]:
+    frame: FrameType | None = innermost
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _is_of_callback_list(frame: FrameType) -> bool:
+    return frame.f_code.co_filename == inspect.getfile(keras.callbacks.CallbackList)
+
+
+def _is_running(frame: FrameType) -> bool:
+    """Tell whether a frame is on the stack of any thread."""
+    return any(each is frame for top in sys._current_frames().values() for each in _frames(top))
