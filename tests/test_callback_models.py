@@ -183,9 +183,9 @@ def test_a_layer_that_inference_never_calls_is_left_out_and_said_once(
         assert f"model {model.name!r} never calls its layer 'aux' in inference" in said
     folder = tmp_path / "None" / "filters"
     assert steps(folder, "filters/used") == steps(folder, "filters/head") == [-1, 0, 1]
-    for layers in ("aux", ["used", "aux"]):
+    for named in ("aux", ["used", "aux"]):
         with pytest.raises(ModelError, match="never calls its layer 'aux' in inference, so there is nothing to draw"):
-            fit(model, FilterVisualizer(tmp_path / "named", layers))
+            fit(model, FilterVisualizer(tmp_path / "named", named))
     fit(model, FilterVisualizer(tmp_path / "named", "used"), epochs=1)
     assert steps(tmp_path / "named" / "filters", "filters/used") == [-1, 0]
 
@@ -277,12 +277,13 @@ def test_models_of_keras_2_are_told_apart_at_every_door(tmp_path: Path) -> None:
 
 
 def test_what_is_no_model_at_all_is_told_apart() -> None:
+    wrong: Any
     for wrong, message in (
         (object(), "`model` must be a Keras model. Received: an object of class builtins.object"),
         (None, "`model` must be a Keras model. Received: an object of class builtins.NoneType"),
         (L.Conv2D(3, 3, name="conv"), "'conv' is a layer. Make a model of it: keras.Sequential"),
     ):
         with pytest.raises(ModelError, match=message):
-            draw(wrong)  # type: ignore[arg-type]
+            draw(wrong)
     layer = L.Conv2D(3, 3, name="conv")
     assert len(draw(keras.Sequential([keras.Input((8, 8, 1)), layer]), verbose=0)) == 1

@@ -269,7 +269,7 @@ def test_the_score_is_that_of_an_independent_forward_pass(name: str, objective: 
     image_model = image_model_of(case.model, **case.options)
     assert image_model.shape == case.shape
     (layer_call,) = select(case.model, case.layer)
-    info = inspect_layers(image_model, [layer_call], 1.0)[layer_call.path]
+    info = inspect_layers(image_model, [layer_call], 1.0).infos[layer_call.path]
     filters = np.arange(info.filters, dtype=np.int32)
     begin = initial_images.gray_noise(
         filters, image_model.shape, (0.0, 1.0), config=CONFIG, seed=0, position=layer_call.position

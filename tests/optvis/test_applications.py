@@ -1,12 +1,16 @@
 """Networks that people use: every convolution is found, first, middle and last ones are drawn."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
-from tb_filterviz import AscentConfig, Config
+from tb_filterviz import AscentConfig, Config, FilterVisualizer
+from tb_filterviz.optvis.image_model import leaves
 from tb_filterviz.optvis.layer_calls import select
 from tb_filterviz.session import Session
+from tests.reading import steps
 
 NETWORKS = {
     "VGG16": keras.applications.VGG16,
@@ -41,3 +45,41 @@ def test_a_network_is_drawn(name: str) -> None:
         assert drawing.tiles.std() > 5
         assert drawing.responsive.any()
     assert all(map(np.array_equal, before, model.get_weights()))
+
+
+HALVES = [
+    pytest.param("MobileNetV2", "mixed_bfloat16"),
+    *(
+        pytest.param(name, policy, marks=pytest.mark.slow)
+        for name, policy in (
+            ("MobileNetV2", "mixed_float16"),
+            ("EfficientNetB0", "mixed_float16"),
+            ("Xception", "mixed_float16"),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "policy"), HALVES)
+def test_a_network_is_drawn_while_it_trains_in_mixed_precision(name: str, policy: str, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy(policy)
+    try:
+        side = 75 if name == "Xception" else 32
+        backbone = NETWORKS[name](weights=None, include_top=False, input_shape=(side, side, 3))
+        top = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2, activation="softmax", dtype="float32")]
+        model = keras.Sequential([keras.Input((side, side, 3)), backbone, *top])
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.compile("adam", "sparse_categorical_crossentropy")
+    images, labels = np.random.default_rng(0).uniform(-1, 1, (16, side, side, 3)), np.arange(16) % 2
+    chosen = [path for path, _ in leaves(backbone) if path.endswith(("Conv1", "stem_conv", "block1_conv1"))]
+    chosen += [path for path, _ in leaves(backbone) if "depthwise" in path or "dwconv" in path or "sepconv" in path][
+        1:3
+    ]
+    config = Config(max_filters=2, ascent=AscentConfig(steps=2))
+    visualizer = FilterVisualizer(tmp_path, [f"*/{path}" for path in chosen], config=config, on_error="raise")
+    model.fit(images, labels, batch_size=8, epochs=1, verbose=0, callbacks=[visualizer])
+    assert len(chosen) == 3
+    for path in chosen:
+        assert steps(tmp_path / "filters", f"filters/{backbone.name}/{path}") == [-1, 0]

@@ -36,7 +36,7 @@ def test_what_is_linear_in_the_image_is_told_from_what_is_not() -> None:
             LAYERS.Conv2D(4, 3, name="after_relu"),
         ]
     )
-    infos = inspect_layers(image_model_of(model), select(model), 1.0)
+    infos = inspect_layers(image_model_of(model), select(model), 1.0).infos
     assert [each.is_affine for each in infos.values()] == [True, True, False]
     assert [(each.height, each.width, each.filters) for each in infos.values()] == [
         (14, 14, 4),

@@ -54,7 +54,7 @@ def test_before_anything_comes_back_it_counts_as_dead(snapshot: LayerSnapshot) -
 def test_long_lists_are_cut(snapshot: LayerSnapshot) -> None:
     many = np.arange(20, dtype=np.int32)
     dead = dataclasses.replace(
-        snapshot, filters=many, unit="batch", statistics={**snapshot.statistics, "responsive": np.zeros(20)}
+        snapshot, filters=many, unit="batch", statistics={**snapshot.statistics, "responsive": np.zeros(20, np.float32)}
     )
     stuck = StuckFilters()
     stuck.add([dataclasses.replace(dead, layer=f"conv_{i}") for i in range(7)])

@@ -1,0 +1,54 @@
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+from tb_filterviz.config import Range
+from tb_filterviz.optvis.image_model import image_model_of
+from tb_filterviz.optvis.input_range import InputRange, input_range_of
+
+L, A = keras.layers, keras.applications
+
+# What keras.io documents: the networks that bring pixels to a range themselves, and the others by preprocess_input.
+_THEMSELVES = ("EfficientNet", "ConvNeXt", "MobileNetV3")
+_MEANS = (103.939, 116.779, 123.68)
+_BGR = tuple(-mean for mean in _MEANS), tuple(round(255 - mean, 3) for mean in _MEANS)
+_TORCH = (-2.1179, -2.0357, -1.8044), (2.2489, 2.4286, 2.64)
+_OTHERS: dict[str, Range] = {
+    **dict.fromkeys(["VGG16", "VGG19", "ResNet50", "ResNet101", "ResNet152"], _BGR),
+    **dict.fromkeys(["DenseNet121", "DenseNet169", "DenseNet201"], _TORCH),
+}
+NETWORKS = [name for name, value in vars(A).items() if inspect.isfunction(value)]
+SMALL = ["MobileNetV2", "MobileNetV3Small", "VGG16", "ConvNeXtTiny"]
+
+
+def _check_documented(name: str) -> None:
+    side = 75 if name.startswith(("Inception", "Xception")) else 32
+    options = {"weights": None, "include_top": False, "input_shape": (side, side, 3)}
+    documented: Range = (0, 255) if name.startswith(_THEMSELVES) else _OTHERS.get(name, (-1, 1))
+    backbone = getattr(A, name)(**options)
+    found = input_range_of(image_model_of(backbone))
+    np.testing.assert_allclose(found.limits[0], documented[0], rtol=1e-3)
+    np.testing.assert_allclose(found.limits[1], documented[1], rtol=1e-3)
+    assert not found.is_assumed
+    inside = keras.Sequential([keras.Input((side, side, 3)), backbone, L.GlobalAveragePooling2D(), L.Dense(2)])
+    assert input_range_of(image_model_of(inside)) == found
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_networks_of_keras_have_their_documented_range(name: str) -> None:
+    _check_documented(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in SMALL])
+def test_all_networks_of_keras_have_their_documented_range(name: str) -> None:
+    _check_documented(name)
+
+
+def test_preprocessing_in_front_of_a_network_comes_before_its_documentation() -> None:
+    backbone = A.MobileNetV2(weights=None, include_top=False, input_shape=(32, 32, 3))
+    images = keras.Input((32, 32, 3))
+    model = keras.Model(images, backbone(A.mobilenet_v2.preprocess_input(images)))
+    assert input_range_of(image_model_of(model)) == InputRange((0, 255), "the model brings it to -1 to 1")
