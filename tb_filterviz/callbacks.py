@@ -450,6 +450,6 @@ def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
 def _fingerprint(model: keras.Model) -> int:
     """Hash the model's weights."""
     found = 0
-    for variable in model.variables:
-        found = zlib.crc32(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).view(np.uint8).data, found)
+    for weights in model.get_weights():
+        found = zlib.crc32(np.ascontiguousarray(weights).view(np.uint8).data, found)
     return found
