@@ -133,7 +133,8 @@ class Config:
             of `keras.applications`. Where nothing tells, it is (0, 1).
         image_shape: ``(height, width)`` or ``(height, width, channels)``, for models that take images of any size.
         filters: which filters to draw, in any order: a list for every layer, or a mapping from names, paths or
-            patterns of layers to lists. None for all, also of layers that the mapping does not name.
+            patterns of layers to lists. None for all, also of layers that the mapping does not name. What a list names
+            and a layer lacks is left out, and said.
         max_filters: how many of a layer at most, where `filters` does not name them: the first ones; None for all.
         statistics: what is computed for every filter beside the standard ones: each a `Statistic`, or the name of one.
         seed: of the start noise, which is the same at every step.
@@ -185,6 +186,11 @@ class Config:
         """Whether parts were given as objects, which may be wrong."""
         parts = (self.objective, self.tone, *self.statistics, *self.ascent.parts)
         return not all(isinstance(part, str) for part in parts)
+
+    @property
+    def is_filters_for_all(self) -> bool:
+        """Whether one list of filters was given for every layer."""
+        return bool(self.filters) and not isinstance(self.filters[0], tuple)  # type: ignore[index]
 
     @property
     def filters_by_pattern(self) -> tuple[tuple[str, Indices], ...]:

@@ -139,6 +139,7 @@ def plan_layers(
     found: Planned = []
     with weight_overrides.given(weight_overrides.typical(image_model.model)):
         inspection = inspect_layers(image_model, layer_calls, span)
+        left_out = {path: str(error) for path, error in inspection.errors.items()}
         for layer_call in (each for each in layer_calls if each.path in inspection.infos):
             info = inspection.infos[layer_call.path]
             objective = choose_objective(config, info)
@@ -147,6 +148,23 @@ def plan_layers(
                 box = receptive_field(image_model, layer_call, span) if wants_box else None
             # a gradient that never changes: one long step arrives where many short ones do, if nothing else takes part
             is_straight = config.objective == AUTO and info.is_affine and not config.ascent.parts
-            filters = choose_filters(config, layer_call, info)
-            found.append((layer_call, info, LayerPlan(objective, filters, box, is_straight)))
-    return found, {path: str(error) for path, error in inspection.errors.items()}
+            filters, missing = _filters_of(config, layer_call, info)
+            if missing:
+                left_out[_named(missing, layer_call)] = f"The layer has {info.filters} filters."
+            if filters:
+                found.append((layer_call, info, LayerPlan(objective, filters, box, is_straight)))
+    if not found:
+        raise ConfigError(f"`filters` names none of the layers' filters: no layer has {list(config.filters or ())}.")
+    return found, left_out
+
+
+def _filters_of(config: Config, layer_call: LayerCall, info: LayerInfo) -> tuple[Indices, Indices]:
+    """List the filters to draw, and those that a list for all layers names and that this one, unnamed, lacks."""
+    if config.is_filters_for_all and not layer_call.is_named:
+        listed = config.filters_by_pattern[0][1]
+        return tuple(i for i in listed if i < info.filters), tuple(i for i in listed if i >= info.filters)
+    return choose_filters(config, layer_call, info), ()
+
+
+def _named(filters: Indices, layer_call: LayerCall) -> str:
+    return f"filter{'s' if len(filters) > 1 else ''} {', '.join(map(str, filters))} of {layer_call.path}"

@@ -227,7 +227,7 @@ def folder_of(log_dir: str | PurePath) -> Folder:
     """Find the folder that a user means.
 
     ``scheme://`` is remote, also after `pathlib` made ``scheme:/`` of it; ``file://`` is this machine, and so is all
-    that has no scheme.
+    that has no scheme; ``~`` is the home folder there.
 
     Raises:
         LogDirError: if it is no name of a folder, or nothing here can reach it.
@@ -245,7 +245,7 @@ def folder_of(log_dir: str | PurePath) -> Folder:
     # One letter would be a Windows drive. Of "s3://", pathlib leaves "s3:".
     address = re.fullmatch(r"([A-Za-z][\w+.-]+):(?:/(/?)(.*))?", text, re.DOTALL)
     if address is None or not (address[2] or _is_known(address[1].lower())):
-        return LocalFolder(str(log_dir))
+        return LocalFolder(os.path.expanduser(log_dir))
     scheme, rest = address[1].lower(), address[3] or ""
     if not rest.strip("/"):
         raise LogDirError(f"A log directory needs a name after {scheme}://. Received: {text!r}")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tb_filterviz import Config
+from tb_filterviz import Config, ConfigError
 from tb_filterviz.optvis import layer_plan
 from tb_filterviz.optvis.image_model import image_model_of
 from tb_filterviz.optvis.input_range import input_range_of
@@ -100,3 +100,19 @@ def test_a_rescaled_model_gives_the_same_pictures(lenet: keras.Model) -> None:
     assert rescaled.layer == "lenet/conv2d_1"
     difference = plain.tiles.astype(int) - rescaled.tiles.astype(int)
     assert np.abs(difference).max() <= 1
+
+
+def test_what_a_list_for_all_layers_names_and_a_layer_lacks_is_left_out_and_said(small_model: keras.Model) -> None:
+    session = Session(small_model, config=Config(filters=[5, 2, 4, 9]))
+    assert {each.layer: each.filters.tolist() for each in session.draw()} == {"conv_a": [2], "conv_b": [5, 2, 4]}
+    assert session.describe()[1:] == [
+        "Not drawn: filters 5, 4, 9 of conv_a. The layer has 4 filters.",
+        "Not drawn: filter 9 of conv_b. The layer has 6 filters.",
+    ]
+    assert Session(small_model, config=Config(filters=[5])).layers == ["conv_b"]
+    with pytest.raises(ConfigError, match=r"`filters` must be within 0 to 3 for layer 'conv_a'. Received: 5"):
+        Session(small_model, layers="conv_a", config=Config(filters=[5]))
+    with pytest.raises(ConfigError, match=r"`filters` must be within 0 to 3 for layer 'conv_a'. Received: 4"):
+        Session(small_model, config=Config(filters={"conv_a": [4]}))
+    with pytest.raises(ConfigError, match=r"no layer has \[70, 80\]"):
+        Session(small_model, config=Config(filters=[70, 80]))

@@ -6,6 +6,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from typing import Any
 
 import boto3  # type: ignore[import-untyped,unused-ignore]
 import fsspec  # type: ignore[import-untyped,unused-ignore]
@@ -371,3 +372,12 @@ def test_a_folder_of_somebody_else_is_told(tmp_path: Path) -> None:
 )
 def test_errors_in_short_words(error: Exception, words: str) -> None:
     assert reason_of(error) == words
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_tilde_is_the_home_folder(kind: Callable[[str], str | Path], tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    folder_of(kind("~/logs")).child("run").check_writable()
+    assert folder_of(kind("~/logs")).path == str(tmp_path / "logs")
+    assert folder_of(kind("a~/logs")).path == "a~/logs"
