@@ -3,7 +3,6 @@
 import traceback
 import warnings
 import weakref
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import keras
-import numpy as np
 
 from tb_filterviz.config import Config, as_config
 from tb_filterviz.errors import ConfigError, UnbuiltModelError, VisualizationWarning
@@ -24,7 +22,7 @@ from tb_filterviz.sinks import Sink, checked_sinks
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.storage import folder_of
 from tb_filterviz.snapshots import LayerDrawing, StepUnit
-from tb_filterviz.training.fit import Fit, current_fit, goes_on
+from tb_filterviz.training.fit import AfterOthers, Fit, current_fit, goes_on
 from tb_filterviz.training.parts import as_part, part_of
 from tb_filterviz.training.schedule import Schedule, TimeBudget, batch_schedule, epoch_schedule, schedule_to_json
 from tb_filterviz.training.stuck import StuckFilters
@@ -146,7 +144,7 @@ class FilterVisualizer(keras.callbacks.Callback):
             self.on_train_batch_end = self._after_batch
 
     def _begin_training(self) -> None:
-        self._last: _AfterOthers | None = None
+        self._last: AfterOthers | None = None
         self._pending: _Pending | None = None
         self._drawn_weights: int | None = None
         self._epoch: int | None = None  # the last one that ended
@@ -184,7 +182,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         if not backends.current().is_chief(self.model):
             return
         self._fit = current_fit()
-        self._last = _AfterOthers.joined(self, self._fit.callbacks)
+        self._last = AfterOthers.joined(self, self._fit.callbacks)
         self._events = EventSink(self.log_dir, self._config, is_live=partial(goes_on, weakref.ref(self._fit)))
         try:
             self._prepare()
@@ -271,7 +269,7 @@ class FilterVisualizer(keras.callbacks.Callback):
             if self._is_affordable():
                 self._draw_and_write(self._batches)
 
-    def _after_epoch_of_all(self) -> None:
+    def after_epoch_of_all(self) -> None:
         """After all callbacks have seen an epoch's end: write it, unless it is the last, which may change yet."""
         is_last = self._epoch is not None and self._epoch + 1 >= (self.params or {}).get("epochs", 0)
         if not (is_last or self.model.stop_training):
@@ -280,13 +278,14 @@ class FilterVisualizer(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Draw the trained network, if it has not been, and close the log; after all other callbacks."""
         if self._last is None:
-            self._finish()
+            self.finish()
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Draw what `fit` leaves, if it has not been, name what died, and close the log."""
         session, events = self._session, self._events
+        _ = self.model  # on JAX, asking for it brings the trainer's weights into it
         if session is not None and events is not None and events.is_begun:
-            is_changed = self._drawn_weights is not None and _fingerprint(session.model) != self._drawn_weights
+            is_changed = self._drawn_weights is not None and session.weights_fingerprint() != self._drawn_weights
             trained = self._epoch if self._schedule is None else self._batches
             if self._pending is not None and is_changed:
                 step, self._pending = self._pending.step, None
@@ -341,7 +340,7 @@ class FilterVisualizer(keras.callbacks.Callback):
                 shown_if_long(session.cost, f"Filters at step {step}", self._verbose) as report,
             ):
                 drawings = session.draw(report)
-                self._drawn_weights = _fingerprint(session.model)
+                self._drawn_weights = session.weights_fingerprint()
                 self._learn(session, drawings, step)
         except Exception as error:
             if self._on_error == "raise":
@@ -401,55 +400,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._events = self._fit = self._last = self._pending = None
 
 
-class _AfterOthers(keras.callbacks.Callback):
-    """Stands last among the callbacks of a `fit`, since others may change weights when it ends.
-
-    Args:
-        visualizer: which is called then.
-    """
-
-    def __init__(self, visualizer: FilterVisualizer) -> None:
-        super().__init__()
-        self._visualizer = weakref.ref(visualizer)
-
-    @classmethod
-    def joined(
-        cls, visualizer: FilterVisualizer, callbacks: keras.callbacks.CallbackList | None
-    ) -> "_AfterOthers | None":
-        """Put one at the end of the callbacks; None if there is no list of them."""
-        if callbacks is None:
-            return None
-        callbacks.callbacks[:] = [each for each in callbacks.callbacks if not cls._is_of(each, visualizer)]
-        last = cls(visualizer)
-        callbacks.callbacks.append(last)
-        return last
-
-    @staticmethod
-    def _is_of(callback: object, visualizer: FilterVisualizer) -> bool:
-        return isinstance(callback, _AfterOthers) and callback._visualizer() is visualizer
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002  Keras gives it
-        """Let it write what it drew."""
-        visualizer = self._visualizer()
-        if visualizer is not None:
-            visualizer._after_epoch_of_all()
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Let it finish."""
-        visualizer = self._visualizer()
-        if visualizer is not None:
-            visualizer._finish()
-
-
 def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
     if isinstance(value, bool) or value not in choices:
         listed = ", ".join(map(repr, choices[:-1]))
         raise ConfigError(f"`{name}` must be {listed} or {choices[-1]!r}. Received: {name}={value!r}")
-
-
-def _fingerprint(model: keras.Model) -> int:
-    """Hash the model's weights."""
-    found = 0
-    for weights in model.get_weights():
-        found = zlib.crc32(np.ascontiguousarray(weights).view(np.uint8).data, found)
-    return found

@@ -2,6 +2,7 @@
 
 import re
 import time
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -72,6 +73,13 @@ class Session:
     def input_range(self) -> Range:
         """The model's input range that was taken, ``(low, high)``, each a number, or one for each channel."""
         return self._found.input_range.limits
+
+    def weights_fingerprint(self) -> int:
+        """Hash the model's weights as they are."""
+        found = 0
+        for weights in self.model.get_weights():
+            found = zlib.crc32(np.ascontiguousarray(weights).view(np.uint8).data, found)
+        return found
 
     def describe(self) -> list[str]:
         """Say, in a sentence each, which input range was taken, and what cannot be drawn."""

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any, Protocol
 
 import keras
 
@@ -21,6 +22,54 @@ class Fit:
 
     frame: FrameType | None
     callbacks: keras.callbacks.CallbackList | None
+
+
+class Finishing(Protocol):
+    """A callback that has something to do after all others."""
+
+    def after_epoch_of_all(self) -> None:
+        """Do it at an epoch's end."""
+
+    def finish(self) -> None:
+        """Do it at the training's end."""
+
+
+class AfterOthers(keras.callbacks.Callback):
+    """Stands last among the callbacks of a `fit`, since others may change weights when it ends.
+
+    Args:
+        callback: which is called then.
+    """
+
+    def __init__(self, callback: Finishing) -> None:
+        super().__init__()
+        self._callback = weakref.ref(callback)
+
+    @classmethod
+    def joined(cls, callback: Finishing, callbacks: keras.callbacks.CallbackList | None) -> "AfterOthers | None":
+        """Put one at the end of the callbacks; None if there is no list of them."""
+        if callbacks is None:
+            return None
+        callbacks.callbacks[:] = [each for each in callbacks.callbacks if not _is_of(each, callback)]
+        last = cls(callback)
+        callbacks.callbacks.append(last)
+        return last
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002  Keras gives it
+        """Let it do what comes after an epoch."""
+        callback = self._callback()
+        if callback is not None:
+            callback.after_epoch_of_all()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Let it finish."""
+        callback = self._callback()
+        if callback is not None:
+            callback.finish()
+
+
+def _is_of(each: object, callback: Finishing) -> bool:
+    return isinstance(each, AfterOthers) and each._callback() is callback
 
 
 def current_fit() -> Fit:
