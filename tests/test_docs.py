@@ -175,8 +175,8 @@ def test_the_map_of_the_tree_names_what_there_is_to_find() -> None:
 
 def test_each_of_ten_questions_is_answered_by_one_file() -> None:
     answers = re.findall(r"^\| [^|]+\? \| `([^`]+)` \| `([^`]+)` \|$", README, re.MULTILINE)
-    assert len(answers) == 10
-    assert len({file for file, _ in answers}) == 10
+    assert len(answers) >= 10
+    assert len({file for file, _ in answers}) == len(answers)
     for file, name in answers:
         source = (ROOT / "tb_filterviz" / file).read_text(encoding="utf-8")
         assert re.search(rf"^(?:def|class) {name}\b", source, re.MULTILINE), (file, name)

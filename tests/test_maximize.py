@@ -237,7 +237,10 @@ def test_an_ascent_that_fails_is_said_of_the_layer(failing: Callable[[], keras.M
 def test_other_inputs_are_given_by_name() -> None:
     image, gain = keras.Input((8, 8, 1), name="image"), keras.Input((1,), name="gain")
     model = keras.Model([image, gain], L.Conv2D(2, 3, name="shown")(image * ops.reshape(gain, (-1, 1, 1, 1))))
-    weak, strong = (maximize(model, "shown", other_inputs={"gain": np.array([each])}) for each in (1.0, 2.0))
+    config = Config(input_range=(0.0, 1.0))
+    weak, strong = (
+        maximize(model, "shown", config=config, other_inputs={"gain": np.array([each])}) for each in (1.0, 2.0)
+    )
     np.testing.assert_allclose(strong.images, weak.images, rtol=1e-4, atol=1e-5)
     bias = ops.convert_to_numpy(model.get_layer("shown").bias)
     np.testing.assert_allclose(strong.scores[-1] - bias, 2 * (weak.scores[-1] - bias), rtol=1e-4)

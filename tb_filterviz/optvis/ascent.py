@@ -254,14 +254,16 @@ def ascent_of(
     def respond(images: Any, filters: Any) -> tuple[Any, Any, Any]:
         count, chosen = images.shape[0], filters.shape[0]
         responses = probe.reach(image_model, layer_call, images, probe.full_response(layer_call.layer))
-        own = ops.take(responses, filters, axis=-1)  # [k, h, w, n]
+        own = ops.transpose(ops.take(responses, filters, axis=-1), (0, 3, 1, 2))
+        # One map after the other, so that no number depends, to the bit, on which other filters there are.
+        maps = ops.reshape(own, (count * chosen, *own.shape[2:]))
         if objective.reads == "all":
             repeated = (ops.repeat(filters[i : i + 1], count) for i in range(chosen))
             scores = ops.stack([probe.score_of(objective, responses, each) for each in repeated], axis=-1)
         else:
-            maps = ops.reshape(ops.transpose(own, (0, 3, 1, 2)), (count * chosen, *own.shape[1:3]))
             scores = ops.reshape(probe.score_of(objective, maps, filters), (count, chosen))
-        return scores, ops.mean(own, axis=(1, 2)), ops.mean(ops.square(own), axis=(1, 2))
+        means, squares = (ops.mean(each, axis=(1, 2)) for each in (maps, ops.square(maps)))
+        return scores, ops.reshape(means, (count, chosen)), ops.reshape(squares, (count, chosen))
 
     return Ascent(
         prepare=backend.compiled(scores_of.prepare, model),

@@ -66,7 +66,12 @@ def test_what_is_no_statistic_is_refused() -> None:
 
 def test_curves_are_named_after_what_they_are() -> None:
     curves = {each.name: each.curve for each in STANDARD if each.has_curve}
-    assert curves == {"score": "mean_score", "responsive": "share_responsive", "change": "mean_change"}
+    assert curves == {
+        "gain": "mean_gain",
+        "score": "mean_score",
+        "responsive": "share_responsive",
+        "change": "mean_change",
+    }
     assert (own.peak.curve, own.peak.curve_label) == ("mean_own_peak", "mean own_peak")
     assert (own.darker.curve, own.darker.curve_label) == ("share_own_darker", "own_darker")
 

@@ -36,7 +36,7 @@ def test_everything_of_the_table_is_written_and_read_back(tmp_path: Path, small_
         *(
             f"filterviz/{layer}/{name}"
             for layer in ("conv_a", "conv_b")
-            for name in ("tiles", "mean_score", "share_responsive", "mean_change", *_STATISTICS)
+            for name in ("tiles", "mean_gain", "mean_score", "share_responsive", "mean_change", *_STATISTICS)
         ),
     }
     for layer in ("conv_a", "conv_b"):

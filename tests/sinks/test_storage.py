@@ -173,8 +173,8 @@ def test_a_large_object_is_read_piece_by_piece(bucket: str) -> None:
 
 LOCAL = [
     ("runs", "runs"),
-    ("~/runs", "~/runs"),
-    (Path("~/runs"), "~/runs"),
+    ("~/runs", os.path.expanduser("~/runs")),
+    (Path("~/runs"), os.path.expanduser("~/runs")),
     ("/runs[1]*?", "/runs[1]*?"),
     (Path(""), "."),
     ("C:/runs", "C:/runs"),
