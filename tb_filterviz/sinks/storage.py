@@ -31,7 +31,7 @@ _USUAL = _LOCAL | {*_PACKAGES, "abfs", "abfss", "az", "ftp", "hdfs", "hf", "http
 # Object stores have no folders to make; s3fs would make a missing bucket instead, which is not ours to do.
 _BUCKETS = frozenset({*_PACKAGES, "abfs", "abfss", "az", "oci", "oss", "tos"})
 _BLOCK_BYTES = 4 * 1024 * 1024  # to read ahead; s3fs alone would fetch 50 MiB at a time
-_ATTEMPTS = 5
+_ATTEMPTS = 20
 _CODES = {FileNotFoundError: errno.ENOENT, FileExistsError: errno.EEXIST, PermissionError: errno.EACCES}
 
 
@@ -116,7 +116,7 @@ class LocalFolder:
         for _ in range(_ATTEMPTS):
             try:
                 os.makedirs(self.path, exist_ok=True)
-            except FileNotFoundError:  # another process has only checked, and removes what it made for that
+            except (FileNotFoundError, FileExistsError):  # another process only checks, and removes what it made
                 continue
             return
         os.makedirs(self.path, exist_ok=True)
