@@ -204,15 +204,15 @@ def _how_to_say(doubtful: Sequence[Checkpoint]) -> str:
 def _without_repeated(checkpoints: Sequence[Checkpoint], readings: Sequence[_Reading]) -> list[_Reading]:
     """Leave one checkpoint of each step: one that is named, or is among more that are named alike."""
     by_step: dict[int, list[int]] = {}
-    for place_, reading in enumerate(readings):
+    for at, reading in enumerate(readings):
         if isinstance(reading, int):
-            by_step.setdefault(reading, []).append(place_)
+            by_step.setdefault(reading, []).append(at)
     if all(len(places) == 1 for places in by_step.values()):
         return list(readings)
     labels = _labels(checkpoints)
-    placed = [place_ for places in by_step.values() for place_ in places]
-    groups = [[placed[each] for each in family] for family in families([labels[place_] for place_ in placed])]
-    size_of = {place_: len(group) for group in groups for place_ in group}
+    placed = [at for places in by_step.values() for at in places]
+    groups = [[placed[each] for each in family] for family in families([labels[at] for at in placed])]
+    size_of = {at: len(group) for group in groups for at in group}
     kept = list(readings)
     for step, places in by_step.items():
         if len(places) == 1:
@@ -220,13 +220,13 @@ def _without_repeated(checkpoints: Sequence[Checkpoint], readings: Sequence[_Rea
         chosen = _of_the_same_step(checkpoints, labels, places, size_of)
         if chosen is None:
             raise StepError(
-                f"These are of the same step, {step}:{_listing([checkpoints[place_] for place_ in places])}\n"
+                f"These are of the same step, {step}:{_listing([checkpoints[at] for at in places])}\n"
                 "Name one of them; or if they are of several trainings, log each training into a --logdir of its own; "
                 "or see --steps-from."
             )
-        for place_ in places:
-            if place_ != chosen:
-                kept[place_] = _NoStep(f"it is of the same step as {str(checkpoints[chosen])!r}, {step}", "")
+        for at in places:
+            if at != chosen:
+                kept[at] = _NoStep(f"it is of the same step as {str(checkpoints[chosen])!r}, {step}", "")
     return kept
 
 
