@@ -40,6 +40,11 @@ def raising_model_error(what: Callable[[], str], *, advice: str = "") -> Iterato
     except Exception as error:
         lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
         reason = " ".join(lines[:2])  # Keras says first where it was, then what
+        if refused := re.search(r"('[^']*') is not a valid (?:root )?scope name", reason):
+            raise ModelError(
+                f"{what()}: TensorFlow does not take the name {refused[1]}, only letters from a to z, digits, and "
+                "behind these . _ - and /. Rename it in Keras, with layer.name = '...' or model.name = '...'."
+            ) from error
         raise ModelError(f"{what()}: {type(error).__name__}: {reason}{advice and f' ({advice})'}") from error
 
 

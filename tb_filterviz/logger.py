@@ -14,12 +14,13 @@ import keras
 import numpy as np
 
 from tb_filterviz.backfill.pool import Pool
-from tb_filterviz.backfill.run import CheckpointLog, LogPlan, LogReport, Progress, Steps, weights_kept
+from tb_filterviz.backfill.run import CheckpointLog, LogPlan, LogReport, Progress, weights_kept
 from tb_filterviz.backfill.watch import Watch
-from tb_filterviz.checkpoints import ModelSource
-from tb_filterviz.checkpoints.steps import find
+from tb_filterviz.checkpoints.folders import Source, find_any, listed
+from tb_filterviz.checkpoints.sources import ModelSource
+from tb_filterviz.checkpoints.steps import Steps, checked_pattern, said_steps
 from tb_filterviz.config import Config, as_config
-from tb_filterviz.errors import CheckpointError, ConfigError, StepError
+from tb_filterviz.errors import ConfigError, StepError
 from tb_filterviz.optvis.layer_calls import as_patterns, check_keras_model
 from tb_filterviz.progress import shown_if_long
 from tb_filterviz.session import Session
@@ -27,7 +28,7 @@ from tb_filterviz.sinks import Sink, checked_sinks
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.snapshots import LayerSnapshot
 
-Paths = str | Path | Iterable[str | Path]
+Paths = str | Path | Iterable[Source]
 
 
 _MODELS_KEPT = 4  # with what was compiled for them: two that take turns are common, as in a GAN
@@ -181,16 +182,19 @@ class FilterLogger:
         ```
 
         What the run holds already is passed over, so that the same call again goes on where it was cut off. A
-        checkpoint that cannot be loaded is reported, and the others are logged.
+        checkpoint that cannot be loaded is reported, and the others are logged. What is in a folder, or matches a
+        pattern, and does not say its epoch, as ``best.keras``, is left out, and reported as well. What is refused
+        leaves nothing in the log directory.
 
         Args:
-            paths: files that hold weights, in any format (told by content), and folders of such files.
+            paths: files that hold weights, in any format (told by content), folders of such files, and patterns.
             model: whose weights they are: ``"lenet"``, ``"package.module:factory"``, a file that holds an
                 architecture, a function that makes a model, or a built model, which is afterwards as it was. None if
                 the checkpoints say it.
             steps: None takes the epoch from the names (``epoch-07``, ``weights.07-0.12.h5``, ``ckpt-7``): they count
                 epochs from 1, and steps from 0, so ``epoch-01`` is step 0. A regular expression has a group around the
-                epoch, or one named ``step`` around the step itself. Numbers are the steps of `paths`, one each.
+                epoch, or one named ``step`` around the step itself. Numbers are the steps of `paths`, one each. A
+                single file whose name says no epoch is step 0.
             executor: where to draw: None for here; a number of processes, which are spawned, and replaced if they die;
                 or any `concurrent.futures.Executor`. What is drawn is the same, to the byte.
             window: how many checkpoints are given to the executor at once; None for twice its processes, or 16.
@@ -198,22 +202,19 @@ class FilterLogger:
             progress: called after each checkpoint with the report so far, and how many checkpoints there are.
 
         Returns:
-            What was logged, what the run held already, and what failed.
+            What was logged, what the run held already, what failed, and what was left out.
 
         Raises:
             CheckpointError: if there is no checkpoint, or none says what the model looks like.
-            StepError: if the names do not say the steps clearly, with the list of them.
+            StepError: if the names of files do not say the steps clearly, or nothing in a folder does, with the list.
             ConfigError: if a setting cannot work.
             ModelError: if the model cannot be shown.
             WorkerError: if the executor is broken and cannot be replaced; what was logged is kept.
         """
         _check_source(model)
-        listed = [paths] if isinstance(paths, str | Path) else list(paths)
-        said = steps if steps is None or isinstance(steps, str) else _steps_of(listed, steps)
-        found, wrong = find(listed)
-        if not found:
-            reason = next(iter(wrong.values()), "there is no checkpoint in it.")
-            raise CheckpointError(f"Nothing to log in {', '.join(map(repr, map(str, listed)))}: {reason}")
+        every = listed(paths)
+        said = said_steps(every, steps)
+        found, wrong = find_any(every)
         with self._checkpoint_log(self._plan(model, said, unsafe, progress), executor, window) as log:
             log.add(found, wrong)
             return log.report
@@ -255,8 +256,11 @@ class FilterLogger:
         _check_source(model)
         if poll_s <= 0 or (idle_s is not None and idle_s <= 0):
             raise ConfigError(f"`poll_s` and `idle_s` must be above 0. Received: poll_s={poll_s}, idle_s={idle_s}")
-        watch = Watch([paths] if isinstance(paths, str | Path) else list(paths), poll_s=poll_s, idle_s=idle_s)
-        with self._checkpoint_log(self._plan(model, steps, unsafe, progress), executor, window) as log:
+        if steps is not None:
+            checked_pattern(steps)
+        watch = Watch([str(path) for path in listed(paths)], poll_s=poll_s, idle_s=idle_s)
+        plan = self._plan(model, steps, unsafe, progress, may_grow=True)
+        with self._checkpoint_log(plan, executor, window) as log:
             try:
                 for found, wrong in watch.batches():
                     log.add(found, wrong)
@@ -265,9 +269,17 @@ class FilterLogger:
             return log.report
 
     def _plan(
-        self, model: ModelSource | keras.Model | None, steps: Steps, unsafe: bool, progress: Progress | None
+        self,
+        model: ModelSource | keras.Model | None,
+        steps: Steps,
+        unsafe: bool,
+        progress: Progress | None,
+        *,
+        may_grow: bool = False,
     ) -> LogPlan:
-        return LogPlan(model, self._layers, self._config, self._other_inputs, self._examples, steps, unsafe, progress)
+        return LogPlan(
+            model, self._layers, self._config, self._other_inputs, self._examples, steps, unsafe, progress, may_grow
+        )
 
     @contextmanager
     def _checkpoint_log(
@@ -276,13 +288,14 @@ class FilterLogger:
         self._close_runs()  # the checkpoints may go on in one of them
         events = self._event_sink()
         with ExitStack() as stack:
-            stack.callback(events.close)
+            stack.callback(events.discard_if_empty)
             if isinstance(plan.model, keras.Model):
                 stack.enter_context(weights_kept(plan.model))
             pool = None if executor is None else stack.enter_context(Pool(executor, window))
             log = CheckpointLog(events, self._extra_sinks, plan, pool)
             yield log
-            for sentence in (log.report.notice, *log.report.described):
+            log.finish()
+            for sentence in (log.report.remark, log.report.notice, *log.report.described):
                 self._say(sentence)
 
     def _close_runs(self) -> None:
@@ -308,19 +321,3 @@ def _check_source(model: object) -> None:
     """See that a model of something else is not taken for a function that makes one."""
     if not (model is None or isinstance(model, str | Path | type) or inspect.isroutine(model)):
         check_keras_model(model)
-
-
-def _steps_of(paths: Sequence[str | Path], steps: Sequence[int]) -> dict[Path, int]:
-    """Map each path to the step that was given for it, by the path of the checkpoint that it is."""
-    if len(paths) != len(steps) or not all(isinstance(step, int) and not isinstance(step, bool) for step in steps):
-        raise ConfigError(f"`steps` must be a whole number for each of the {len(paths)} paths. Received: {steps!r}")
-    if len(set(steps)) < len(steps) or any(abs(step) >= 2**63 for step in steps):
-        raise StepError(f"`steps` must differ, and fit 64 bits. Received: {steps!r}")
-    said: dict[Path, int] = {}
-    for path, step in zip(paths, steps, strict=True):
-        found, wrong = find([path])
-        checkpoints: list[Path] = [checkpoint.path for checkpoint in found] or list(wrong)
-        if len(checkpoints) != 1:
-            raise ConfigError(f"`steps` are for single checkpoints; there are {len(checkpoints)} in {str(path)!r}.")
-        said[checkpoints[0]] = step
-    return said

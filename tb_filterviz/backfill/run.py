@@ -11,8 +11,10 @@ import keras
 
 from tb_filterviz.backfill.pool import Pool, in_order
 from tb_filterviz.backfill.worker import Job, draw, draw_with, packed, packed_job
-from tb_filterviz.checkpoints import Architecture, Checkpoint, ModelSource, architecture_of
-from tb_filterviz.checkpoints.steps import steps_from_names
+from tb_filterviz.checkpoints.architecture import Architecture
+from tb_filterviz.checkpoints.formats import Checkpoint
+from tb_filterviz.checkpoints.sources import ModelSource, descriptions_for
+from tb_filterviz.checkpoints.steps import Placement, Steps, place
 from tb_filterviz.checkpoints.weights import Stored, finalize, set_weights, stored
 from tb_filterviz.config import Config
 from tb_filterviz.errors import CheckpointError, FilterVizError, StepError
@@ -26,7 +28,6 @@ from tb_filterviz.snapshots import LayerDrawing
 
 Draw = Callable[[Checkpoint], list[LayerDrawing]]
 Placed = tuple[Checkpoint, int]  # and its step
-Steps = str | Mapping[Path, int] | None  # a pattern, what was said of each, or what the names say
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,21 @@ class LogReport:
         logged: those that were written now.
         held: those that the run held already.
         failed: those that could not be logged.
+        left_out: those of a folder or a pattern whose names do not say their epochs, and why. Nobody asked for these.
         run: the folder or address of the run.
         notice: why it is a run beside another one; empty if it is not.
         described: which input range was taken, and what cannot be drawn, in a sentence each.
+        remark: what was taken for granted, as that a single file is step 0; empty if nothing was.
     """
 
     logged: list[LogEntry] = field(default_factory=list)
     held: list[LogEntry] = field(default_factory=list)
     failed: list[LogEntry] = field(default_factory=list)
+    left_out: list[LogEntry] = field(default_factory=list)
     run: str = ""
     notice: str = ""
     described: Sequence[str] = ()
+    remark: str = ""
 
     @property
     def done(self) -> int:
@@ -79,6 +84,7 @@ class LogPlan:
     steps: Steps
     unsafe: bool
     progress: Progress | None
+    may_grow: bool = False  # whether more checkpoints come
 
 
 class CheckpointLog:
@@ -113,6 +119,7 @@ class CheckpointLog:
             self._report_failure(path, said.get(path), error)
         in_rising_order = self._with_steps(found)
         if not in_rising_order:
+            self._tell(self.report.done)
             return
         if self._draw is None:
             self._draw, session = self._prepare([checkpoint for checkpoint, _ in in_rising_order])
@@ -140,41 +147,63 @@ class CheckpointLog:
         for path, step in self._unfinished.items():
             self._report_failure(path, step, CheckpointError("It was not drawn before the end."))
 
+    def finish(self) -> None:
+        """Forget the run, if there is nothing in it."""
+        if not self.report.logged and not self.report.held:
+            self.report.run = self.report.notice = ""
+
     def _tell(self, total: int) -> None:
         if self._plan.progress is not None:
             self._plan.progress(self.report, total)
 
-    def _with_steps(self, found: Sequence[Checkpoint]) -> list[tuple[Checkpoint, int]]:
-        """Each with its step, in rising order; new ones that make all names doubtful are reported."""
+    def _with_steps(self, found: Sequence[Checkpoint]) -> list[Placed]:
+        """Each that has a step, in rising order; new ones that make all names doubtful are left out."""
         try:
-            self._place(found)
-            placed = list(found)
+            placement = self._placement(found)
         except StepError:
             if not self._steps_of:
                 raise
-            placed = []
-            for checkpoint in found:  # the names of those before were clear
-                try:
-                    self._place([checkpoint])
-                    placed.append(checkpoint)
-                except StepError as error:
-                    self._report_failure(checkpoint.path, None, error)
-        return sorted(((each, self._steps_of[each.path]) for each in placed), key=lambda pair: pair[1])
+            placement = self._one_by_one(found)
+        new = {checkpoint.path for checkpoint in found} | placement.steps.keys() - self._steps_of.keys()
+        self._checkpoints |= {checkpoint.path: checkpoint for checkpoint in found}
+        self._steps_of = dict(placement.steps)
+        self.report.remark = placement.remark
+        self.report.left_out = [LogEntry(str(path), None, why) for path, why in placement.left_out.items()]
+        placed = [(self._checkpoints[path], step) for path, step in self._steps_of.items() if path in new]
+        return sorted(placed, key=lambda pair: pair[1])
 
-    def _place(self, found: Sequence[Checkpoint]) -> None:
+    def _placement(self, found: Sequence[Checkpoint], known: Iterable[Checkpoint] | None = None) -> Placement:
         """Find the steps of all that is known; what was found before has to stay."""
-        known = self._checkpoints | {checkpoint.path: checkpoint for checkpoint in found}
-        if isinstance(self._plan.steps, Mapping):
-            steps = {path: self._plan.steps[path] for path in known}
-        else:
-            steps = dict(zip(known, steps_from_names(list(known.values()), self._plan.steps), strict=True))
-        moved = [path for path, step in self._steps_of.items() if steps[path] != step]
-        if moved:
-            raise StepError(
-                f"With {str(found[-1])!r}, the names say another step of {str(moved[0])!r} than before: "
-                f"{steps[moved[0]]}, not {self._steps_of[moved[0]]}. Say which with --steps-from 'REGEX'."
-            )
-        self._steps_of, self._checkpoints = steps, known
+        before = self._checkpoints.values() if known is None else known
+        every = {checkpoint.path: checkpoint for checkpoint in (*before, *found)}
+        placement = place(list(every.values()), self._plan.steps, may_grow=self._plan.may_grow)
+        for path, step in self._steps_of.items():
+            if (now := placement.steps.get(path)) != step:
+                raise StepError(
+                    f"With {str(found[-1])!r}, the names say another step of {str(path)!r} than before: "
+                    f"{'none' if now is None else now}, not {step}. Say which with --steps-from 'REGEX'."
+                )
+        return placement
+
+    def _one_by_one(self, found: Sequence[Checkpoint]) -> Placement:
+        """Place these one after another: the names of those before were clear."""
+        steps, left_out = (
+            dict(self._steps_of),
+            {Path(entry.checkpoint): entry.error or "" for entry in self.report.left_out},
+        )
+        placed = [self._checkpoints[path] for path in steps]
+        for checkpoint in found:
+            try:
+                placement = self._placement([checkpoint], known=placed)
+            except StepError as error:
+                left_out[checkpoint.path] = str(error)
+                continue
+            if checkpoint.path in placement.steps:
+                steps[checkpoint.path] = placement.steps[checkpoint.path]
+                placed.append(checkpoint)
+            else:
+                left_out[checkpoint.path] = placement.left_out[checkpoint.path]
+        return Placement(steps, left_out)
 
     def _going_on(self, pairs: Sequence[Placed], draw: Draw, indices: Sequence[RunIndex]) -> RunIndex | None:
         """Choose the newest run that the checkpoints go on from."""
@@ -223,8 +252,8 @@ class CheckpointLog:
         if isinstance(plan.model, keras.Model) and self._pool is None:
             session = self._session(plan.model, checkpoints)
             return partial(draw_with, session), session
-        architecture, enough = self._architecture(checkpoints)
-        session = self._session(architecture.build(unsafe=plan.unsafe, stored=enough), checkpoints)
+        architecture, enough, model = self._built(checkpoints)
+        session = self._session(model, checkpoints)
         if self._pool is None:
             return partial(draw_with, session), session
         job = Job(
@@ -252,16 +281,33 @@ class CheckpointLog:
             session.prepare()
         return session
 
-    def _architecture(self, checkpoints: Sequence[Checkpoint]) -> tuple[Architecture, Stored]:
-        """Find the first architecture that loads, and what is stored for its weights; damaged ones do not count."""
-        model = self._plan.model
-        if isinstance(model, keras.Model):
-            return Architecture.of(model), Stored(len(model.weights), model.count_params())
-        *rest, last = checkpoints
-        for checkpoint in rest:
-            with suppress(CheckpointError):
-                return architecture_of(checkpoint, model), stored(checkpoint)
-        return architecture_of(last, model), stored(last)
+    def _built(self, checkpoints: Sequence[Checkpoint]) -> tuple[Architecture, Stored, keras.Model]:
+        """Build the first architecture that can be, with what is stored for its weights; damaged ones do not count."""
+        first_error: CheckpointError | None = None
+        for architecture, enough in self._architectures(checkpoints):
+            try:
+                return architecture, enough, architecture.build(unsafe=self._plan.unsafe, stored=enough)
+            except CheckpointError as error:
+                first_error = first_error or error
+        if first_error is not None:
+            raise first_error
+        stored(checkpoints[0])  # says what is wrong
+        raise CheckpointError(f"Nothing is stored in {str(checkpoints[0])!r}.")
+
+    def _architectures(self, checkpoints: Sequence[Checkpoint]) -> Iterator[tuple[Architecture, Stored]]:
+        """List each architecture that may be meant, with each amount of what is stored."""
+        plan = self._plan
+        if isinstance(plan.model, keras.Model):
+            yield Architecture.of(plan.model), Stored(len(plan.model.weights), plan.model.count_params())
+            return
+        for description, first in descriptions_for(checkpoints, plan.model, plan.config.image_shape):
+            tried: set[Stored] = set()
+            for checkpoint in (first, *checkpoints):
+                with suppress(CheckpointError):
+                    enough = stored(checkpoint)
+                    if enough not in tried:
+                        tried.add(enough)
+                        yield Architecture(*description), enough
 
 
 def _load_first(model: keras.Model, checkpoints: Iterable[Checkpoint]) -> None:

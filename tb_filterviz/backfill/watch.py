@@ -3,11 +3,11 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tb_filterviz.checkpoints import Checkpoint, recognise
-from tb_filterviz.checkpoints.steps import candidates
+from tb_filterviz.checkpoints.folders import candidates
+from tb_filterviz.checkpoints.formats import Checkpoint, recognise
 from tb_filterviz.checkpoints.weights import stored
 from tb_filterviz.errors import CheckpointError
 
@@ -56,19 +56,22 @@ class Watch:
     def batches(self) -> Iterator[Batch]:
         """Yield what is ready, as it gets ready."""
         quiet_since = time.monotonic()
-        while self._idle_s is None or time.monotonic() - quiet_since < self._idle_s:
+        while True:
             found, wrong = self._look()
             if found or wrong:
                 yield found, wrong
             if found or wrong or self.waiting:
                 quiet_since = time.monotonic()
+            elif self._idle_s is not None and time.monotonic() - quiet_since >= self._idle_s:
+                return
             time.sleep(self._poll_s)
 
     def _look(self) -> Batch:
         found: list[Checkpoint] = []
         wrong: dict[Path, CheckpointError] = {}
         self.waiting = {}
-        for path, is_named in sorted(candidates(self._paths), key=lambda candidate: natural(candidate[0])):
+        for candidate in sorted(candidates(self._paths), key=lambda candidate: natural(candidate.path)):
+            path, must_be = candidate.path, candidate.must_be
             known = self._seen.get(path)
             if known and known.is_settled and known.fingerprint == _fingerprint(known.files):
                 continue
@@ -78,7 +81,7 @@ class Watch:
             if not fingerprint:  # not there, or deleted since
                 continue
             if known is None or known.fingerprint != fingerprint:
-                known = self._seen[path] = _Seen(files, fingerprint, time.monotonic(), bool(error and not is_named))
+                known = self._seen[path] = _Seen(files, fingerprint, time.monotonic(), bool(error and not must_be))
                 if not known.is_settled:
                     self.waiting[path] = error or CheckpointError(f"{str(path)!r} was still being written.")
                 continue
@@ -93,7 +96,7 @@ class Watch:
                 if error:
                     wrong[path] = error
                 elif checkpoint:
-                    found.append(checkpoint)
+                    found.append(replace(checkpoint, is_named=candidate.is_named))
         return found, wrong
 
 

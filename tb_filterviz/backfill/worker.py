@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tb_filterviz.checkpoints import Architecture, Checkpoint
+from tb_filterviz.checkpoints.architecture import Architecture
+from tb_filterviz.checkpoints.formats import Checkpoint
 from tb_filterviz.checkpoints.weights import Stored, set_weights
 from tb_filterviz.config import Config
 from tb_filterviz.errors import ConfigError, FilterVizError, WorkerError

@@ -1,13 +1,32 @@
-"""Any saved model or file of weights, to a model with its weights."""
+"""Any saved model or file of weights, to a model with its weights. What names and files say is read without Keras."""
 
-from pathlib import Path
+import importlib
+from typing import TYPE_CHECKING
 
-import keras
+if TYPE_CHECKING:
+    from tb_filterviz.checkpoints.architecture import Architecture
+    from tb_filterviz.checkpoints.formats import Checkpoint, Kind, recognise
+    from tb_filterviz.checkpoints.loading import architecture_of, load_model, load_weights
+    from tb_filterviz.checkpoints.sources import ModelSource
+else:  # hidden from the type checker, so that a misspelt name stays an error
+    _HOMES = {
+        "Architecture": "architecture",
+        "Checkpoint": "formats",
+        "Kind": "formats",
+        "ModelSource": "sources",
+        "architecture_of": "loading",
+        "load_model": "loading",
+        "load_weights": "loading",
+        "recognise": "formats",
+    }
 
-from tb_filterviz.checkpoints.architecture import Architecture, ModelSource, as_architecture, stored_architecture
-from tb_filterviz.checkpoints.formats import Checkpoint, Kind, recognise
-from tb_filterviz.checkpoints.weights import set_weights, stored
-from tb_filterviz.errors import CheckpointError
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+
 
 __all__ = [
     "Architecture",
@@ -19,59 +38,3 @@ __all__ = [
     "load_weights",
     "recognise",
 ]
-
-
-def architecture_of(checkpoint: Checkpoint, model: ModelSource | Architecture | None = None) -> Architecture:
-    """Find the architecture that a checkpoint belongs to: as `model` says, or else as the checkpoint itself does.
-
-    Raises:
-        CheckpointError: if the checkpoint holds weights only, and `model` is None.
-        ConfigError: if `model` says nothing that is known.
-    """
-    if model is not None:
-        return as_architecture(model)
-    stored = stored_architecture(checkpoint)
-    if stored is None:
-        raise CheckpointError(
-            f"{str(checkpoint)!r} holds weights only ({checkpoint.kind.value}), not the model that they belong to. "
-            "Say which: --model lenet, --model FILE or --model package.module:factory on the command line, "
-            "model=... in Python."
-        )
-    return stored
-
-
-def load_model(
-    path: str | Path, model: ModelSource | Architecture | keras.Model | None = None, *, unsafe: bool = False
-) -> keras.Model:
-    """Load a model with the weights that the file holds.
-
-    Args:
-        path: Keras 3 (``.keras``, ``.weights.h5``), Keras 2 (whole models or weights in HDF5), a TensorFlow
-            checkpoint, or a SavedModel; told by content, whatever its name.
-        model: the architecture: ``"lenet"``, ``"package.module:factory"``, a file that holds one, or a function; or
-            a built model, whose weights are set in place. None if the file itself says it.
-        unsafe: run Python code that the file holds (Lambda layers). Only for files of people whom you trust.
-
-    Raises:
-        CheckpointError: if the file is damaged, is something else, does not fit, or needs an architecture.
-        ConfigError: if `model` is nothing that is known.
-    """
-    checkpoint = recognise(path)
-    if isinstance(model, keras.Model):
-        built = model
-    else:
-        built = architecture_of(checkpoint, model).build(unsafe=unsafe, stored=stored(checkpoint))
-    set_weights(built, checkpoint)
-    return built
-
-
-def load_weights(model: keras.Model, path: str | Path) -> int:
-    """Set all weights of a built model to what the file holds.
-
-    Returns:
-        How many arrays were set.
-
-    Raises:
-        CheckpointError: if the file is damaged, is something else, or does not fit; the model is then as it was.
-    """
-    return set_weights(model, recognise(path))

@@ -3,25 +3,19 @@
 import importlib
 import json
 import math
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import keras
 
-from tb_filterviz.checkpoints import archive, hdf5, tf_checkpoint
-from tb_filterviz.checkpoints.formats import Checkpoint, Kind, recognise
 from tb_filterviz.checkpoints.keras2_config import to_keras3
-from tb_filterviz.checkpoints.weights import Stored
+from tb_filterviz.checkpoints.sources import ModelSource, described
+from tb_filterviz.checkpoints.weights import Stored, advice_if_wrapped
 from tb_filterviz.error_context import circumstance
 from tb_filterviz.errors import CheckpointError, ConfigError
-from tb_filterviz.lenet import build_lenet
-
-ModelSource = str | Path | Callable[[], keras.Model]
 
 _MOST_INPUTS = 1 << 24  # values in one image
 _MOST_OUTPUTS = 1 << 26  # values that a layer makes of one image
@@ -36,6 +30,7 @@ class Architecture:
     origin: str = field(compare=False)  # for messages
     config: str | None = None
     factory: str | None = None
+    arguments: tuple[int, ...] = ()  # of the factory
 
     @classmethod
     def of(cls, model: keras.Model) -> "Architecture":
@@ -62,7 +57,7 @@ class Architecture:
             ConfigError: if the factory does not make a model.
         """
         if self.factory is not None:
-            return _call(self.factory)
+            return _call(self.factory, self.arguments)
         most_calls = None
         if stored is not None:
             most_calls = _MOST_CALLS_PER_ARRAY * stored.arrays + _MOST_CALLS_BESIDE
@@ -161,13 +156,14 @@ def _registered(config: str) -> dict[str, Any]:
 _OWN_FACTORY = "Build it in Python, and say --model package.module:factory."
 
 
-_SUFFIXES = (".keras", ".json", ".h5", ".hdf5")
 _FUNCTIONS = ("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty")  # of Keras 2
 
 
 def _advice(error: Exception) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     text = next((line for line in reversed(lines) if line.startswith("Exception encountered")), lines[0])
+    if wrapped := advice_if_wrapped(str(error)):
+        return wrapped
     function = re.search(rf"\b({'|'.join(_FUNCTIONS)})\b", str(error))
     if function:
         return (
@@ -186,7 +182,7 @@ def _shortened(text: str) -> str:
     return (text if len(text) <= 300 else f"{text[:300]} ...").rstrip(".") + "."
 
 
-def _call(factory: str) -> keras.Model:
+def _call(factory: str, arguments: tuple[int, ...]) -> keras.Model:
     module_name, _, name = factory.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -202,7 +198,7 @@ def _call(factory: str) -> keras.Model:
     except AttributeError as error:
         raise ConfigError(f"There is no {factory!r} to build a model: {error}") from error
     try:
-        model = made() if callable(made) and not isinstance(made, keras.Model) else made
+        model = made(*arguments) if callable(made) and not isinstance(made, keras.Model) else made
     except Exception as error:  # a user's own function may fail in any way
         raise ConfigError(f"{factory!r} failed: {type(error).__name__}: {error}") from error
     if not isinstance(model, keras.Model):
@@ -211,58 +207,10 @@ def _call(factory: str) -> keras.Model:
 
 
 def as_architecture(source: ModelSource | Architecture) -> Architecture:
-    """Find the architecture that a user means.
-
-    Args:
-        source: ``"lenet"``; ``"package.module:factory"``; a file that holds an architecture (``.keras``, ``.json``, a
-            whole ``.h5``, a SavedModel of Keras 2); or a function of a module, without arguments.
+    """Find the architecture that a user means, as `sources.described` does.
 
     Raises:
-        ConfigError: if it is none of these.
+        ConfigError: if it is none.
         CheckpointError: if the file cannot be used.
     """
-    if isinstance(source, Architecture):
-        return source
-    if callable(source) and not isinstance(source, Path):
-        name = getattr(source, "__qualname__", "")
-        if not name.isidentifier() or source.__module__ == "__main__":
-            raise ConfigError(
-                f"`model` must be a function of a module that can be imported. Received: model={source!r}"
-            )
-        return Architecture(f"{source.__module__}:{name}", factory=f"{source.__module__}:{name}")
-    if source == "lenet":
-        return Architecture("lenet", factory=f"{build_lenet.__module__}:{build_lenet.__name__}")
-    if Path(source).exists():
-        return _from_file(Path(source))
-    module_name, _, name = str(source).partition(":")
-    if name.isidentifier() and all(part.isidentifier() for part in module_name.split(".")):
-        return Architecture(str(source), factory=str(source))
-    if isinstance(source, Path) or source.endswith(_SUFFIXES) or "/" in source or os.sep in source:
-        raise ConfigError(f"`model` names a file that is not there. Received: model={str(source)!r}")
-    raise ConfigError(
-        "`model` must be 'lenet', a file that holds an architecture (.keras, .json, .h5), or 'package.module:factory'. "
-        f"Received: model={str(source)!r}"
-    )
-
-
-def _from_file(path: Path) -> Architecture:
-    if path.is_file():
-        with path.open("rb") as file:
-            if file.read(64).lstrip()[:1] == b"{":
-                return Architecture(repr(str(path)), config=path.read_text("utf-8", "replace"))
-    stored = stored_architecture(recognise(path))
-    if stored is None:
-        raise CheckpointError(f"{str(path)!r} holds weights only, and says nothing of the model's architecture.")
-    return stored
-
-
-def stored_architecture(checkpoint: Checkpoint) -> Architecture | None:
-    """Read the architecture that the checkpoint itself holds; None if it holds weights only."""
-    config: str | None = None
-    if checkpoint.kind is Kind.MODEL:
-        config = archive.config(checkpoint.path)
-    elif checkpoint.kind is Kind.LEGACY_MODEL:
-        config = hdf5.attribute(checkpoint.path, "model_config")
-    elif checkpoint.kind is Kind.SAVED_MODEL:
-        config = tf_checkpoint.saved_model_config(checkpoint.path)
-    return None if config is None else Architecture(repr(str(checkpoint.path)), config=config)
+    return source if isinstance(source, Architecture) else Architecture(*described(source))

@@ -3,22 +3,15 @@
 import json
 import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from tb_filterviz.checkpoints import archive, hdf5
+from tb_filterviz.checkpoints import archive, foreign, hdf5
 from tb_filterviz.errors import CheckpointError
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _TABLE_FOOTER = bytes.fromhex("57fb808b247547db")  # of TensorFlow's tables: the index of a checkpoint is one
-_FOREIGN = {
-    b"\x80": "a Python pickle, which may run code when it is opened",
-    b"\x93NUMPY": "a NumPy array",
-    b"\x89PNG": "a picture",
-    b"PK": "a zip archive",
-    b"\x1f\x8b": "compressed; unpack it first",
-}
 
 
 class Kind(Enum):
@@ -36,11 +29,15 @@ class Kind(Enum):
 class Checkpoint:
     """A file, or the files that belong together, with weights.
 
-    `path` is the file; of a TensorFlow checkpoint its prefix (``ckpt-7``), of a SavedModel its folder.
+    Attributes:
+        path: the file; of a TensorFlow checkpoint its prefix (``ckpt-7``), of a SavedModel its folder.
+        kind: what it is.
+        is_named: whether somebody named it, and not its folder or a pattern.
     """
 
     path: Path
     kind: Kind
+    is_named: bool = field(default=True, compare=False)
 
     def __str__(self) -> str:
         return str(self.path)
@@ -106,9 +103,7 @@ def _recognise_file(path: Path) -> Checkpoint:
     else:
         kind = None
     if kind is None:
-        raise CheckpointError(
-            f"{str(path)!r} is not a model or weights that Keras saved: {_describe(path, signature)}."
-        )
+        raise CheckpointError(f"{str(path)!r} is not a model or weights that Keras saved: {foreign.describe(path)}.")
     return Checkpoint(path, kind)
 
 
@@ -118,21 +113,6 @@ def _is_shard(path: Path) -> bool:
         return True
     part_of = re.fullmatch(r"(.+)_\d{5}\.weights\.h5", path.name)
     return part_of is not None and path.with_name(f"{part_of[1]}.weights.json").exists()
-
-
-def _describe(path: Path, signature: bytes) -> str:
-    if not signature:
-        return "it is empty"
-    if signature == _HDF5_SIGNATURE:
-        return "it is HDF5 without any weights"
-    if signature.startswith(b"PK") and not zipfile.is_zipfile(path):
-        return "it is a zip archive that breaks off; the file is truncated"
-    if signature.startswith(b"PK"):
-        with archive.opened(path) as members:
-            if any(name.endswith("data.pkl") for name in members.namelist()):
-                return "it is a PyTorch file"
-    known = [text for start, text in _FOREIGN.items() if signature.startswith(start)]
-    return f"it is {known[0]}" if known else f"it begins with {signature!r}"
 
 
 def _recognise_zip(path: Path) -> Kind | None:
@@ -165,6 +145,9 @@ def _recognise_tf_checkpoint(index: Path) -> Checkpoint:
             f"{str(prefix)!r} is a TensorFlow checkpoint that is not whole: {len(shards)} of its "
             f"{max(shards, default=1)} data files ({prefix.name}.data-?????-of-?????) are there."
         )
+    for part in _parts(prefix):
+        if (pointer := foreign.pointer(part)) is not None:
+            raise CheckpointError(f"{str(part)!r} is {pointer}.")
     return Checkpoint(prefix, Kind.TF_CHECKPOINT)
 
 

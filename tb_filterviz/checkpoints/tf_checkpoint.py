@@ -1,7 +1,6 @@
 """TensorFlow's checkpoints, alone or inside a SavedModel. Only data is read, no program is loaded."""
 
 import glob
-import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -9,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-from google.protobuf import unknown_fields
-from google.protobuf.empty_pb2 import Empty
 
 from tb_filterviz.error_context import raising_checkpoint_error
 from tb_filterviz.errors import CheckpointError
@@ -123,35 +120,3 @@ def _member(parent: Any, name: str) -> Any:
     if not isinstance(parent, keras.Operation):
         return None
     return getattr(parent, _RENAMED.get(name, name), getattr(parent, name, None))
-
-
-def variables_of(saved_model: Path) -> Path:
-    """Return the prefix of the checkpoint inside a SavedModel."""
-    return saved_model / "variables" / "variables"
-
-
-def saved_model_config(saved_model: Path) -> str | None:
-    """Read the configuration that Keras 2 put beside a SavedModel's program, as JSON; None if there is none."""
-    metadata = saved_model / "keras_metadata.pb"
-    if not metadata.exists():
-        return None
-    with raising_checkpoint_error(metadata, "description of a SavedModel"):
-        for node in _texts_of_nodes(metadata.read_bytes()):
-            described = json.loads(node) if node.startswith("{") else {}
-            config = described.get("model_config") or described
-            if config.get("class_name") in ("Sequential", "Functional", "Model"):
-                return json.dumps({"class_name": config["class_name"], "config": config["config"]})
-    return None
-
-
-def _texts_of_nodes(content: bytes) -> Iterator[str]:
-    """List the texts in a SavedMetadata message's nodes, the model first; TensorFlow does not publish its type."""
-    for node in _fields(content):
-        for data in _fields(node):
-            yield data.decode("utf-8", "replace")
-
-
-def _fields(content: bytes) -> list[bytes]:
-    message = Empty()
-    message.ParseFromString(content)
-    return [field.data for field in unknown_fields.UnknownFieldSet(message) if isinstance(field.data, bytes)]

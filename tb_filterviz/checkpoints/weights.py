@@ -15,6 +15,7 @@ import numpy as np
 from tb_filterviz.checkpoints import archive, hdf5, tf_checkpoint
 from tb_filterviz.checkpoints.formats import Checkpoint, Kind
 from tb_filterviz.checkpoints.hdf5 import Array, Shape
+from tb_filterviz.checkpoints.saved_model import variables_of
 from tb_filterviz.error_context import circumstance
 from tb_filterviz.errors import CheckpointError, CheckpointWarning
 
@@ -25,6 +26,10 @@ _SUFFIX = {  # Keras goes by the name
 }
 _LONGEST_REASON = 400  # characters
 _METRICS = ("metrics", "_metrics", "_compile_metrics", "_loss_tracker")  # where `compile` puts them
+_WRAPPERS = {  # of tensorflow_model_optimization, by a part of their names; what takes them off again
+    "prunelowmagnitude": "strip_pruning(model)",
+    "clusterweights": "strip_clustering(model)",
+}
 _BESIDE_WEIGHTS = (keras.optimizers.Optimizer, keras.metrics.Metric)
 
 
@@ -101,7 +106,7 @@ def _hdf5_file(checkpoint: Checkpoint) -> Iterator[Path]:
 
 
 def _prefix(checkpoint: Checkpoint) -> Path:
-    return tf_checkpoint.variables_of(checkpoint.path) if checkpoint.kind is Kind.SAVED_MODEL else checkpoint.path
+    return variables_of(checkpoint.path) if checkpoint.kind is Kind.SAVED_MODEL else checkpoint.path
 
 
 def _set_from_hdf5(model: keras.Model, checkpoint: Checkpoint) -> None:
@@ -156,7 +161,22 @@ def _load_with_keras(model: keras.Model, path: Path, checkpoint: Checkpoint) -> 
     except Exception as error:  # Keras raises whatever the file makes it stumble over
         if around := circumstance(error):
             raise CheckpointError(f"{_intro(checkpoint)} cannot be loaded: {around}.") from error
-        raise CheckpointError(f"{_intro(checkpoint)} do not fit {model.name!r}. {_first_mismatch(error)}") from error
+        wrapped = advice_if_wrapped(" ".join(hdf5.arrays(path, of=checkpoint.path)))
+        raise CheckpointError(
+            f"{_intro(checkpoint)} do not fit {model.name!r}. {wrapped or _first_mismatch(error)}"
+        ) from error
+
+
+def advice_if_wrapped(text: str) -> str:
+    """Say what helps if a text names layers that prune or cluster others; empty if it does not."""
+    squeezed = text.lower().replace("_", "")
+    strips = [strip for part, strip in _WRAPPERS.items() if part in squeezed]
+    return (
+        f"Its layers are still wrapped for pruning or clustering: in the program that made it, {strips[0]} of "
+        "tensorflow_model_optimization first, then save that."
+        if strips
+        else ""
+    )
 
 
 def _beside_weights(model: keras.Model) -> list[Any]:

@@ -5,6 +5,7 @@ import dataclasses
 import shlex
 import shutil
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,11 @@ from tb_filterviz.parts.tones import TONES
 from tb_filterviz.startup import start_keras
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
+
+    from tb_filterviz.checkpoints.formats import Checkpoint
 
 
 def say(text: str) -> None:
@@ -58,7 +63,7 @@ def add_architecture_arguments(parser: argparse.ArgumentParser) -> None:
         "--image-shape",
         type=_sizes,
         metavar="HxW[xC]",
-        help="of the images that are drawn, for models that take any: 96x96",
+        help="of the images that are drawn, for models that take any, and for a lenet that is not for 28x28: 96x96",
     )
 
 
@@ -69,11 +74,27 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load_model(args: argparse.Namespace) -> "keras.Model":
-    """Load the model that `add_model_arguments` asked for."""
-    load_keras()
-    from tb_filterviz.checkpoints import load_model as load
+    """Load what `add_model_arguments` asked for; what says nothing of a model is refused before Keras is loaded."""
+    from tb_filterviz.checkpoints.formats import recognise
 
-    return load(args.model, args.architecture, unsafe=args.unsafe)
+    check_description([recognise(args.model)], args)
+    load_keras()
+    from tb_filterviz.checkpoints.loading import load_model as load
+
+    return load(args.model, args.architecture, unsafe=args.unsafe, image_shape=args.image_shape)
+
+
+def check_description(checkpoints: "Sequence[Checkpoint]", args: argparse.Namespace) -> None:
+    """Check that it is known which model these are of, as far as that needs no Keras.
+
+    Raises:
+        CheckpointError, ConfigError: if not.
+    """
+    from tb_filterviz.checkpoints.sources import descriptions_for
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that is said when the model is built
+        descriptions_for(checkpoints, args.architecture, args.image_shape)
 
 
 def add_drawing_arguments(parser: argparse.ArgumentParser, *, preset: str = "default") -> None:
@@ -85,6 +106,13 @@ def add_drawing_arguments(parser: argparse.ArgumentParser, *, preset: str = "def
     parser.add_argument(
         "--filters", type=_filters, metavar="N", help="draw the first N of a layer, or those of a list: 3,42"
     )
+    parser.add_argument(
+        "--input-range",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="of the model's inputs (default: as it is found): 0 255",
+    )
 
 
 def drawing_config(args: argparse.Namespace) -> Config:
@@ -94,8 +122,10 @@ def drawing_config(args: argparse.Namespace) -> Config:
         given["max_filters"] = args.filters
     elif args.filters is not None:
         given["filters"] = args.filters
+    if args.input_range is not None:
+        given["input_range"] = tuple(args.input_range)
     return dataclasses.replace(
-        as_config(args.preset), image_shape=args.image_shape, statistics=args.statistic or (), **given
+        as_config(args.preset), image_shape=getattr(args, "image_shape", None), statistics=args.statistic or (), **given
     )
 
 

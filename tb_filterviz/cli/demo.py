@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tb_filterviz.cli.console import load_keras, say, tensorboard_command
-from tb_filterviz.config import PRESETS
+from tb_filterviz.cli.console import add_drawing_arguments, drawing_config, load_keras, say, tensorboard_command
 from tb_filterviz.errors import ConfigError
 
 
@@ -20,7 +19,8 @@ def add_demo(commands: Any) -> None:
     )
     command.add_argument("--epochs", type=int, default=5, help="default: 5")
     command.add_argument("--seed", type=int, default=0, help="of the training (default: 0)")
-    command.add_argument("--preset", choices=PRESETS, default="default", help="how filters are drawn")
+    command.add_argument("--layer", action="append", help="name or pattern; may be repeated (default: all)")
+    add_drawing_arguments(command)
     source = command.add_mutually_exclusive_group()
     source.add_argument("--data", type=Path, metavar="FILE.npz", help="images to train on instead of the embedded ones")
     source.add_argument("--full", action="store_true", help="train on all of MNIST, which Keras downloads")
@@ -32,6 +32,7 @@ def demo(args: argparse.Namespace) -> int:
     """Train LeNet with the callback."""
     if args.epochs < 1:
         raise ConfigError(f"`epochs` must be a positive integer. Received: epochs={args.epochs}")
+    config = drawing_config(args)
     log_dir: Path = args.log_dir
     ours = [log_dir / name for name in ("train", "validation", "filters", "checkpoints", "lenet.keras")]
     taken = [path for path in ours if path.exists()]
@@ -45,18 +46,20 @@ def demo(args: argparse.Namespace) -> int:
     from tb_filterviz.callbacks import FilterVisualizer
     from tb_filterviz.datasets import digits, full_mnist
     from tb_filterviz.lenet import build_lenet
+    from tb_filterviz.optvis.maximize import model_ascents
 
     data = full_mnist() if args.full else digits(args.data)
+    keras.utils.set_random_seed(args.seed)
+    _, height, width, depth = data.x_train.shape
+    model = build_lenet(width, height, depth, classes=int(data.y_train.max()) + 1)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model_ascents(model, args.layer, config)  # what cannot be drawn is refused before the old training is deleted
+    visualizer = FilterVisualizer(log_dir, examples=data.x_train[:100], layers=args.layer, config=config)
     for path in taken:
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
-    keras.utils.set_random_seed(args.seed)
-    _, height, width, depth = data.x_train.shape
-    model = build_lenet(width, height, depth, classes=int(data.y_train.max()) + 1)
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    visualizer = FilterVisualizer(log_dir, config=args.preset)
     checkpoints = log_dir / "checkpoints"
     say(f"Training LeNet on {len(data.x_train)} images for {args.epochs} epochs; filters are drawn after each.")
 

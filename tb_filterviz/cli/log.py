@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tb_filterviz.cli.console import (
     add_architecture_arguments,
     add_drawing_arguments,
+    check_description,
     drawing_config,
     load_keras,
     say,
@@ -23,16 +24,19 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from tb_filterviz.backfill.run import LogEntry, LogReport
+    from tb_filterviz.checkpoints.formats import Checkpoint
     from tb_filterviz.progress import Report
 
-_OUTCOMES = ("logged", "held", "failed")
+_OUTCOMES = ("logged", "held", "failed", "left_out")
 _LISTED = 10
 
 
 def add_log(commands: Any) -> None:
     """Add the command and its options."""
     command = commands.add_parser("log", help="draw the filters of saved weights, of any number of epochs")
-    command.add_argument("paths", nargs="+", metavar="PATH", help="files of weights or models, or folders of them")
+    command.add_argument(
+        "paths", nargs="+", metavar="PATH", help="files of weights or models, folders of them, or patterns"
+    )
     command.add_argument(
         "--logdir", "--log-dir", default="logs", help="where TensorBoard looks, a folder or a URL (default: logs)"
     )
@@ -58,23 +62,21 @@ def add_log(commands: Any) -> None:
 
 def log(args: argparse.Namespace) -> int:
     """Log checkpoints."""
-    if args.idle is not None and not args.watch:
-        raise ConfigError("--idle goes with --watch.")
-    if args.step is not None and args.watch:
-        raise ConfigError("--step is for one checkpoint, and --watch for many.")
-    if args.workers is not None and args.workers < 1:
-        raise ConfigError(f"--workers must be a positive number. Received: {args.workers}")
-    load_keras()
-    from tb_filterviz.logger import FilterLogger
-    from tb_filterviz.progress import shown
-
-    started = time.monotonic()
+    _check_options(args)
+    config = drawing_config(args)
+    steps = args.steps_from if args.step is None else [args.step]
+    paths = _found(args, steps)
     with contextlib.ExitStack() as stack:
         executor, window = (args.workers, None) if args.dask is None else stack.enter_context(_dask(args.dask))
-        logger = stack.enter_context(FilterLogger(args.logdir, args.layer, config=drawing_config(args)))
-        title = "Watching (Ctrl-C ends)" if args.watch else "Checkpoints"
-        last = _LastReport(stack.enter_context(shown(title)))
+        load_keras()
+        from tb_filterviz.logger import FilterLogger
+        from tb_filterviz.progress import shown
+
+        started = time.monotonic()
+        logger = stack.enter_context(FilterLogger(args.logdir, args.layer, config=config))
+        last = _LastReport(stack.enter_context(shown("Watching (Ctrl-C ends)" if args.watch else "Checkpoints")))
         options: dict[str, Any] = {
+            "steps": steps,
             "executor": executor,
             "window": window,
             "unsafe": args.unsafe,
@@ -83,15 +85,41 @@ def log(args: argparse.Namespace) -> int:
         status = 0
         try:
             if args.watch:
-                options |= {"steps": args.steps_from, "idle_s": args.idle}
-                report = logger.watch(args.paths, args.architecture, **options)
+                report = logger.watch(paths, args.architecture, idle_s=args.idle, **options)
             else:
-                options["steps"] = args.steps_from if args.step is None else [args.step]
-                report = logger.log_checkpoints(args.paths, args.architecture, **options)
+                report = logger.log_checkpoints(paths, args.architecture, **options)
         except KeyboardInterrupt:
             report, status = last.report, 130
     _summarize(report, args.logdir, time.monotonic() - started, as_json=args.json)
     return status or (1 if report.failed else 0)
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    if args.idle is not None and not args.watch:
+        raise ConfigError("--idle goes with --watch.")
+    if args.idle is not None and args.idle <= 0:
+        raise ConfigError(f"--idle must be above 0. Received: {args.idle}")
+    if args.step is not None and args.watch:
+        raise ConfigError("--step is for one checkpoint, and --watch for many.")
+    if args.workers is not None and args.workers < 1:
+        raise ConfigError(f"--workers must be a positive number. Received: {args.workers}")
+
+
+def _found(args: argparse.Namespace, steps: str | list[int] | None) -> "list[Checkpoint | Path]":
+    """Find the checkpoints; what names and files alone rule out is refused before Keras is loaded."""
+    from tb_filterviz.checkpoints.folders import find_any
+    from tb_filterviz.checkpoints.steps import checked_pattern, place, said_steps
+    from tb_filterviz.sinks.events import EventSink
+
+    EventSink(args.logdir)  # refuses where nothing can be written
+    if args.steps_from is not None:
+        checked_pattern(args.steps_from)
+    if args.watch:
+        return list(map(Path, args.paths))
+    found, wrong = find_any(args.paths)
+    placed = place(found, said_steps(args.paths, steps)).steps
+    check_description([checkpoint for checkpoint in found if checkpoint.path in placed], args)
+    return [*found, *wrong]
 
 
 class _LastReport:
@@ -127,12 +155,13 @@ def _dask(address: str) -> "Iterator[tuple[Executor, int]]":
 
 def _summarize(report: "LogReport", log_dir: str, seconds: float, *, as_json: bool) -> None:
     run = report.run or log_dir
+    into = f", into {report.run}" if report.run else ""
     if as_json:
         said = {name: [dataclasses.asdict(entry) for entry in getattr(report, name)] for name in _OUTCOMES}
         print(json.dumps({"run": run, **said, "seconds": round(seconds, 3)}, indent=2))
     else:
         rate = f", {len(report.logged) / seconds:.1f}/s" if report.logged else ""
-        print(f"Logged: {_counted(report.logged)} in {seconds:.1f} s{rate}, into {run}")
+        print(f"Logged: {_counted(report.logged)} in {seconds:.1f} s{rate}{into}")
         for entry in report.logged[:1]:
             print(f"  step {entry.step}: {entry.checkpoint}")
         if len(report.logged) > 2:
@@ -141,13 +170,14 @@ def _summarize(report: "LogReport", log_dir: str, seconds: float, *, as_json: bo
             print(f"  step {entry.step}: {entry.checkpoint}")
         if report.held:
             print(f"There already: {_counted(report.held)}")
-    if report.failed:
-        say(f"Failed: {_counted(report.failed)}")
-    for entry in report.failed[:_LISTED]:
-        said_already = Path(entry.checkpoint).name in (entry.error or "")
-        say(f"  {entry.error}" if said_already else f"  {entry.checkpoint}: {entry.error}")
-    if len(report.failed) > _LISTED:
-        say(f"  ... and {len(report.failed) - _LISTED} more{'' if as_json else '; --json lists all'}")
+    for title, entries in (("Left out", report.left_out), ("Failed", report.failed)):
+        if entries:
+            say(f"{title}: {_counted(entries)}")
+        for entry in entries[:_LISTED]:
+            said_already = title == "Failed" and Path(entry.checkpoint).name in (entry.error or "")
+            say(f"  {entry.error}" if said_already else f"  {entry.checkpoint}: {entry.error}")
+        if len(entries) > _LISTED:
+            say(f"  ... and {len(entries) - _LISTED} more{'' if as_json else '; --json lists all'}")
     if report.failed and report.logged:
         say("Steps only rise: to add one of these later, log all again into another directory.")
     if not as_json and (report.logged or report.held):

@@ -54,7 +54,7 @@ class InputRange:
         if self.is_assumed:
             return (
                 f"The input range {low} to {high} is assumed: {self.reason}. If yours is another: "
-                "Config(input_range=(low, high)), or examples=images."
+                "input_range=(low, high) in a Config, --input-range on the command line, or examples=images."
             )
         return f"The input range is {low} to {high}: {self.reason}."
 

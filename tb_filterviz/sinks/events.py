@@ -74,6 +74,7 @@ class EventSink:
         self._run: TakenRun | None = None
         self._file: EventFile | None = None
         with self._raising():
+            self._missing = self._log_dir.missing()
             self._log_dir.check_writable()
 
     def begin(self, recipe: Recipe, first_step: int | None = None, choose: Choose = newest) -> str:
@@ -168,6 +169,18 @@ class EventSink:
         if self._run is not None:
             self._run.lock.release()
         self._run = None
+
+    def discard_if_empty(self) -> None:
+        """Close, and delete the run if no step is in it, and the log directory if it was not there before."""
+        run, file = self._run, self._file
+        if run is not None and file is not None and not run.index.steps:
+            self._give_up_file()
+            with suppress(OSError):
+                run.folder.delete(file.name)
+                run.folder.remove_if_empty()  # while it is locked, so that nobody else begins there
+                for folder in self._missing:
+                    folder.remove_if_empty()
+        self.close()
 
     def _open(self) -> EventFile:
         assert self._run is not None

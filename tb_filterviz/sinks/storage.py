@@ -9,9 +9,10 @@ import io
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import PurePath
 from typing import Any, BinaryIO, ClassVar, Protocol
 
@@ -30,6 +31,7 @@ _USUAL = _LOCAL | {*_PACKAGES, "abfs", "abfss", "az", "ftp", "hdfs", "hf", "http
 # Object stores have no folders to make; s3fs would make a missing bucket instead, which is not ours to do.
 _BUCKETS = frozenset({*_PACKAGES, "abfs", "abfss", "az", "oci", "oss", "tos"})
 _BLOCK_BYTES = 4 * 1024 * 1024  # to read ahead; s3fs alone would fetch 50 MiB at a time
+_ATTEMPTS = 20
 _CODES = {FileNotFoundError: errno.ENOENT, FileExistsError: errno.EEXIST, PermissionError: errno.EACCES}
 
 
@@ -80,8 +82,14 @@ class Folder(Protocol):
     def delete(self, name: str) -> None:
         """Delete a file."""
 
+    def missing(self) -> "Sequence[Folder]":
+        """List this folder and those above it that are not there, the innermost first; none in a remote store."""
+
+    def remove_if_empty(self) -> None:
+        """Delete the folder if there is nothing in it; fine if it is not there."""
+
     def check_writable(self) -> None:
-        """Make the folder, then really write a small file and delete it; raises what stands in the way."""
+        """Make the folder, really write a small file, and leave all as it was; raises what stands in the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,12 @@ class LocalFolder:
         return LocalFolder(self._file(name))
 
     def make(self) -> None:  # noqa: D102
+        for _ in range(_ATTEMPTS):
+            try:
+                os.makedirs(self.path, exist_ok=True)
+            except (FileNotFoundError, FileExistsError):  # another process only checks, and removes what it made
+                continue
+            return
         os.makedirs(self.path, exist_ok=True)
 
     def names(self) -> list[str]:  # noqa: D102
@@ -142,11 +156,44 @@ class LocalFolder:
     def delete(self, name: str) -> None:  # noqa: D102
         os.unlink(self._file(name))
 
+    def missing(self) -> "Sequence[LocalFolder]":  # noqa: D102
+        folders = _with_all_above(os.path.abspath(self.path))
+        return [LocalFolder(folder) for folder in takewhile(lambda folder: not os.path.isdir(folder), folders)]
+
+    def remove_if_empty(self) -> None:  # noqa: D102
+        with suppress(OSError):
+            os.rmdir(self.path)
+
     def check_writable(self) -> None:  # noqa: D102
-        self.make()
+        missing = self.missing()
+        try:
+            self._write_and_delete()
+        finally:
+            for folder in missing:
+                folder.remove_if_empty()
+
+    def _write_and_delete(self) -> None:
         name = f".tb_filterviz-{secrets.token_hex(8)}"  # others may check at the same moment
-        self.put(name, b"can be deleted\n")
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            self.make()
+            try:
+                self.put(name, b"can be deleted\n")
+            except FileNotFoundError:  # as in `make`
+                if attempts_left:
+                    continue
+                raise
+            break
         self.delete(name)
+
+
+def _with_all_above(path: str) -> Iterator[str]:
+    """List a folder and all above it."""
+    while True:
+        yield path
+        above = os.path.dirname(path)
+        if above == path:
+            return
+        path = above
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +261,14 @@ class RemoteFolder:
 
     def delete(self, name: str) -> None:  # noqa: D102
         self._system.rm_file(self._file(name))
+
+    def missing(self) -> "Sequence[RemoteFolder]":  # noqa: D102
+        return []
+
+    def remove_if_empty(self) -> None:  # noqa: D102
+        if not self._has_buckets and not self._fresh.ls(self._root, detail=False):
+            with suppress(OSError, NotImplementedError):
+                self._system.rmdir(self._root)
 
     def check_writable(self) -> None:  # noqa: D102
         self.make()

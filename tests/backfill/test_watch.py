@@ -92,6 +92,11 @@ def test_what_stays_unreadable_is_given_up_and_said(saved: Path, tmp_path: Path)
     assert [[path.name for path in wrong] for _, wrong in batches] == [[], [_name(2)]]
 
 
+def test_what_is_there_is_logged_however_short_it_waits(saved: Path) -> None:
+    batches = list(Watch([saved / _name(1)], poll_s=0.2, idle_s=0.01).batches())
+    assert [[checkpoint.path.name for checkpoint in found] for found, _ in batches] == [[_name(1)]]
+
+
 def test_steps_go_on_over_restarts_and_deletions(saved: Path, tmp_path: Path) -> None:
     folder = tmp_path / "saved"
     folder.mkdir()
@@ -104,7 +109,7 @@ def test_steps_go_on_over_restarts_and_deletions(saved: Path, tmp_path: Path) ->
     assert steps(tmp_path / "filters", "filters/conv_b") == list(range(6))
 
 
-def test_a_name_that_turns_out_doubtful_is_reported_and_the_others_go_on(saved: Path, tmp_path: Path) -> None:
+def test_what_says_no_epoch_is_left_out_and_the_others_go_on(saved: Path, tmp_path: Path) -> None:
     folder = tmp_path / "saved"
     folder.mkdir()
     shutil.copy(saved / _name(1), folder / "w.1.h5")
@@ -116,9 +121,46 @@ def test_a_name_that_turns_out_doubtful_is_reported_and_the_others_go_on(saved: 
 
     report = _watch_while(train, folder, tmp_path)
     assert [entry.step for entry in report.logged] == [0, 2]
-    ((checkpoint, error),) = [(Path(entry.checkpoint).name, entry.error or "") for entry in report.failed]
-    assert checkpoint == "best.h5"
-    assert "do not say clearly of which epoch these are" in error
+    assert not report.failed
+    assert [(Path(entry.checkpoint).name, entry.step, entry.error) for entry in report.left_out] == [
+        ("best.h5", None, "its name does not say clearly of which epoch it is")
+    ]
+
+
+def test_watching_begins_before_any_name_says_an_epoch(saved: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    shutil.copy(saved / _name(1), folder / "best.h5")
+    shutil.copy(saved / _name(5), folder / "cnn_5.h5")  # alone, that says nothing
+
+    def train() -> None:
+        time.sleep(1.0)
+        shutil.copy(saved / _name(6), folder / "cnn_6.h5")
+
+    report = _watch_while(train, folder, tmp_path)
+    assert [entry.step for entry in report.logged] == [4, 5]
+    assert [Path(entry.checkpoint).name for entry in report.left_out] == ["best.h5"]
+
+
+def test_names_that_say_other_steps_than_before_are_left_out_with_the_way_that_works(
+    saved: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    shutil.copy(saved / _name(1), folder / "w-01-5.h5")
+
+    def train() -> None:
+        time.sleep(1.0)
+        shutil.copy(saved / _name(2), folder / "w-01-6.h5")  # so the second number tells
+
+    report = _watch_while(train, folder, tmp_path)
+    assert [entry.step for entry in report.logged] == [0]
+    ((name, error),) = [(Path(entry.checkpoint).name, entry.error or "") for entry in report.left_out]
+    assert name == "w-01-6.h5"
+    assert "Say which with --steps-from 'REGEX'" in error
+    with FilterLogger(tmp_path / "again") as logger:
+        again = logger.watch(folder, PLAIN, poll_s=0.2, idle_s=1.0, steps=r"w-01-(\d+)")
+    assert [entry.step for entry in again.logged] == [4, 5]
 
 
 def test_what_is_still_waited_for_at_the_end_is_reported(

@@ -143,7 +143,7 @@ def test_where_nothing_tells_it_is_said_that_it_is_assumed_and_what_changes_it(f
     assert (found.limits, found.is_assumed) == ((0, 1), True)
     assert found.describe() == (
         "The input range 0 to 1 is assumed: nothing in the model tells it. If yours is another: "
-        "Config(input_range=(low, high)), or examples=images."
+        "input_range=(low, high) in a Config, --input-range on the command line, or examples=images."
     )
     said = _range(_network(front), said=(-3.0, 3.0))
     assert (said.limits, said.is_assumed) == ((-3, 3), False)

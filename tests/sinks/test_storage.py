@@ -5,6 +5,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -93,6 +94,22 @@ def test_folders_and_files_are_told_apart(folder: Folder) -> None:
 def test_a_check_leaves_nothing(folder: Folder) -> None:
     folder.check_writable()
     assert (folder.names(), folder.folders()) == ([], [])
+
+
+def test_a_check_makes_no_folder(tmp_path: Path) -> None:
+    folder_of(tmp_path / "a" / "b").check_writable()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    folder_of(tmp_path / "a" / "b").check_writable()
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_checks_at_the_same_moment_do_not_disturb_each_other(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "a" / "b")
+    with ThreadPoolExecutor(4) as threads:
+        checks = [threads.submit(folder.check_writable) for _ in range(400)]
+        assert [check.result() for check in checks] == [None] * 400
+    assert not (tmp_path / "a" / "b").exists() or list((tmp_path / "a" / "b").iterdir()) == []
 
 
 def test_what_others_write_and_delete_is_seen_at_once(folder: Folder) -> None:
