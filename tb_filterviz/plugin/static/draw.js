@@ -77,11 +77,12 @@ export function drawPictures(context, placed) {
   context.globalAlpha = 1;
 }
 
-const NEUTRAL = [38, 38, 40];
+const NEUTRAL = [54, 54, 56]; // apart from the stage in both themes
 const LOWER = [64, 156, 255];
 const HIGHER = [255, 146, 43];
+const RECOLOURED = [235, 235, 235];
 
-// The colour of every difference from -255 to 255, at three times (255 + difference).
+// The colour of every difference of brightness from -255 to 255, at three times (255 + difference).
 const DIFFERENCE_COLOURS = new Uint8Array(511 * 3);
 for (let change = -255; change <= 255; change += 1) {
   const share = Math.min(1, Math.abs(change) / 128);
@@ -91,15 +92,37 @@ for (let change = -255; change <= 255; change += 1) {
   });
 }
 
-function brightness({ bytes, channels }, at) {
-  return channels === 1 ? bytes[at] : ((bytes[at] + bytes[at + 1] + bytes[at + 2]) * 0x5556) >> 16;
+// The square of a pixel's difference, over its channels; its colour goes into `bytes` at `to`.
+function pixelDifference(before, was, after, is, bytes, to) {
+  if (after.channels === 1) {
+    const change = after.bytes[is] - before.bytes[was];
+    const from = (255 + change) * 3;
+    bytes[to] = DIFFERENCE_COLOURS[from];
+    bytes[to + 1] = DIFFERENCE_COLOURS[from + 1];
+    bytes[to + 2] = DIFFERENCE_COLOURS[from + 2];
+    return change * change;
+  }
+  const red = after.bytes[is] - before.bytes[was];
+  const green = after.bytes[is + 1] - before.bytes[was + 1];
+  const blue = after.bytes[is + 2] - before.bytes[was + 2];
+  const square = red * red + green * green + blue * blue;
+  const size = Math.sqrt(square / 3);
+  const share = Math.min(1, size / 128);
+  const brightness = size ? (red + green + blue) / 3 / size : 0; // the part that is brightness, from -1 to 1
+  const hue = brightness < 0 ? LOWER : HIGHER;
+  for (let channel = 0; channel < 3; channel += 1) {
+    const full = RECOLOURED[channel] + Math.abs(brightness) * (hue[channel] - RECOLOURED[channel]);
+    bytes[to + channel] = NEUTRAL[channel] + share * (full - NEUTRAL[channel]);
+  }
+  return square;
 }
 
-// How `after` differs from `before`: blue where it is darker, orange where it is brighter, dark where it is the same.
+// How `after` differs from `before`: blue where it is darker, orange where it is brighter, pale where only the colour
+// differs, dark where it is the same. `rms` is over pixels and channels, as the statistic `change` is.
 // Both show the same pixels, but one may have been reduced more than the other.
 export function difference(before, after) {
   if (!before || !after) return undefined;
-  const { width, height } = after;
+  const { width, height, channels } = after;
   const bytes = new Uint8Array(width * height * 3);
   let sum = 0;
   let to = 0;
@@ -107,17 +130,12 @@ export function difference(before, after) {
     const rowBefore = Math.floor((row * before.height) / height) * before.width;
     for (let column = 0; column < width; column += 1) {
       const columnBefore = before.width === width ? column : Math.floor((column * before.width) / width);
-      const was = brightness(before, before.offset + (rowBefore + columnBefore) * before.channels);
-      const change = brightness(after, after.offset + (row * width + column) * after.channels) - was;
-      const from = (255 + change) * 3;
-      sum += change * change;
-      bytes[to] = DIFFERENCE_COLOURS[from];
-      bytes[to + 1] = DIFFERENCE_COLOURS[from + 1];
-      bytes[to + 2] = DIFFERENCE_COLOURS[from + 2];
+      sum += pixelDifference(before, before.offset + (rowBefore + columnBefore) * channels,
+        after, after.offset + (row * width + column) * channels, bytes, to);
       to += 3;
     }
   }
-  const rms = Math.sqrt(sum / (width * height)) / 255;
+  const rms = Math.sqrt(sum / (width * height * channels)) / 255;
   return { bytes, offset: 0, width, height, channels: 3, rms };
 }
 
