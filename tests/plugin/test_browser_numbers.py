@@ -114,7 +114,7 @@ def test_words_for_marks_are_there_with_the_marks(window: Browser, tmp_path: Pat
         window.choose("Stuck", "Dim")
         assert hint(window).startswith("Crossed out: stuck")
         window.choose("Stuck", "Hide")
-        assert hint(window).startswith("Point at a filter")
+        assert hint(window).startswith("Stuck ones are hidden · point at a filter")
         window.choose("Stuck", "Show")
         window.press_at(SLIDER, Keys.HOME)
         window.click("Compare")
@@ -123,6 +123,19 @@ def test_words_for_marks_are_there_with_the_marks(window: Browser, tmp_path: Pat
         window.choose("at", "epoch 1")
         assert hint(window).startswith("Crossed out: stuck")  # in the reference
         assert "bar below" not in hint(window)
+    assert window.complaints() == []
+
+
+def test_the_difference_is_that_of_the_filters_in_sight(window: Browser, tmp_path: Path) -> None:
+    tiles = np.full((2, 2, 5, 5, 1), 100, np.uint8)
+    tiles[1, 1] += 51
+    write_tiles(tmp_path, tiles, stuck=np.array([[False, False], [False, True]]), first_step=0)
+    with showing(window, tmp_path, view="compare"):
+        window.loaded()
+        assert window.one(".pane:last-child h2").text == "Difference 10 %"
+        window.choose("Stuck", "Hide")
+        assert window.one(".pane:last-child h2").text == "Difference 0 %"
+        assert not window.tiles("Difference", 5, 5)[1].any()
     assert window.complaints() == []
 
 

@@ -24,7 +24,7 @@ export class TileGrid {
     this.hovered = null;
     this.active = null;
     this.hasFocus = false;
-    this.marks = new Set(); // that can be seen
+    this.marks = new Set(); // that can be seen, "hidden" among them
     this.canvas = element("canvas", { class: "grid-canvas", "aria-hidden": "true" });
     this.options = element("div", { class: "grid-options", role: "presentation" });
     this.space = element("div", { class: "grid-space", role: "presentation" }, this.canvas, this.options);
@@ -157,10 +157,12 @@ export class TileGrid {
     this.onMarks?.();
   }
 
-  // Items [from, to) into a context, moved by `offset`; also what is saved as a picture. Returns which marks it drew.
+  // Items [from, to) into a context, moved by `offset`; also what is saved as a picture. Returns which
+  // marks it drew, and whether it hid any.
   paint(context, [from, to], offset, ratio) {
     const placed = [];
     const marks = [];
+    const seen = new Set();
     for (let at = from; at < to; at += 1) {
       const item = this.items[at];
       const corner = this.place(at);
@@ -171,18 +173,24 @@ export class TileGrid {
         box.height = Math.round(box.height);
       }
       const { mark, alpha, isHidden } = this.markOf ? this.markOf(item) : {};
-      if (isHidden) continue;
+      if (isHidden) {
+        seen.add("hidden");
+        continue;
+      }
       const picture = this.pictureOf(item);
       placed.push({ ...box, picture, alpha });
       if (!picture) {
         context.fillStyle = colour("--placeholder");
         context.fillRect(box.x, box.y, box.width, box.height);
       }
-      if (mark) marks.push([mark, box]);
+      if (mark) {
+        seen.add(mark);
+        marks.push([mark, box]);
+      }
     }
     drawPictures(context, placed);
     for (const [mark, box] of marks) drawMark(context, mark, box.x, box.y, box.width, box.height);
-    return new Set(marks.map(([mark]) => mark));
+    return seen;
   }
 
   // Every item on a canvas of its own, tiles as large as now or as `tilePx`, below a line of text.

@@ -20,7 +20,7 @@ export class Stage {
       (filter) => app.markOf(app.recording, app.index, filter));
     this.before = grid("Reference", (filter) => app.other?.sharpTile(app.otherStep, filter),
       (filter) => (app.other ? app.markOf(app.other, app.otherIndex, filter) : {}));
-    this.changed = grid("Difference", (filter) => this.differenceOf(filter), () => ({}));
+    this.changed = grid("Difference", (filter) => this.differenceOf(filter), (filter) => ({ isHidden: this.isHidden(filter) }));
     this.run = choice("Reference", (value) => app.set({ run2: value, step2: undefined }));
     this.stepOf = choice("at", (value) => app.set({ step2: value === "same" ? undefined : Number(value) }));
     this.nowTitle = element("h2", {});
@@ -82,7 +82,8 @@ export class Stage {
 
   rest() {
     const seen = new Set(this.grids.flatMap(({ marks }) => [...marks]));
-    const meanings = [["stuck", "crossed out: stuck"], ["flat", "bar below: flat, the picture says nothing"]];
+    const meanings = [["stuck", "crossed out: stuck"], ["hidden", "stuck ones are hidden"],
+      ["flat", "bar below: flat, the picture says nothing"]];
     const told = [...meanings.filter(([mark]) => seen.has(mark)).map(([, meaning]) => meaning),
       "point at a filter to read it, click to follow it through the training"];
     return capital(told.join(" · "));
@@ -106,6 +107,10 @@ export class Stage {
       this.differences.set(filter, { ...found, isExact });
     }
     return this.differences.get(filter);
+  }
+
+  isHidden(filter) {
+    return Boolean(this.app.markOf(this.app.recording, this.app.index, filter).isHidden);
   }
 
   forgetDifferences() {
@@ -154,7 +159,8 @@ export class Stage {
       this.before.label(`Reference: ${app.otherName}`);
       this.changed.label("Difference");
       this.nowTitle.textContent = app.nowName;
-      const found = app.order.map((filter) => this.differenceOf(filter)).filter(Boolean);
+      const shown = app.order.filter((filter) => !this.isHidden(filter));
+      const found = shown.map((filter) => this.differenceOf(filter)).filter(Boolean);
       const rms = found.reduce((sum, one) => sum + one.rms, 0) / (found.length || 1);
       const isExact = found.every((one) => one.isExact);
       this.changeTitle.textContent = found.length ? `Difference ${differenceWords({ rms, isExact })}` : "Difference";
