@@ -8,12 +8,10 @@ import numpy.typing as npt
 
 from tb_filterviz.imaging.layout import shrink
 from tb_filterviz.metadata import STORED_TILE_PX
-from tb_filterviz.parts.statistics import STANDARD, Statistic, rms_change
+from tb_filterviz.parts.statistics import SAME_PICTURE, STANDARD, Statistic, rms_change
 from tb_filterviz.snapshots import LayerDrawing, LayerSnapshot, StepUnit
 
 Tiles = npt.NDArray[np.uint8]
-
-_SAME = 0.01  # median RMS difference of tiles, of 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +86,7 @@ class History:
 
     def resembles(self, drawing: LayerDrawing, step: int) -> bool:
         """Tell whether the drawing is that of this step, give or take what another machine rounds differently."""
-        return self.distance(drawing, step) < _SAME
+        return self.distance(drawing, step) <= SAME_PICTURE
 
     def remember_drawing(self, drawing: LayerDrawing, step: int) -> None:
         """Keep the tiles of a drawing, as they are stored."""

@@ -159,18 +159,27 @@ def draws_the_same(one: Recipe, other: Mapping[str, Any]) -> bool:
 
     Versions and the choice of statistics may differ: a training resumed with a newer package goes on in its run.
     """
-    return _identity(one) == _identity(other)
+    return drawing_of(one) == drawing_of(other)
 
 
-def _identity(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    model, config, parts = (_mapping(recipe.get(name)) for name in ("model", "config", "parts"))
+def drawing_of(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep of a recipe what makes pictures of the same weights differ."""
+    config, parts = (_mapping(recipe.get(name)) for name in ("config", "parts"))
     return {
         **{name: recipe.get(name) for name in _IDENTITY},
         "config": settings.identity(config),
         "parts": [_told_apart_by(parts.get(name)) for name in ("objective", "tone", "ascent")],
         # not the names of layers that are not drawn: Keras numbers them as they are made, anew in every process
-        "model": _without_names(model.get("layers")),
+        "model": network_of(recipe),
     }
+
+
+def network_of(recipe: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """List a recipe's layers of the model, without their names; None if it does not say."""
+    layers = _mapping(recipe.get("model")).get("layers")
+    if not isinstance(layers, list):
+        return None
+    return [{key: each[key] for key in each if key != "path"} for each in layers if isinstance(each, dict)]
 
 
 def _told_apart_by(parts: Any) -> list[Any]:
@@ -181,12 +190,6 @@ def _told_apart_by(parts: Any) -> list[Any]:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _without_names(layers: Any) -> Any:
-    if not isinstance(layers, list):
-        return None
-    return [{key: each[key] for key in each if key != "path"} for each in layers if isinstance(each, dict)]
 
 
 def config_of(recipe: Mapping[str, Any]) -> Config:

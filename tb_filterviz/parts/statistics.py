@@ -21,6 +21,8 @@ Values = npt.NDArray[np.float32]
 Unit = Literal["number", "share", "flag"]
 Sort = Literal["ascending", "descending"]
 
+SAME_PICTURE = 0.01  # RMS difference of tiles, of 1, up to which two pictures count as the same
+
 
 @dataclass(frozen=True, kw_only=True)
 class Statistic:

@@ -65,6 +65,12 @@ class Layer:
         rank = {name: place for place, name in enumerate(standard)}
         return sorted(found.values(), key=lambda one: (rank.get(one.name, len(rank)), one.name))
 
+    @property
+    def last_wall_time(self) -> float:
+        """When any of it was written last, in seconds."""
+        every: list[Tiles | Statistics] = [*self.parts, *self.statistics]
+        return max(series.last_wall_time for series in every)
+
     def to_json(self) -> dict[str, Any]:
         """Answer as the route ``/layers`` does."""
         about = self.about
@@ -85,7 +91,7 @@ class Layer:
             "parts": [part.about.first_filter for part in self.parts],
             "statistics": [statistic.to_json() for statistic in self.descriptions],
             "last_step": max(series.last_step for series in every),
-            "last_wall_time": max(series.last_wall_time for series in every),
+            "last_wall_time": self.last_wall_time,
         }
 
 
@@ -96,15 +102,22 @@ class Run:
     Attributes:
         layers: in the model's order.
         recipe: how it was drawn; None if it does not say.
+        begun: when its writer began, or went on, in seconds; None without a recipe.
         problems: a sentence for everything that cannot be shown.
     """
 
     layers: list[Layer]
     recipe: dict[str, Any] | None
+    begun: float | None
     problems: list[str]
 
+    @property
+    def last_wall_time(self) -> float:
+        """When anything of a layer was written last, in seconds."""
+        return max((layer.last_wall_time for layer in self.layers), default=0.0)
+
     def to_json(self) -> dict[str, Any]:
-        """Answer as the route ``/layers`` does."""
+        """Answer as the route ``/layers`` does, without the training."""
         return {
             "recipe": self.recipe,
             "layers": [layer.to_json() for layer in self.layers],
@@ -187,11 +200,12 @@ def read_run(listed: Mapping[str, Any]) -> Run:
     """
     parts: dict[str, list[Tiles]] = defaultdict(list)
     statistics: dict[str, list[Statistics]] = defaultdict(list)
-    recipe, problems = None, _Problems()
+    recipe, begun, problems = None, None, _Problems()
     for tag, found in sorted(listed.items()):
         try:
             if tag == RECIPE_TAG:
                 recipe = read_recipe(found.plugin_content)
+                begun = _end(found)["last_wall_time"]
                 continue
             about = describe(found.plugin_content)
             layer_id = _layer_of(tag, about)
@@ -210,7 +224,7 @@ def read_run(listed: Mapping[str, Any]) -> Run:
         except SeriesError as error:
             problems.add(f"{PLUGIN_NAME}/{layer_id}", error)
     layers.sort(key=lambda layer: (layer.about.position, layer.id))
-    return Run(layers=layers, recipe=recipe, problems=problems.sentences())
+    return Run(layers=layers, recipe=recipe, begun=begun, problems=problems.sentences())
 
 
 def _end(found: Any) -> dict[str, Any]:

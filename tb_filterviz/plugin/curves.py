@@ -57,13 +57,14 @@ class Span:
 
 def siblings(run: str, known: Iterable[str]) -> dict[str, str]:
     """Find the runs in the same log directory, with their names there; none if `run` is not one of ours."""
-    parent, name = _split(run)
+    parent, name = split_run(run)
     if run_number(name) is None:
         return {}
-    return {other: _split(other)[1] for other in known if other != run and _split(other)[0] == parent}
+    return {other: split_run(other)[1] for other in known if other != run and split_run(other)[0] == parent}
 
 
-def _split(run: str) -> tuple[str, str]:
+def split_run(run: str) -> tuple[str, str]:
+    """Split a run into its log directory, with the separator, and its name there."""
     at = max(run.rfind("/"), run.rfind("\\")) + 1
     return run[:at], run[at:]
 

@@ -21,6 +21,7 @@ from tb_filterviz.plugin.curves import read_curves
 from tb_filterviz.plugin.decoded import Decoded, Place
 from tb_filterviz.plugin.questions import parse_filters, parse_given, parse_int, parse_steps
 from tb_filterviz.plugin.store import Store
+from tb_filterviz.plugin.trainings import trainings
 
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 # The only files that are served, listed once: nothing that a caller says becomes a path.
@@ -115,7 +116,9 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
     def _serve_layers(self, request: wrappers.Request) -> Any:
         context, experiment = plugin_util.context(request.environ), plugin_util.experiment_id(request.environ)
         runs = self.store.runs(context, experiment)
-        listed = [{"run": name, **runs[name].to_json()} for name in sorted(runs, key=natural_order)]
+        runs = {name: runs[name] for name in sorted(runs, key=natural_order)}
+        training = trainings(runs)
+        listed = [{"run": name, "training": training[name], **run.to_json()} for name, run in runs.items()]
         return _respond_json(request, {"runs": listed})
 
     @_reads

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tb_filterviz.parts.statistics import STANDARD
+from tb_filterviz.plugin import formation
 from tb_filterviz.plugin.catalog import Statistics
 from tb_filterviz.plugin.decoded import Array, Decoded
 
@@ -23,11 +24,13 @@ class Table:
         steps: int64 ``[s]``.
         wall_times: float64 ``[s]``, when each was first written.
         by_name: float32 ``[k, n]`` at some of these steps.
+        filters: how many there are, ``n``.
     """
 
     steps: Array
     wall_times: Array
     by_name: Mapping[str, Decoded]
+    filters: int
 
     def to_json(self) -> dict[str, Any]:
         """Answer as the route ``/statistics`` does."""
@@ -35,6 +38,7 @@ class Table:
             "steps": self.steps.tolist(),
             "wall_times": self.wall_times.tolist(),
             "statistics": {name: self._rows(decoded) for name, decoded in self.by_name.items()},
+            "formation": formation.to_json(formation.form(self.by_name, int(self.steps[-1]), self.filters)),
         }
 
     def _rows(self, decoded: Decoded) -> Rows:
@@ -81,7 +85,8 @@ def tabulate(found: Iterable[tuple[Statistics, Decoded]]) -> Table:
     wall_times = np.full(len(steps), np.inf)
     for decoded in by_name.values():
         np.minimum.at(wall_times, np.searchsorted(steps, decoded.steps), decoded.wall_times)
-    return Table(steps, wall_times, by_name)
+    filters = next(iter(by_name.values())).values.shape[1]
+    return Table(steps, wall_times, by_name, filters)
 
 
 def _continued(one: Decoded, other: Decoded) -> Decoded:

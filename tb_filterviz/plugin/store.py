@@ -77,7 +77,7 @@ class Store:
         """
         if not layer.statistics:
             tiles = self.series(place, layer.parts[0])
-            return Table(tiles.steps, tiles.wall_times, {})
+            return Table(tiles.steps, tiles.wall_times, {}, layer.about.filters)
         found: list[tuple[Statistics, Decoded]] = []
         failure: SeriesError | None = None
         with self._alone(place, layer.id):

@@ -24,7 +24,8 @@ from tensorboard.plugins.scalar.scalars_plugin import ScalarsPlugin
 from tensorboard.util import grpc_util
 from werkzeug.test import Client
 
-from tb_filterviz.config import Config
+from tb_filterviz.config import AscentConfig, Config
+from tb_filterviz.history import History
 from tb_filterviz.metadata import (
     PLUGIN_NAME,
     RECIPE_TAG,
@@ -145,17 +146,57 @@ def write(
     *layers: dict[str, Any],
     statistics: Sequence[Statistic] = (),
     written_by: Source = "callback",
+    ascent: AscentConfig | None = None,
 ) -> str:
     """A run of `steps`, with the given layers (arguments of `snapshot`), as the callback writes it; its folder.
 
     A run that ended before goes on.
     """
-    config = Config(statistics=statistics)
+    config = Config(statistics=statistics, ascent=ascent or AscentConfig())
     sink = EventSink(log_dir, config)
     drawn = [[snapshot(step, **layer) for layer in (layers or ({},))] for step in steps]
     sink.begin(recipe(drawn[0], written_by, config), steps[0])
     for step, snapshots in zip(steps, drawn, strict=True):
         sink.write(step, snapshots)
+    folder = sink.run_dir
+    sink.close()
+    return folder
+
+
+def write_tiles(
+    log_dir: Path,
+    tiles: npt.NDArray[np.uint8],
+    *,
+    stuck: npt.NDArray[np.bool_] | None = None,
+    first_step: int = -1,
+    unit: StepUnit = "epoch",
+    written_by: Source = "callback",
+    config: Config | None = None,
+) -> str:
+    """A run of these tiles ``[s, n, h, w, c]``, compared with each other as a training compares them; its folder.
+
+    Args:
+        stuck: bool ``[s, n]``; None for none.
+        first_step: the others follow.
+        unit: what steps count.
+        written_by: what is said to have written it.
+        config: how it is said to have been drawn.
+    """
+    steps, count = tiles.shape[:2]
+    sink, history = EventSink(log_dir, config), History()
+    for at in range(steps):
+        responsive = np.ones(count) if stuck is None else ~stuck[at]
+        drawn = snapshot(
+            first_step + at,
+            shape=(count, *tiles.shape[2:]),
+            unit=unit,
+            tiles=tiles[at],
+            more={"responsive": responsive, "flat": np.zeros(count)},
+        )
+        if not sink.is_begun:
+            sink.begin(recipe([drawn], written_by, config), first_step)
+        sink.write(drawn.step, [history.compare(drawn, drawn.step, unit)])
+        history.remember_drawing(drawn, drawn.step)
     folder = sink.run_dir
     sink.close()
     return folder

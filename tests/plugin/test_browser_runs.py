@@ -77,7 +77,7 @@ def test_a_log_of_format_1_to_its_last_step(window: Browser, root: Path, load_fa
         window.loaded()
         assert "6 of 6 pictures" in window.text()
         assert "maximizes the response of each filter's centre unit, cut to its receptive field" in window.text()
-        assert options(window, "Sort") == ["Index", "Score", "Change since start", "Settling"]
+        assert options(window, "Sort") == ["Index", "Score", "Change since start", "Settled"]
         assert window.shown(".side .button") is None  # it does not say how it was drawn
         tiles = np.repeat(truth["conv_a_tiles"], 3, axis=-1)
         for at in range(5, -1, -1):

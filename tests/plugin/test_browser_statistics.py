@@ -7,6 +7,7 @@ import numpy as np
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from tb_filterviz import AscentConfig
 from tb_filterviz.parts.statistics import Statistic
 from tests.plugin.browser import AXE, Browser, check_accessibility, needs_browser, readout, showing, view
 from tests.plugin.serving import HOSTILE, pixels, write
@@ -31,8 +32,8 @@ ODD = statistic("odd", label=HOSTILE[0], description=HOSTILE[1], unit="share")
 VALUES = {"entropy": [3, 1, 2, np.nan, 0.5, 9], "edgy": [1, 0, 1, 0, 1, 0], "odd": [0.25] * 6}
 
 
-def order(window: Browser) -> list[str]:
-    return [str(one.get_attribute("aria-label")).split()[1] for one in window.all(".stage .grid [role=option]")][:6]
+def order(window: Browser, count: int = 6) -> list[str]:
+    return [str(one.get_attribute("aria-label")).split()[1] for one in window.all(".stage .grid [role=option]")][:count]
 
 
 def facts(window: Browser) -> dict[str, list[str]]:
@@ -108,10 +109,11 @@ def test_addresses_of_the_first_edition_still_sort(window: Browser, tmp_path: Pa
 
 
 def test_runs_are_compared_where_one_lacks_a_statistic(window: Browser, tmp_path: Path) -> None:
-    write(tmp_path / "a", range(3))
-    write(tmp_path / "b", range(3), {"more": VALUES}, statistics=[ENTROPY])
-    state = {"run2": "a/filters", "view": "compare", "filter": 1, "sort": "entropy"}
-    with showing(window, tmp_path, run="b/filters", **state):
+    write(tmp_path, range(3), written_by="checkpoints")
+    other_way = AscentConfig(steps=40)
+    write(tmp_path, range(3), {"more": VALUES}, statistics=[ENTROPY], written_by="checkpoints", ascent=other_way)
+    state = {"run2": "filters", "view": "compare", "filter": 1, "sort": "entropy"}
+    with showing(window, tmp_path, run="filters_2", **state):
         window.loaded()
         assert order(window)[0] == "4"
         lines = {
@@ -119,9 +121,9 @@ def test_runs_are_compared_where_one_lacks_a_statistic(window: Browser, tmp_path
             for one in window.all(".side .figure:has(.figure-name)")
         }
         assert lines == {"Score": 2, "Change": 2, "Pixel entropy": 1}
-        window.choose("Run", "a/filters")
+        window.choose("Run", "filters")
         window.loaded()
-        window.choose("Reference", "b/filters")
+        window.choose("Reference", "filters_2")
         window.loaded()
         assert order(window) == list("012345")
         assert "Pixel entropy" not in facts(window)
@@ -143,7 +145,7 @@ def test_chosen_filters_go_by_their_numbers(window: Browser, tmp_path: Path) -> 
         window.run("document.activeElement.blur()")
         window.press_at("body", "[")
         assert window.one(".side h2").text == "Filter 7"
-        assert window.one(".badges").text == "stuck"
+        assert window.one(".badges").text == "stuck since epoch 0"
         window.wait(lambda: "filter=7" in window.hash(), "the address")
         window.press_at("body", Keys.ESCAPE)
         assert [one.text for one in window.all(".chip")] == ["7"]

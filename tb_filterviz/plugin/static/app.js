@@ -1,7 +1,8 @@
 // The state of the tab, and what follows from it.
 
 import { getJson } from "./api.js";
-import { capital, nameOfStep, percent, shown } from "./format.js";
+import { formedWords } from "./formation.js";
+import { capital, differenceWords, nameOfStep, shown } from "./format.js";
 import { nearestIndex } from "./geometry.js";
 import { onAddressChange, onReload, readView, writeView } from "./host.js";
 import { orderKey, orderOf, sortedBy } from "./ordering.js";
@@ -162,35 +163,65 @@ export class App {
     return this.state.run2 ?? this.state.run;
   }
 
-  get otherStep() {
-    const steps = this.other?.steps ?? [];
-    if (this.state.step2 !== undefined) return steps[nearestIndex(this.state.step2, steps)];
-    return this.otherRun === this.state.run ? steps[0] : steps[nearestIndex(this.step, steps)];
+  get isOtherRun() {
+    return this.otherRun !== this.state.run;
   }
 
-  get comparable() {
+  // Whether the reference can be at the same step as what is shown: of another run that counts the same.
+  get canFollow() {
+    return this.isOtherRun && this.other?.unit === this.recording.unit;
+  }
+
+  get otherIndex() {
+    const steps = this.other?.steps ?? [];
+    if (this.state.step2 !== undefined) return nearestIndex(this.state.step2, steps);
+    if (this.canFollow) return nearestIndex(this.step, steps);
+    return this.isOtherRun ? steps.length - 1 : 0;
+  }
+
+  get otherStep() {
+    return this.other?.steps[this.otherIndex];
+  }
+
+  // Whether filters of one number are the same filter in both runs.
+  get isOneTraining() {
+    const [one, other] = [this.state.run, this.otherRun].map((name) => this.runs.find(({ run }) => run === name)?.training);
+    return one === other;
+  }
+
+  get isSameTile() {
     return Boolean(this.other) && String(this.other.about.tile) === String(this.recording.about.tile);
   }
 
-  get compareProblem() {
+  get hasDifference() {
+    return this.isComparing && this.isSameTile && this.isOneTraining;
+  }
+
+  // What one has to know of the two that are compared.
+  get compareRemark() {
     if (!this.isComparing) return null;
     if (this.otherError) return this.otherError;
     if (!this.other) return `Run ${this.otherRun} has no layer at this place. Choose another reference.`;
-    if (!this.comparable) return "The tiles of these two layers differ in size: they can be seen side by side only.";
+    if (!this.isOneTraining) {
+      return "No difference is shown: nothing says that these runs are of one training. "
+        + "In another training, a filter of the same number may be a quite different one.";
+    }
+    if (!this.isSameTile) return "The tiles of these two layers differ in size or colour: they can be seen side by side only.";
+    if (this.isOtherRun) return "These runs draw one training in two ways: what differs may be due to that.";
     return null;
   }
 
-  nameIn(run, step) {
-    const name = nameOfStep(step, this.recording.about.unit);
-    return this.otherRun === this.state.run ? capital(name) : `${run}, ${name}`;
+  nameIn(recording, step) {
+    const name = nameOfStep(step, recording.unit);
+    return this.isOtherRun ? `${recording.run}, ${name}` : capital(name);
   }
 
   get nowName() {
-    return this.nameIn(this.state.run, this.step);
+    return this.nameIn(this.recording, this.step);
   }
 
   get otherName() {
-    return this.nameIn(this.otherRun, this.otherStep);
+    return this.other ? this.nameIn(this.other, this.otherStep) : this.otherRun;
   }
 
   comparableRuns() {
@@ -206,18 +237,19 @@ export class App {
     return recording.isFlat(filter, at) ? { mark: "flat" } : {};
   }
 
-  // A filter at this step, in a line: what everybody knows of it, and what is sorted by.
-  describe(filter) {
-    const { recording, index } = this;
+  // A filter at this step, in a line: what everybody knows of it, and what is sorted by. In the reference, as it is there.
+  describe(filter, isPointedAtThere = false) {
+    const isReference = isPointedAtThere && this.isComparing && Boolean(this.other);
+    const [recording, index] = isReference ? [this.other, this.otherIndex] : [this.recording, this.index];
     const told = new Set([recording.description("score"), recording.description("change"),
       sortedBy(recording, orderKey(recording, this.state.sort))].filter(Boolean));
-    const words = [`Filter ${filter}`, ...[...told].map(({ name, label, unit }) =>
+    const words = [`Filter ${filter}`, ...(isReference ? [this.otherName] : []), ...[...told].map(({ name, label, unit }) =>
       `${label} ${shown(recording.value(name, index, filter), unit)}`)];
-    if (recording.isStuck(filter, index)) words.push("stuck");
+    words.push(formedWords(recording, filter, index));
     if (recording.isFlat(filter, index)) words.push("flat");
-    const changed = this.isComparing && this.stage.differenceOf(filter);
-    if (changed) words.push(`differs by ${percent(changed.rms)}`);
-    return words.join(" · ");
+    const changed = this.stage.differenceOf(filter);
+    if (changed) words.push(`differs by ${differenceWords(changed)}`);
+    return words.filter(Boolean).join(" · ");
   }
 
   goToIndex(index) {

@@ -76,15 +76,15 @@ export function choice(label, onChange) {
   };
 }
 
-// Buttons of which one is pressed.
+// Buttons of which one is pressed; `options` are [value, text, tooltip].
 export function segments(label, onChange) {
   const group = element("div", { class: "segments", role: "group", "aria-label": label });
   return {
     wrapper: group,
     set(options, chosen) {
       const same = group.children.length === options.length
-        && options.every(([value, text], at) => group.children[at].dataset.value === value
-          && group.children[at].textContent === text);
+        && options.every(([value, text, title], at) => group.children[at].dataset.value === value
+          && group.children[at].textContent === text && group.children[at].title === title);
       if (!same) {
         group.replaceChildren(...options.map(([value, text, title]) => {
           const button = element("button", { type: "button", title, on: { click: () => onChange(value) } }, text);

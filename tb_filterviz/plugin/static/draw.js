@@ -77,29 +77,66 @@ export function drawPictures(context, placed) {
   context.globalAlpha = 1;
 }
 
-const NEUTRAL = [38, 38, 40];
+const NEUTRAL = [54, 54, 56]; // apart from the stage in both themes
 const LOWER = [64, 156, 255];
 const HIGHER = [255, 146, 43];
+const RECOLOURED = [235, 235, 235];
+const FULL = 128; // from this difference on, a colour is at its strongest
+const PARTS = 16; // in how many parts the share of brightness in a difference is told
 
-// The colour of every difference from -255 to 255, at three times (255 + difference).
-const DIFFERENCE_COLOURS = new Uint8Array(511 * 3);
-for (let change = -255; change <= 255; change += 1) {
-  const share = Math.min(1, Math.abs(change) / 128);
-  const hue = change < 0 ? LOWER : HIGHER;
-  NEUTRAL.forEach((neutral, channel) => {
-    DIFFERENCE_COLOURS[(255 + change) * 3 + channel] = neutral + share * (hue[channel] - neutral);
+// The colour of a difference of this size, of which `brighter` is brightness: from -1, all of it darker, to 1.
+function colourOf(size, brighter) {
+  const hue = brighter < 0 ? LOWER : HIGHER;
+  return NEUTRAL.map((neutral, channel) => {
+    const strongest = RECOLOURED[channel] + Math.abs(brighter) * (hue[channel] - RECOLOURED[channel]);
+    return neutral + Math.min(1, size / FULL) * (strongest - neutral);
   });
 }
 
-function brightness({ bytes, channels }, at) {
-  return channels === 1 ? bytes[at] : ((bytes[at] + bytes[at + 1] + bytes[at + 2]) * 0x5556) >> 16;
+// Differences are many, so their colours are looked up. Of gray: at three times (255 + difference).
+const GRAY = new Uint8Array(511 * 3);
+// Of colour: at three times (size * (2 * PARTS + 1) + PARTS + part), where `part` / PARTS is brightness.
+const COLOUR = new Uint8Array(256 * (2 * PARTS + 1) * 3);
+for (let size = 0; size < 256; size += 1) {
+  GRAY.set(colourOf(size, -1), (255 - size) * 3);
+  GRAY.set(colourOf(size, 1), (255 + size) * 3);
+  for (let part = -PARTS; part <= PARTS; part += 1) {
+    COLOUR.set(colourOf(size, part / PARTS), (size * (2 * PARTS + 1) + PARTS + part) * 3);
+  }
+}
+const SIZES = Uint8Array.from({ length: 3 * 255 * 255 + 1 }, (_, square) => Math.round(Math.sqrt(square / 3)));
+
+// The square of the difference of a pixel; its colour goes into `bytes` at `to`.
+function grayDifference(before, was, after, is, bytes, to) {
+  const change = after[is] - before[was];
+  const from = (255 + change) * 3;
+  bytes[to] = GRAY[from];
+  bytes[to + 1] = GRAY[from + 1];
+  bytes[to + 2] = GRAY[from + 2];
+  return change * change;
 }
 
-// How `after` differs from `before`: blue where it is darker, orange where it is brighter, dark where it is the same.
+// As `grayDifference`, the sum over the three channels.
+function colourDifference(before, was, after, is, bytes, to) {
+  const red = after[is] - before[was];
+  const green = after[is + 1] - before[was + 1];
+  const blue = after[is + 2] - before[was + 2];
+  const square = red * red + green * green + blue * blue;
+  const size = SIZES[square];
+  const part = size === 0 ? 0 : ((PARTS * (red + green + blue)) / (3 * size)) | 0;
+  const from = (size * (2 * PARTS + 1) + PARTS + Math.max(-PARTS, Math.min(PARTS, part))) * 3;
+  bytes[to] = COLOUR[from];
+  bytes[to + 1] = COLOUR[from + 1];
+  bytes[to + 2] = COLOUR[from + 2];
+  return square;
+}
+
+// How `after` differs from `before`: blue where it is darker, orange where it is brighter, pale where only the colour
+// differs, dark where it is the same. `rms` is over pixels and channels, as the statistic `change` is.
 // Both show the same pixels, but one may have been reduced more than the other.
 export function difference(before, after) {
   if (!before || !after) return undefined;
-  const { width, height } = after;
+  const { width, height, channels } = after;
   const bytes = new Uint8Array(width * height * 3);
   let sum = 0;
   let to = 0;
@@ -107,17 +144,14 @@ export function difference(before, after) {
     const rowBefore = Math.floor((row * before.height) / height) * before.width;
     for (let column = 0; column < width; column += 1) {
       const columnBefore = before.width === width ? column : Math.floor((column * before.width) / width);
-      const was = brightness(before, before.offset + (rowBefore + columnBefore) * before.channels);
-      const change = brightness(after, after.offset + (row * width + column) * after.channels) - was;
-      const from = (255 + change) * 3;
-      sum += change * change;
-      bytes[to] = DIFFERENCE_COLOURS[from];
-      bytes[to + 1] = DIFFERENCE_COLOURS[from + 1];
-      bytes[to + 2] = DIFFERENCE_COLOURS[from + 2];
+      const was = before.offset + (rowBefore + columnBefore) * channels;
+      const is = after.offset + (row * width + column) * channels;
+      sum += channels === 1 ? grayDifference(before.bytes, was, after.bytes, is, bytes, to)
+        : colourDifference(before.bytes, was, after.bytes, is, bytes, to);
       to += 3;
     }
   }
-  const rms = Math.sqrt(sum / (width * height)) / 255;
+  const rms = Math.sqrt(sum / (width * height * channels)) / 255;
   return { bytes, offset: 0, width, height, channels: 3, rms };
 }
 

@@ -9,11 +9,6 @@ export function spread(values) {
   return values.map((value, at) => [at / last, value]);
 }
 
-// The first step of a run has nothing before it to differ from.
-export function withoutFirst(name, values) {
-  return name === "change" ? values.map((value, at) => (at === 0 ? null : value)) : values;
-}
-
 function mean(row) {
   const finite = row.filter((value) => value !== null);
   return finite.length ? finite.reduce((sum, value) => sum + value, 0) / finite.length : null;
@@ -22,7 +17,10 @@ function mean(row) {
 // A layer's value of a statistic at every step: the mean over its filters, of a flag how many have it.
 export function ofLayer(recording, { name, unit }) {
   const summary = unit === "flag" ? (row) => row.filter((value) => value === 1).length : mean;
-  return withoutFirst(name, recording.statistics.get(name).map((row) => (row === null ? null : summary(row))));
+  return recording.steps.map((_, at) => {
+    const row = recording.row(name, at);
+    return row ? summary(row) : null;
+  });
 }
 
 class Figure {

@@ -6,6 +6,7 @@ const CHUNK_BYTES = 12 << 20;
 const FILM_BYTES = 192 << 20;
 const FRAME_PIXELS = 1200000; // more would not fit on a screen, nor be drawn sixty times a second
 const AT_ONCE = 2;
+const SHARP_STEPS = 2; // that of now, and the one that it is compared with
 
 // Some filters at some steps; finds the picture of one of them.
 class Block {
@@ -51,7 +52,7 @@ export class Film {
     this.chunks = Array.from({ length: Math.ceil(about.filters / this.perChunk) }, () => new Map()); // blocks by step
     this.bytes = 0;
     this.latest = undefined;
-    this.sharp = undefined;
+    this.sharp = new Map(); // steps in full size; the most recently used is last
     this.waiting = 0;
     this.onArrival = onArrival;
     this.abort = new AbortController();
@@ -68,7 +69,7 @@ export class Film {
 
   // As `find`, in full size where that has been fetched.
   findSharp(step, place) {
-    return this.sharp?.find(step, place) ?? this.find(step, place);
+    return this.sharp.get(step)?.find(step, place) ?? this.find(step, place);
   }
 
   async load() {
@@ -104,11 +105,22 @@ export class Film {
 
   // The layer at one step in full size, where the film has it reduced.
   async sharpen(step) {
-    if (this.factor === 1 || (this.sharp && this.sharp.index.has(step))) return;
+    if (this.factor === 1) return;
+    const known = this.sharp.get(step);
+    this.keepSharp(step, known ?? await this.fetchSharp(step));
+    if (!known) this.onArrival();
+  }
+
+  async fetchSharp(step) {
     const { run, layer } = this.where;
     const steps = step === this.about.last_step ? { steps: "latest" } : { from: step, to: step };
-    this.sharp = new Block(await getTiles({ run, layer, ...steps }, this.abort.signal), 0);
-    this.onArrival();
+    return new Block(await getTiles({ run, layer, ...steps }, this.abort.signal), 0);
+  }
+
+  keepSharp(step, block) {
+    this.sharp.delete(step);
+    this.sharp.set(step, block);
+    if (this.sharp.size > SHARP_STEPS) this.sharp.delete(this.sharp.keys().next().value);
   }
 
   close() {

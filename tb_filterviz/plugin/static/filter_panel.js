@@ -1,12 +1,13 @@
 // At the side: one filter, and how it formed.
 
 import { element, iconButton } from "./dom.js";
-import { difference, drawAlone } from "./draw.js";
-import { Figures, spread, withoutFirst } from "./figures.js";
-import { capital, nameOfStep, number, percent, shown } from "./format.js";
+import { drawAlone } from "./draw.js";
+import { Figures, spread } from "./figures.js";
+import { formedFact, stuckSince } from "./formation.js";
+import { capital, differenceWords, nameOfStep, number, percent, shown } from "./format.js";
 import { placeOf } from "./geometry.js";
 import { TileGrid } from "./grid.js";
-import { rankOf, settledAt } from "./ordering.js";
+import { rankOf } from "./ordering.js";
 
 const USUAL = ["score", "change"]; // the standard statistics that have a curve here
 
@@ -77,15 +78,20 @@ export class FilterPanel {
   }
 
   figure({ name, label, description, unit }) {
-    const { recording, state, other, isComparing } = this.app;
-    const historyOf = (one) => withoutFirst(name, one.history(name, state.filter));
-    const curves = [{ tone: "tone-own", points: spread(historyOf(recording)) }];
-    if (isComparing && other && other !== recording && other.has(name)) {
+    const { recording, state, other } = this.app;
+    const curves = [{ tone: "tone-own", points: spread(recording.history(name, state.filter)) }];
+    if (this.hasOther && other.has(name)) {
       curves.unshift({ tone: "tone-quiet",
-        points: historyOf(other).map((value, at) => [placeOf(other.steps[at], recording.steps), value]) });
+        points: other.history(name, state.filter).map((value, at) => [placeOf(other.steps[at], recording.steps), value]) });
     }
     return { title: capital(label), explanation: description, label: `${capital(label)} over time`, curves,
       range: unit === "flag" ? [0, 1] : null, show: unit === "share" ? percent : number };
+  }
+
+  // Whether the other run has the same filter, at steps that count the same.
+  get hasOther() {
+    const { recording, other, isComparing, isOneTraining } = this.app;
+    return isComparing && isOneTraining && Boolean(other) && other !== recording && other.unit === recording.unit;
   }
 
   drawMap() {
@@ -110,7 +116,8 @@ export class FilterPanel {
   update() {
     const { recording, index, steps, state, isComparing } = this.app;
     const { filter } = state;
-    const badge = recording.isStuck(filter, index) ? "stuck" : recording.isFlat(filter, index) ? "flat" : "";
+    const badge = recording.isStuck(filter, index) ? stuckSince(recording, filter, index)
+      : recording.isFlat(filter, index) ? "flat" : "";
     this.badges.textContent = badge;
     this.badges.hidden = !badge;
     if (isComparing) this.showComparison();
@@ -143,17 +150,17 @@ export class FilterPanel {
 
   showComparison() {
     const { app } = this;
-    const before = app.other?.tile(app.otherStep, app.state.filter);
-    const after = this.pictureAt(app.steps[app.index]);
-    const changed = difference(before, after);
-    this.show(0, before, app.otherName, false);
-    this.show(1, after, app.nowName, true);
-    this.show(2, changed, changed ? `Difference ${percent(changed.rms)}` : "No difference", false);
+    const changed = app.stage.differenceOf(app.state.filter);
+    this.show(0, app.other?.sharpTile(app.otherStep, app.state.filter), app.otherName, false);
+    this.show(1, this.pictureAt(app.steps[app.index]), app.nowName, true);
+    this.show(2, changed, changed ? `Difference ${differenceWords(changed)}` : "No difference to show", false);
   }
 
   showFacts() {
     const told = (statistics) => statistics.map((statistic) => this.fact(statistic));
-    const facts = [...told(this.usualStatistics), this.settled(), ...told(this.app.recording.others)].filter(Boolean);
+    const { recording, state } = this.app;
+    const formed = formedFact(recording, state.filter);
+    const facts = [...told(this.usualStatistics), formed, ...told(recording.others)].filter(Boolean);
     this.facts.replaceChildren(...facts.map(({ name, explanation, value, more }) => element("div", {},
       element("dt", { title: explanation }, name), element("dd", {}, value), element("dd", { class: "quiet" }, more))));
   }
@@ -164,18 +171,9 @@ export class FilterPanel {
     const row = recording.row(name, index) ?? [];
     const rank = rankOf(row, value, sort);
     let more = rank === null ? "" : `rank ${rank + 1} of ${row.length}`;
-    if (name === "change" && recording.has("change_since_start")) {
+    if (name === "change" && index > 0 && recording.has("change_since_start")) {
       more = `${percent(recording.value("change_since_start", index, state.filter))} since start`;
     }
     return { name: capital(label), explanation: description, value: shown(value, unit), more };
-  }
-
-  settled() {
-    const { recording, steps, state } = this.app;
-    if (!recording.has("change")) return null;
-    const at = settledAt(recording.history("change", state.filter));
-    const isOpen = at >= steps.length - 1;
-    return { name: "Settled", explanation: "since when its change has stayed below a quarter of its largest",
-      value: isOpen ? "not yet" : nameOfStep(steps[at], recording.about.unit), more: "" };
   }
 }

@@ -1,5 +1,11 @@
 // Words and numbers.
 
+const PLURALS = new Map([["epoch", "epochs"], ["batch", "batches"]]);
+
+export function unitsOf(unit) {
+  return PLURALS.get(unit);
+}
+
 export function nameOfStep(step, unit) {
   if (unit === "epoch" && step === -1) return "before training";
   return `${unit} ${step}`;
@@ -20,6 +26,11 @@ export function percent(share) {
   if (share === null || share === undefined) return "–";
   const digits = share === 0 || share >= 0.0995 ? 0 : share >= 0.00995 ? 1 : 2;
   return `${(100 * share).toFixed(digits)} %`;
+}
+
+// A difference; `isExact` is false of tiles that are here reduced only, whose averages differ less.
+export function differenceWords({ rms, isExact }) {
+  return `${isExact ? "" : "about "}${percent(rms)}`;
 }
 
 // A statistic's value of one filter; `undefined` is a step that lacks it.

@@ -9,9 +9,10 @@ const CAPTION_PX = 22;
 let grids = 0;
 
 export class TileGrid {
-  // pictureOf(item), markOf(item) -> {mark, alpha}, nameOf(item); onPick(item), onHover(item or null)
-  constructor({ label, className = "", largestPx = 200, pictureOf, markOf, nameOf, onPick, onHover }) {
-    Object.assign(this, { pictureOf, markOf, nameOf, onPick, onHover, largestPx });
+  // pictureOf(item), markOf(item) -> {mark, alpha}, nameOf(item); onPick(item), onHover(item or null),
+  // onMarks() when other marks can be seen
+  constructor({ label, className = "", largestPx = 200, pictureOf, markOf, nameOf, onPick, onHover, onMarks }) {
+    Object.assign(this, { pictureOf, markOf, nameOf, onPick, onHover, onMarks, largestPx });
     grids += 1;
     this.id = `grid-${grids}`;
     this.items = [];
@@ -23,6 +24,7 @@ export class TileGrid {
     this.hovered = null;
     this.active = null;
     this.hasFocus = false;
+    this.marks = new Set(); // that can be seen, "hidden" among them
     this.canvas = element("canvas", { class: "grid-canvas", "aria-hidden": "true" });
     this.options = element("div", { class: "grid-options", role: "presentation" });
     this.space = element("div", { class: "grid-space", role: "presentation" }, this.canvas, this.options);
@@ -136,7 +138,7 @@ export class TileGrid {
     const context = this.canvas.getContext("2d");
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     const range = [firstRow * this.columns, Math.min(this.items.length, lastRow * this.columns)];
-    this.paint(context, range, { x: -scrollLeft, y: -scrollTop }, this.ratio);
+    this.showMarks(this.paint(context, range, { x: -scrollLeft, y: -scrollTop }, this.ratio));
     for (const [item, width, name] of [[this.hovered, 2, "--text"], [this.selected, 3, "--accent"],
       [this.hasFocus ? this.active : null, 3, "--focus"]]) {
       if (item === null || !this.cell.has(item)) continue;
@@ -149,10 +151,18 @@ export class TileGrid {
     }
   }
 
-  // Items [from, to) into a context, moved by `offset`; also what is saved as a picture.
+  showMarks(marks) {
+    if (marks.size === this.marks.size && [...marks].every((mark) => this.marks.has(mark))) return;
+    this.marks = marks;
+    this.onMarks?.();
+  }
+
+  // Items [from, to) into a context, moved by `offset`; also what is saved as a picture. Returns which
+  // marks it drew, and whether it hid any.
   paint(context, [from, to], offset, ratio) {
     const placed = [];
     const marks = [];
+    const seen = new Set();
     for (let at = from; at < to; at += 1) {
       const item = this.items[at];
       const corner = this.place(at);
@@ -163,17 +173,24 @@ export class TileGrid {
         box.height = Math.round(box.height);
       }
       const { mark, alpha, isHidden } = this.markOf ? this.markOf(item) : {};
-      if (isHidden) continue;
+      if (isHidden) {
+        seen.add("hidden");
+        continue;
+      }
       const picture = this.pictureOf(item);
       placed.push({ ...box, picture, alpha });
       if (!picture) {
         context.fillStyle = colour("--placeholder");
         context.fillRect(box.x, box.y, box.width, box.height);
       }
-      if (mark) marks.push([mark, box]);
+      if (mark) {
+        seen.add(mark);
+        marks.push([mark, box]);
+      }
     }
     drawPictures(context, placed);
     for (const [mark, box] of marks) drawMark(context, mark, box.x, box.y, box.width, box.height);
+    return seen;
   }
 
   // Every item on a canvas of its own, tiles as large as now or as `tilePx`, below a line of text.

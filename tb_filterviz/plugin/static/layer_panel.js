@@ -69,12 +69,28 @@ export class LayerPanel {
     this.count.textContent = String(all - stuck.length);
     this.countOf.textContent = ` of ${all} ${recording.description("responsive")?.label} `
       + `${when === "before training" ? when : `at ${when}`}`;
-    const key = stuck.join();
+    const bySince = new Map();
+    for (const filter of stuck) {
+      const since = recording.stuckFrom(filter, index);
+      bySince.set(since, [...(bySince.get(since) ?? []), filter]);
+    }
+    const key = [...bySince].join();
     if (key === this.stuckKey) return;
     this.stuckKey = key;
-    this.stuck.replaceChildren(...(stuck.length ? [element("span", { class: "quiet" }, "Stuck:")] : []),
-      ...stuck.slice(0, MOST_CHIPS).map((filter) => element("button", { type: "button", class: "chip",
-        "aria-label": `Filter ${filter}, stuck`, on: { click: () => this.app.set({ filter }) } }, String(filter))),
-      ...(stuck.length > MOST_CHIPS ? [element("span", { class: "quiet" }, `and ${stuck.length - MOST_CHIPS} more`)] : []));
+    let room = MOST_CHIPS;
+    const chips = [...bySince].sort(([one], [other]) => one - other).flatMap(([since, filters]) => {
+      const words = `stuck since ${nameOfStep(since, recording.unit)}`;
+      const shown = filters.slice(0, room);
+      room -= shown.length;
+      return shown.length ? [element("span", { class: "quiet" }, `${capital(words)}:`),
+        ...shown.map((filter) => this.chip(filter, words))] : [];
+    });
+    const more = stuck.length > MOST_CHIPS ? [element("span", { class: "quiet" }, `and ${stuck.length - MOST_CHIPS} more`)] : [];
+    this.stuck.replaceChildren(...chips, ...more);
+  }
+
+  chip(filter, words) {
+    return element("button", { type: "button", class: "chip", "aria-label": `Filter ${filter}, ${words}`,
+      on: { click: () => this.app.set({ filter }) } }, String(filter));
   }
 }

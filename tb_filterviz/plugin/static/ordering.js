@@ -1,10 +1,13 @@
 // Pure functions: in which order the filters of a layer are shown.
 
+import { settling } from "./formation.js";
 import { capital } from "./format.js";
 
 const INDEX = ["index", "Index", "the order in which they were drawn"];
-const SETTLING = ["settled", "Settling", "how early a filter's change stays below a quarter of its largest"];
-const BUILT_IN = [INDEX[0], SETTLING[0]];
+const SETTLED = "settled";
+const STUCK = "stuck";
+const BUILT_IN = [INDEX[0], SETTLED, STUCK];
+const UNSETTLED = { changing: 1e300, unmoved: 1e301, stuck: 1e302 }; // after every step, in this order
 
 // The key that an order has in an address: the statistic's name, unless that is taken.
 function keyOf(name) {
@@ -14,8 +17,11 @@ function keyOf(name) {
 // The orders that a layer can be shown in: [key, label, explanation].
 export function ordersOf(recording) {
   const sortable = recording.descriptions.filter(({ sort }) => sort);
+  const outcomes = recording.filters.map((filter) => recording.formed(filter).outcome);
   return [INDEX, ...sortable.map(({ name, label, description }) => [keyOf(name), capital(label), description]),
-    ...(recording.has("change") ? [SETTLING] : [])];
+    ...(recording.has("change") ? [[SETTLED, "Settled", `${settling(recording)}; then those that change still, `
+      + "those that never moved, and those that are stuck"]] : []),
+    ...(outcomes.includes("stuck") ? [[STUCK, "Stuck since", `the ${recording.unit} since which a filter is stuck; then all others`]] : [])];
 }
 
 // The order that a key stands for; another layer's or an older address' may mean nothing here.
@@ -29,19 +35,16 @@ export function sortedBy(recording, key) {
   return recording.descriptions.find(({ name, sort }) => sort && keyOf(name) === key);
 }
 
-// The position in `changes` (one filter's change at every step) after which it stays below a quarter of its largest.
-export function settledAt(changes) {
-  const largest = Math.max(0, ...changes.filter((change) => change !== null));
-  let at = 0;
-  changes.forEach((change, position) => {
-    if (change !== null && change > largest / 4) at = position;
-  });
-  return at;
+// The settled ones by when they did; then those that change still, those that never moved, and those that are stuck.
+function settledRank({ outcome, since }) {
+  return outcome === "settled" ? since : UNSETTLED[outcome] ?? Infinity;
 }
 
 // What is sorted by, lowest first: values of the last step that has any, in the order of `recording.filters`.
 function ranks(recording, key) {
-  if (key === SETTLING[0]) return recording.filters.map((filter) => settledAt(recording.history("change", filter)));
+  const formed = recording.filters.map((filter) => recording.formed(filter));
+  if (key === SETTLED) return formed.map(settledRank);
+  if (key === STUCK) return formed.map(({ outcome, since }) => (outcome === "stuck" ? since : Infinity));
   const statistic = sortedBy(recording, key);
   if (!statistic) return null;
   const row = recording.statistics.get(statistic.name).findLast((one) => one !== null) ?? [];

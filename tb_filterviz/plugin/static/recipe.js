@@ -1,11 +1,12 @@
 // Pure functions: how a run was drawn, in words. Nobody has checked what a recipe holds; what is odd is left out.
 
+import { unitsOf } from "./format.js";
+
 const WRITERS = {
   callback: "a callback, during the training",
   logger: "a logger, from a loop",
   checkpoints: "a logger, from saved weights",
 };
-const UNITS = { epoch: "epochs", batch: "batches" };
 const MOST_ROWS = 2000;
 
 // What is found by going down the names; undefined where there is no such thing.
@@ -68,7 +69,7 @@ export function factsOf(recipe, about) {
     ...list(at(recipe, "parts", "ascent")).map((part) => ["In every step", partOf(part)]),
     ["Start", start(recipe)],
     ["Input range", range.length === 2 ? range.join(" to ") : ""],
-    ["Steps count", UNITS[text(recipe.unit)] ?? ""],
+    ["Steps count", unitsOf(text(recipe.unit)) ?? ""],
     ["Written by", WRITERS[text(recipe.written_by)] ?? text(recipe.written_by)],
     ["Versions", versions(recipe)],
   ].filter(([, how]) => how);

@@ -12,6 +12,7 @@ export class Recording {
     this.where = { run, layer: about.id };
     this.steps = [];
     this.statistics = new Map();
+    this.formation = null;
     this.curves = [];
     this.loggedSteps = 0;
     this.film = undefined;
@@ -36,6 +37,7 @@ export class Recording {
     const [answer] = await Promise.all([getJson("statistics", this.where), this.readCurves()]);
     this.steps = answer.steps;
     this.statistics = new Map(Object.entries(answer.statistics));
+    this.formation = answer.formation;
     this.wallTimes = answer.wall_times;
   }
 
@@ -94,8 +96,15 @@ export class Recording {
     return this.about.statistics.filter(({ name }) => !this.has(name));
   }
 
+  // What its steps count.
+  get unit() {
+    return this.about.unit;
+  }
+
   // Values of one statistic at one step, in the order of `filters`; undefined where it lacks the step.
+  // The first step of a run has nothing before it to differ from.
   row(name, at) {
+    if (name === "change" && at === 0) return undefined;
     return this.statistics.get(name)?.[at] ?? undefined;
   }
 
@@ -109,12 +118,30 @@ export class Recording {
     return this.steps.map((_, at) => this.value(name, at, filter) ?? null);
   }
 
+  // The step since which a filter has been stuck, if it is so at this position.
+  stuckFrom(filter, at) {
+    const step = this.steps[at];
+    return this.formed(filter).stuck.find(([first, last]) => first <= step && step <= last)?.[0];
+  }
+
   isStuck(filter, at) {
-    return this.value("responsive", at, filter) === 0;
+    return this.stuckFrom(filter, at) !== undefined;
   }
 
   isFlat(filter, at) {
     return this.value("flat", at, filter) === 1;
+  }
+
+  // How a filter formed: {outcome, since, stuck}, see http_api.md.
+  formed(filter) {
+    const place = this.places.get(filter);
+    const { outcome, since, stuck } = this.formation;
+    return { outcome: outcome[place] ?? null, since: since[place] ?? null, stuck: stuck[place] ?? [] };
+  }
+
+  // Up to which difference, of 1, two pictures count as the same.
+  get samePicture() {
+    return this.formation.same_picture;
   }
 
   tile(step, filter) {

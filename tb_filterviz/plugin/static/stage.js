@@ -3,7 +3,7 @@
 import { choice, element } from "./dom.js";
 import { difference } from "./draw.js";
 import { TileGrid } from "./grid.js";
-import { nameOfStep, percent } from "./format.js";
+import { capital, differenceWords, nameOfStep } from "./format.js";
 
 const SHARPEN_AFTER_MS = 300;
 
@@ -14,18 +14,21 @@ export class Stage {
     const grid = (label, pictureOf, markOf) => new TileGrid({ label, pictureOf, markOf,
       nameOf: (filter) => `Filter ${filter}`,
       onPick: (filter) => app.set({ filter }),
-      onHover: (filter) => this.hover(filter) });
+      onHover: (filter) => this.hover(filter, label),
+      onMarks: () => this.tell() });
     this.grid = grid("Filters", (filter) => app.recording.sharpTile(app.step, filter),
       (filter) => app.markOf(app.recording, app.index, filter));
-    this.before = grid("Reference", (filter) => app.other?.tile(app.otherStep, filter),
-      (filter) => (app.other ? app.markOf(app.other, app.other.steps.indexOf(app.otherStep), filter) : {}));
-    this.changed = grid("Difference", (filter) => this.differenceOf(filter), () => ({}));
+    this.before = grid("Reference", (filter) => app.other?.sharpTile(app.otherStep, filter),
+      (filter) => (app.other ? app.markOf(app.other, app.otherIndex, filter) : {}));
+    this.changed = grid("Difference", (filter) => this.differenceOf(filter), (filter) => ({ isHidden: this.isHidden(filter) }));
     this.run = choice("Reference", (value) => app.set({ run2: value, step2: undefined }));
     this.stepOf = choice("at", (value) => app.set({ step2: value === "same" ? undefined : Number(value) }));
     this.nowTitle = element("h2", {});
     this.changeTitle = element("h2", {}, "Difference");
+    this.recoloured = element("span", { class: "key tone-recoloured" }, "other colour");
     this.changeKey = element("span", { class: "legend" }, element("span", { class: "key tone-lower" }, "darker"),
-      element("span", { class: "key tone-higher" }, "brighter"));
+      element("span", { class: "key tone-higher" }, "brighter"), this.recoloured);
+    this.remark = element("p", { class: "notice", role: "note" });
     this.beforePane = element("section", { class: "pane", "aria-label": "Reference" },
       element("header", {}, this.run.wrapper, this.stepOf.wrapper), this.before.root);
     this.nowHead = element("header", {}, this.nowTitle);
@@ -35,13 +38,14 @@ export class Stage {
     this.progress = element("div", { class: "progress", role: "progressbar", "aria-label": "Loading pictures",
       "aria-valuemin": 0, "aria-valuemax": 100 });
     this.hint = element("p", { class: "stage-hint" });
-    this.root = element("div", { class: "stage" }, this.progress,
+    this.root = element("div", { class: "stage" }, this.progress, this.remark,
       element("div", { class: "panes" }, this.beforePane, this.nowPane, this.changePane), this.hint);
     this.link();
   }
 
   get grids() {
-    return this.app.isComparing ? [this.before, this.grid, this.changed] : [this.grid];
+    if (!this.app.isComparing) return [this.grid];
+    return this.app.hasDifference ? [this.before, this.grid, this.changed] : [this.before, this.grid];
   }
 
   // Grids that show the same filters scroll as one.
@@ -63,32 +67,50 @@ export class Stage {
     this.sharpenSoon();
   }
 
-  hover(filter) {
+  hover(filter, label) {
+    this.hoveredIn = label;
     for (const grid of this.grids) grid.point(filter);
-    this.hint.textContent = filter === null ? this.rest() : this.app.describe(filter);
+    this.tell();
+  }
+
+  // Below the grids: the filter at the cursor, or what the marks mean that can be seen.
+  tell() {
+    const { app } = this;
+    const { hovered } = this.grid;
+    this.hint.textContent = hovered === null ? this.rest() : app.describe(hovered, this.hoveredIn === "Reference");
   }
 
   rest() {
-    const { statistics } = this.app.recording;
-    const marks = [];
-    if (statistics.get("responsive")?.some((row) => row?.includes(0))) marks.push("crossed out: stuck");
-    if (statistics.get("flat")?.some((row) => row?.includes(1))) marks.push("bar below: flat, the picture says nothing");
-    return [...marks, "point at a filter to read it, click to follow it through the training"].join(" · ");
+    const seen = new Set(this.grids.flatMap(({ marks }) => [...marks]));
+    const meanings = [["stuck", "crossed out: stuck"], ["hidden", "stuck ones are hidden"],
+      ["flat", "bar below: flat, the picture says nothing"]];
+    const told = [...meanings.filter(([mark]) => seen.has(mark)).map(([, meaning]) => meaning),
+      "point at a filter to read it, click to follow it through the training"];
+    return capital(told.join(" · "));
   }
 
   differenceOf(filter) {
+    if (!this.app.hasDifference) return undefined;
     const key = `${this.app.otherStep} ${this.app.step}`;
     if (key !== this.differencesKey) {
       this.differences.clear();
       this.differencesKey = key;
     }
     if (!this.differences.has(filter)) {
-      const found = difference(this.app.other?.tile(this.app.otherStep, filter),
-        this.app.recording.tile(this.app.step, filter));
+      const { app } = this;
+      const [height, width] = app.recording.about.tile;
+      const before = app.other.sharpTile(app.otherStep, filter);
+      const after = app.recording.sharpTile(app.step, filter);
+      const found = difference(before, after);
       if (!found) return undefined;
-      this.differences.set(filter, found);
+      const isExact = [before, after].every((picture) => picture.width === width && picture.height === height);
+      this.differences.set(filter, { ...found, isExact });
     }
     return this.differences.get(filter);
+  }
+
+  isHidden(filter) {
+    return Boolean(this.app.markOf(this.app.recording, this.app.index, filter).isHidden);
   }
 
   forgetDifferences() {
@@ -97,8 +119,9 @@ export class Stage {
 
   updateItems() {
     const { app } = this;
-    const [height, width] = app.recording.about.tile;
-    for (const pane of [this.beforePane, this.changePane]) pane.hidden = !app.isComparing;
+    const [height, width, channels] = app.recording.about.tile;
+    this.beforePane.hidden = !app.isComparing;
+    this.changePane.hidden = !app.hasDifference;
     this.nowHead.hidden = !app.isComparing;
     this.root.classList.toggle("comparing", app.isComparing);
     this.forgetDifferences();
@@ -107,20 +130,20 @@ export class Stage {
       const shared = app.other ? app.order.filter((filter) => app.other.places.has(filter)) : [];
       const size = app.other?.about.tile ?? [height, width];
       this.before.set(shared, { height: size[0], width: size[1] });
-      this.changed.set(app.comparable ? shared : [], { height, width });
-      this.updateChoices();
+      this.changed.set(app.hasDifference ? shared : [], { height, width });
+      this.recoloured.hidden = channels === 1;
     }
   }
 
   updateChoices() {
     const { app } = this;
     this.run.set(app.comparableRuns().map((run) => [run, run]), app.otherRun);
-    const { unit } = app.recording.about;
-    const isOtherRun = app.otherRun !== app.state.run;
+    const isThere = app.otherStep === app.step || app.state.step2 !== undefined;
     this.stepOf.set([
-      ...(isOtherRun ? [["same", `the same ${unit}`]] : []),
-      ...(app.other?.steps ?? []).map((step) => [String(step), nameOfStep(step, unit)]),
-    ], isOtherRun && app.state.step2 === undefined ? "same" : String(app.otherStep));
+      ...(app.canFollow ? [["same", isThere ? `the same ${app.other.unit}`
+        : `nearest: ${nameOfStep(app.otherStep, app.other.unit)}`]] : []),
+      ...(app.other?.steps ?? []).map((step) => [String(step), nameOfStep(step, app.other.unit)]),
+    ], app.canFollow && app.state.step2 === undefined ? "same" : String(app.otherStep));
   }
 
   update() {
@@ -132,22 +155,25 @@ export class Stage {
     const { unit, name } = app.recording.about;
     this.grid.label(`Filters of ${name}, ${nameOfStep(app.step, unit)}`);
     if (app.isComparing) {
+      this.updateChoices();
       this.before.label(`Reference: ${app.otherName}`);
       this.changed.label("Difference");
       this.nowTitle.textContent = app.nowName;
-      const found = app.order.map((filter) => this.differenceOf(filter)).filter(Boolean);
-      const mean = found.reduce((sum, one) => sum + one.rms, 0) / (found.length || 1);
-      this.changeKey.hidden = !app.comparable;
-      this.changeTitle.textContent = app.comparable ? `Difference ${percent(mean)}` : "No difference to show";
+      const shown = app.order.filter((filter) => !this.isHidden(filter));
+      const found = shown.map((filter) => this.differenceOf(filter)).filter(Boolean);
+      const rms = found.reduce((sum, one) => sum + one.rms, 0) / (found.length || 1);
+      const isExact = found.every((one) => one.isExact);
+      this.changeTitle.textContent = found.length ? `Difference ${differenceWords({ rms, isExact })}` : "Difference";
     }
+    this.remark.textContent = app.compareRemark ?? "";
+    this.remark.hidden = !app.compareRemark;
     this.markFirstPicture();
     const films = [app.recording.film, ...(app.isComparing && app.other?.film ? [app.other.film] : [])];
     const done = Math.min(...films.map((film) => film.progress));
     this.progress.hidden = done >= 1;
     this.progress.style.setProperty("--done", done);
     this.progress.setAttribute("aria-valuenow", Math.round(done * 100));
-    this.hint.textContent = app.compareProblem
-      ?? (this.grid.hovered === null ? this.rest() : app.describe(this.grid.hovered));
+    this.tell();
     this.sharpenSoon();
   }
 
@@ -158,14 +184,22 @@ export class Stage {
     requestAnimationFrame(() => performance.mark("filters-first-picture"));
   }
 
-  // Where tiles are shown larger than the film holds them: fetch this step in full, once one has stopped at it.
+  // Where the film holds tiles smaller than they are shown, or than they have to be for an exact difference: fetch these
+  // steps in full, once one has stopped at them.
   sharpenSoon() {
     clearTimeout(this.sharpening);
     const { app } = this;
     const { film } = app.recording;
     const isEnough = film.factor === 1
       || (this.grid.shown?.width ?? 0) * (window.devicePixelRatio || 1) <= app.recording.about.tile[1] / film.factor;
-    if (isEnough || app.timeline.playing) return;
-    this.sharpening = setTimeout(() => film.sharpen(app.step).catch(() => {}), SHARPEN_AFTER_MS);
+    if ((isEnough && !app.hasDifference) || app.timeline.playing) return;
+    this.sharpening = setTimeout(() => this.sharpen().catch(() => {}), SHARPEN_AFTER_MS);
+  }
+
+  async sharpen() {
+    const { app } = this;
+    const { otherStep } = app;
+    await app.recording.film.sharpen(app.step);
+    if (app.hasDifference) await app.other.film.sharpen(otherStep);
   }
 }

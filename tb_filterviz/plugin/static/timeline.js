@@ -2,7 +2,7 @@
 
 import { Chart } from "./chart.js";
 import { choice, element, iconButton, setIcon } from "./dom.js";
-import { capital, nameOfStep, number, plural } from "./format.js";
+import { capital, nameOfStep, number, plural, unitsOf } from "./format.js";
 import { placeOf } from "./geometry.js";
 
 const SPEEDS = [["2", "2 / s"], ["5", "5 / s"], ["10", "10 / s"], ["30", "30 / s"], ["60", "60 / s"]];
@@ -96,7 +96,7 @@ export class Timeline {
     const tone = (curve) => ({ validation: "tone-accent", train: "tone-quiet" }[curve.of] ?? "tone-own");
     this.chart.set(shown.map((curve) => ({ tone: tone(curve),
       points: curve.points.map(([step, value]) => [placeOf(step, steps), value]) })));
-    this.chart.label(chosen ? `${chosen} over the ${about.unit}s; the line stands at the one that is shown`
+    this.chart.label(chosen ? `${chosen} over the ${unitsOf(about.unit)}; the line stands at the one that is shown`
       : "No curve was logged in this run");
     this.keys = shown.map((curve) => ({ values: new Map(curve.points), value: element("strong", {}), curve }));
     this.legend.replaceChildren(...this.keys.map(({ value, curve }) =>

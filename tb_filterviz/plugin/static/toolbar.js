@@ -2,11 +2,10 @@
 
 import { choice, element, icon, iconButton, segments } from "./dom.js";
 import { animatedPng, canvasPng, download, fileName, sideBySide } from "./save.js";
-import { nameOfStep } from "./format.js";
+import { nameOfStep, unitsOf } from "./format.js";
 import { orderKey, ordersOf } from "./ordering.js";
 
 const STUCK = [["show", "Show"], ["dim", "Dim"], ["hide", "Hide"]];
-const VIEWS = [["grid", "Grid", "One epoch (c switches)"], ["compare", "Compare", "Two epochs or two runs (c switches)"]];
 const MOST_FRAMES = 300;
 const FRAME_PX = 1000;
 
@@ -20,8 +19,7 @@ export class Toolbar {
     this.stuck = choice("Stuck", (value) => app.set({ stuck: value }));
     this.savePicture = element("button", { type: "button", class: "button", title: "Save what is seen (s)",
       on: { click: () => this.saveAsPicture() } }, icon("picture"), "PNG");
-    this.saveFilm = element("button", { type: "button", class: "button", title: "Save every epoch as an animated PNG",
-      on: { click: () => this.saveAsFilm() } }, icon("film"), "Animation");
+    this.saveFilm = element("button", { type: "button", class: "button", on: { click: () => this.saveAsFilm() } }, icon("film"), "Animation");
     this.tools = element("div", { class: "tools" },
       this.view.wrapper, element("span", { class: "space" }),
       this.sort.wrapper, this.stuck.wrapper,
@@ -44,7 +42,10 @@ export class Toolbar {
     const { state } = app;
     this.run.set(app.runs.map(({ run }) => [run, run]), state.run);
     this.layer.set(app.layersOf(state.run).map((layer) => [layer.id, layer.name]), state.layer);
-    this.view.set(VIEWS, state.view);
+    const unit = app.recording?.unit ?? "epoch";
+    this.view.set([["grid", "Grid", `One ${unit} (c switches)`],
+      ["compare", "Compare", `Two ${unitsOf(unit)} or two runs (c switches)`]], state.view);
+    this.saveFilm.title = `Save every ${unit} as an animated PNG`;
     this.updateOrders();
     this.stuck.set(STUCK, state.stuck);
   }
@@ -69,7 +70,7 @@ export class Toolbar {
     const caption = this.caption().join("   ");
     if (!app.isComparing) return app.stage.grid.toCanvas(caption, options);
     return sideBySide([app.stage.before.toCanvas(app.otherName, options), app.stage.grid.toCanvas(caption, options),
-      app.stage.changed.toCanvas("difference", options)]);
+      ...(app.hasDifference ? [app.stage.changed.toCanvas("difference", options)] : [])]);
   }
 
   async saveAsPicture() {
@@ -91,7 +92,7 @@ export class Toolbar {
     const last = app.steps.length - 1;
     const frames = app.steps.map((_, at) => at).filter((at) => (last - at) % stride === 0);
     const { columns, shown } = app.stage.grid;
-    const tilePx = Math.min(shown.width, FRAME_PX / columns / (app.isComparing ? 3 : 1));
+    const tilePx = Math.min(shown.width, FRAME_PX / columns / (app.hasDifference ? 3 : app.isComparing ? 2 : 1));
     app.timeline.stop();
     this.saveFilm.disabled = true;
     try {
