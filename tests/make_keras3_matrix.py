@@ -51,12 +51,21 @@ def outcome(path: Path, name: str) -> str:
     if not path.exists():
         return "not written"
     whole = path.with_name(f"{name}.keras")
-    architecture = None if path.suffixes != [".weights", ".h5"] else whole if whole.exists() else keras3.MODELS[name]()
+    is_whole = path.suffixes != [".weights", ".h5"]
     try:
-        return _compared(load_model(path, architecture), path, name)
+        model = load_model(path, None if is_whole else whole if whole.exists() else keras3.MODELS[name]())
     except CheckpointError as error:
         print(f"{path}: {error}", file=sys.stderr)
-    return f"refused (with a factory: {_compared(load_model(path, keras3.MODELS[name]()), path, name)})"
+        return f"refused, with a factory {_compared(load_model(path, keras3.MODELS[name]()), path, name)}"
+    compared = _compared(model, path, name)
+    return "repaired" if compared == "same" and is_whole and _with_keras_alone(path, name) != "same" else compared
+
+
+def _with_keras_alone(path: Path, name: str) -> str:
+    try:
+        return _compared(keras.saving.load_model(path, compile=False), path, name)
+    except Exception as error:  # whatever it stumbles over
+        return str(error)
 
 
 def _compared(model: keras.Model, path: Path, name: str) -> str:
@@ -67,7 +76,10 @@ def _compared(model: keras.Model, path: Path, name: str) -> str:
 
 
 def main() -> None:
-    """Print a row for each shape of model, and a column for each minor: what came of .keras, .h5, .weights.h5."""
+    """Print a row for each shape of model, and a column for each minor: what came of .keras, .h5, .weights.h5.
+
+    What was repaired, today's Keras alone refuses, or makes another model of.
+    """
     folder = Path(sys.argv[1])
     folders = [write(minor, folder) for minor in (map(int, sys.argv[2:]) if sys.argv[2:] else MINORS)]
     print("| model |", " | ".join(written.name for written in folders), "|")

@@ -289,8 +289,8 @@ def inputs_of(name: str, images: Any) -> Any:
 
 def predicted_by(model: Any, name: str, images: Any) -> Any:
     """List what the model predicts, an array for each output."""
-    predicted = model.predict(inputs_of(name, images), verbose=0)
-    return predicted if isinstance(predicted, list) else [predicted]
+    predicted = model(inputs_of(name, images), training=False)
+    return [keras.ops.convert_to_numpy(made) for made in (predicted if isinstance(predicted, list) else [predicted])]
 
 
 def _settled(model: Any, name: str, images: Any) -> Any:
@@ -325,9 +325,7 @@ def write(name: str, folder: Path) -> dict[str, str]:
         path = folder / f"{name}{suffix}"
         try:
             model.save_weights(path) if suffix == ".weights.h5" else model.save(path)
-        except (
-            Exception
-        ) as error:  # a subclassed model cannot be saved in each, and of each Keras' bugs we want to know
+        except Exception as error:  # not every Keras saves every model in every format
             path.unlink(missing_ok=True)
             outcomes[path.name] = f"not saved: {error}"
             continue
