@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from tb_filterviz.checkpoints.keras2_config import to_keras3
+from tb_filterviz.checkpoints.keras3_config import LostCallError, to_newest
 from tb_filterviz.checkpoints.sources import ModelSource, described
 from tb_filterviz.checkpoints.weights import Stored, advice_if_wrapped
 from tb_filterviz.error_context import circumstance
@@ -31,6 +32,7 @@ class Architecture:
     config: str | None = None
     factory: str | None = None
     arguments: tuple[int, ...] = ()  # of the factory
+    written_by: str | None = field(default=None, compare=False)  # which Keras wrote the configuration, if known
 
     @classmethod
     def of(cls, model: keras.Model) -> "Architecture":
@@ -43,7 +45,7 @@ class Architecture:
             config = json.dumps(keras.saving.serialize_keras_object(model))
         except Exception as error:  # a model's own get_config may fail in any way
             raise ConfigError(f"Model {model.name!r} does not say how it is made: {error} {_OWN_FACTORY}") from error
-        return cls(f"model {model.name!r}", config=config)
+        return cls(f"model {model.name!r}", config=config, written_by=keras.__version__)
 
     def build(self, *, unsafe: bool = False, stored: Stored | None = None) -> keras.Model:
         """Build a new model, with weights as they are initialized.
@@ -82,16 +84,21 @@ class Architecture:
         try:
             config = json.loads(self.config or "")
             self._check_calls(config, most_calls)
-            config = to_keras3(config)
+            config = to_newest(to_keras3(config), self.written_by)
             config.pop("compile_config", None)
             model = keras.saving.deserialize_keras_object(config, safe_mode=not unsafe)
         except CheckpointError:
             raise
+        except LostCallError as error:
+            raise CheckpointError(
+                f"Keras {self.written_by or '3.2'} wrote {self.origin} without saying {error}; no Keras can build that "
+                f"model. {_WITH_THIS_FILE}"
+            ) from error
         except Exception as error:  # Keras raises whatever a configuration makes it stumble over
             if around := circumstance(error):
                 raise CheckpointError(f"The model that {self.origin} describes cannot be built: {around}.") from error
             raise CheckpointError(
-                f"Keras cannot build the model that {self.origin} describes. {_advice(error)}"
+                f"Keras cannot build the model that {self.origin} describes. {_advice(error, self.written_by)}"
             ) from error
         if not isinstance(model, keras.Model):
             raise CheckpointError(f"{self.origin} describes a {type(model).__name__}, not a model.")
@@ -154,12 +161,16 @@ def _registered(config: str) -> dict[str, Any]:
 
 
 _OWN_FACTORY = "Build it in Python, and say --model package.module:factory."
+_WITH_THIS_FILE = (
+    "Build it in Python, and say --model package.module:factory (model=... in Python), with the same file for its "
+    "weights."
+)
 
 
 _FUNCTIONS = ("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty")  # of Keras 2
 
 
-def _advice(error: Exception) -> str:
+def _advice(error: Exception, written_by: str | None) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     text = next((line for line in reversed(lines) if line.startswith("Exception encountered")), lines[0])
     if wrapped := advice_if_wrapped(str(error)):
@@ -174,7 +185,18 @@ def _advice(error: Exception) -> str:
             "It holds Python code (a Lambda layer), which was not run. If you trust whoever made the file, --unsafe "
             "(unsafe=True in Python) runs it."
         )
-    return f"{_shortened(text)} {_OWN_FACTORY}"
+    return f"{_shortened(text)} {_ways_on(written_by)}"
+
+
+def _ways_on(written_by: str | None) -> str:
+    if written_by is None:
+        return _OWN_FACTORY
+    if written_by == keras.__version__:
+        return _WITH_THIS_FILE
+    return (
+        f"Keras {written_by} wrote it, and this is Keras {keras.__version__}: load it with Keras {written_by}, or the "
+        f"latest that still can, and save it again. Or b{_WITH_THIS_FILE[1:]}"
+    )
 
 
 def _shortened(text: str) -> str:

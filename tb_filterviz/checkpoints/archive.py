@@ -1,5 +1,6 @@
 """The zip archives that Keras 3 saves as ``.keras``: a configuration, and the weights as HDF5."""
 
+import json
 import shutil
 import tempfile
 import zipfile
@@ -11,8 +12,9 @@ from typing import IO
 from tb_filterviz.error_context import raising_checkpoint_error
 from tb_filterviz.errors import CheckpointError
 
-_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+_CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _CONFIG_BYTES = 64 << 20
+_METADATA_BYTES = 1 << 16
 _HIGHEST_RATIO = 20  # Keras does not compress; weights that somebody packed again shrink by a tenth
 _UNSUSPICIOUS_BYTES = 16 << 20
 
@@ -21,6 +23,20 @@ def config(path: Path) -> str:
     """Read the model's configuration, as JSON."""
     with _member(path, _CONFIG, largest=_CONFIG_BYTES) as member:
         return member.read().decode("utf-8", "replace")
+
+
+def keras_version(path: Path) -> str | None:
+    """Read which Keras wrote the archive; None if it does not say."""
+    with opened(path) as archive:
+        if _METADATA not in archive.namelist():
+            return None
+    with _member(path, _METADATA, largest=_METADATA_BYTES) as member:
+        try:
+            metadata = json.loads(member.read())
+        except (ValueError, RecursionError):  # nothing depends on it but what we know of that Keras
+            return None
+    version = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    return version if isinstance(version, str) else None
 
 
 @contextmanager

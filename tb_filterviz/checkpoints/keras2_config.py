@@ -7,6 +7,7 @@ they went in.
 """
 
 import copy
+import importlib
 import inspect
 import re
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ _MODELS = {
     "Model": ("keras.src.models.functional", "Functional", "Functional"),
 }
 _MODULES_OF_KERAS = r"keras|keras\.(layers|models)|(keras|tf_keras)\.(src\.)?(layers|models|engine)\..*"
+_MODULES_OF_FUNCTIONS = tuple(f"keras.src.ops.{name}" for name in ("core", "image", "linalg", "math", "nn", "numpy"))
 _RENAMED = {("LeakyReLU", "alpha"): "negative_slope"}
 _NEUTRAL: Config = {"groups": 1, "implementation": 1, "fused": True}  # besides None and False
 
@@ -57,9 +59,20 @@ def _located(value: Any) -> Any:
     if "module" not in value and isinstance(value.get("config"), dict) and isinstance(name, str):
         if name in _MODELS:
             _set_class(value, *_MODELS[name])
+        elif "trainable" not in value["config"] and (module := _module_of_function(name)):
+            _set_class(value, module, name, None)
         elif hasattr(keras.layers, name):
             _set_class(value, "keras.layers", name, None)
     return value
+
+
+def _module_of_function(name: str) -> str | None:
+    """Find where the function of `keras.ops` is kept that a model calls; some have the name of a layer."""
+    for module in _MODULES_OF_FUNCTIONS:
+        found = vars(importlib.import_module(module)).get(name)
+        if isinstance(found, type) and issubclass(found, keras.Operation) and found.__module__ == module:
+            return module
+    return None
 
 
 def _modernised(config: Config) -> Config:

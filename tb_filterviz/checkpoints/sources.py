@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +20,7 @@ ModelSource = str | Path | Callable[[], "keras.Model"]
 
 _LENET = "tb_filterviz.lenet:build_lenet"
 _ENOUGH = 5  # checkpoints that say the same
+_VERSION = r"\d{1,4}(\.\w{1,12}){1,4}"
 _SUFFIXES = (".keras", ".json", ".h5", ".hdf5")
 
 
@@ -30,12 +32,14 @@ class Description(NamedTuple):
         config: a configuration of Keras, as JSON; None if there is a factory.
         factory: ``package.module:factory``; None if there is a configuration.
         arguments: what the factory takes.
+        written_by: the version of the Keras that wrote the configuration, if it is known.
     """
 
     origin: str
     config: str | None = None
     factory: str | None = None
     arguments: tuple[int, ...] = ()
+    written_by: str | None = None
 
 
 def described(source: ModelSource) -> Description:
@@ -101,14 +105,17 @@ def _json_text(path: Path) -> str:
 
 def stored_description(checkpoint: Checkpoint) -> Description | None:
     """Read the description that the checkpoint itself holds; None if it holds weights only."""
-    config: str | None = None
+    config = written_by = None
     if checkpoint.kind is Kind.MODEL:
-        config = archive.config(checkpoint.path)
+        config, written_by = archive.config(checkpoint.path), archive.keras_version(checkpoint.path)
     elif checkpoint.kind is Kind.LEGACY_MODEL:
         config = hdf5.attribute(checkpoint.path, "model_config")
+        written_by = hdf5.attribute(checkpoint.path, "keras_version")
     elif checkpoint.kind is Kind.SAVED_MODEL:
         config = saved_model_config(checkpoint.path)
-    return None if config is None else Description(repr(str(checkpoint.path)), config=config)
+    if written_by and not re.fullmatch(_VERSION, written_by):
+        written_by = None
+    return None if config is None else Description(repr(str(checkpoint.path)), config=config, written_by=written_by)
 
 
 def description_for(

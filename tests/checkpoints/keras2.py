@@ -59,6 +59,13 @@ def _nested() -> Any:
     return tf_keras.Model(images, layers.Dense(2)(features), name="nested")
 
 
+def _nested_first() -> Any:
+    images = layers.Input((8, 8, 1))
+    features = layers.Conv2D(4, 3, padding="same")(images)
+    backbone = tf_keras.Model(images, layers.add([layers.ReLU()(features), features]), name="backbone")
+    return tf_keras.Sequential([backbone, layers.GlobalAveragePooling2D(), layers.Dense(2)], name="nested_first")
+
+
 def _called_twice(between: Callable[[Any], Any], after: Callable[[Any], Any]) -> Any:
     """A nested model of which the second call makes, or helps to make, the output."""
     backbone = tf_keras.Sequential(
@@ -92,6 +99,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     "input_layer": _input_layer,
     "functional": _functional,
     "nested": _nested,
+    "nested_first": _nested_first,
     "preprocessing": _preprocessing,
     "twice": lambda: _called_twice(layers.ReLU(), layers.Flatten()),
     "twice_for_output": lambda: _called_twice(layers.Conv2D(2, 3, padding="same"), lambda made: made),
