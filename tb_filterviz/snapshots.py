@@ -86,7 +86,9 @@ class LayerDrawing:
 
     def describe_outcome(self) -> str:
         """Say in one sentence what came out at this step."""
-        return f"{int((~self.responsive).sum())} stuck, {int(self.flat.sum())} flat."
+        gain = self.statistics["gain"]
+        stuck, flat = int((~self.responsive).sum()), int(self.flat.sum())
+        return f"{stuck} stuck, {flat} flat; gain {gain.min():.2g} to {gain.max():.2g}, median {np.median(gain):.2g}."
 
 
 def _grid_config(config: Config | GridConfig | None) -> GridConfig:

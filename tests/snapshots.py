@@ -14,7 +14,13 @@ def _fields(
     tiles: npt.NDArray[np.uint8], layer: str, position: int, filters: npt.ArrayLike | None, more: dict[str, Any]
 ) -> dict[str, Any]:
     count = len(tiles)
-    statistics = {"score": np.arange(count), "responsive": np.ones(count), "flat": np.zeros(count), **more}
+    statistics = {
+        "gain": np.arange(count),
+        "score": np.arange(count),
+        "responsive": np.ones(count),
+        "flat": np.zeros(count),
+        **more,
+    }
     return {
         "layer": layer,
         "position": position,

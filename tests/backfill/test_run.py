@@ -13,7 +13,7 @@ from tb_filterviz.backfill.run import LogReport
 from tb_filterviz.errors import CheckpointError, ConfigError, StepError
 from tests.backfill import networks
 from tests.parts import own
-from tests.reading import difference, series, steps
+from tests.reading import difference, recipe_of, series, steps
 
 PLAIN = "tests.backfill.networks:plain"
 
@@ -256,7 +256,7 @@ def test_another_trainings_checkpoints_get_a_run_of_their_own(
     networks.save_epochs(tmp_path / "other", range(101, 105))
     logs, other = tmp_path / "logs", sorted((tmp_path / "other").iterdir())
     _log(logs, sorted(saved.iterdir())[:3])
-    assert capsys.readouterr().err == ""
+    assert "This is written to" not in capsys.readouterr().err
     assert len(_log(logs, other, steps=range(4)).logged) == 4
     assert f"FilterLogger: This is written to {str(logs / 'filters_2')!r}" in capsys.readouterr().err
     with FilterLogger(logs, config="classic") as logger:
@@ -287,16 +287,49 @@ def test_checkpoints_go_on_in_the_run_of_the_callback(saved: Path, tmp_path: Pat
 
 
 def test_normalization_is_drawn_with_the_statistics_of_each_checkpoint(tmp_path: Path) -> None:
-    model = networks.normalizing()
+    model, one_range = networks.normalizing(), Config(input_range=(-3.0, 9.0))
     (tmp_path / "saved").mkdir()
     for epoch in (1, 2, 3):
         model.layers[0].adapt(np.random.default_rng(epoch).normal(epoch, epoch, (100, 10, 10, 1)))
         model.save_weights(tmp_path / "saved" / f"epoch-{epoch}.weights.h5")
-        with FilterLogger(tmp_path / "separately" / str(epoch)) as logger:
+        with FilterLogger(tmp_path / "separately" / str(epoch), config=one_range) as logger:
             logger.log(model, 0)
-    _log(tmp_path / "together", tmp_path / "saved", "tests.backfill.networks:normalizing")
+    with FilterLogger(tmp_path / "together", config=one_range) as logger:
+        logger.log_checkpoints(tmp_path / "saved", "tests.backfill.networks:normalizing")
     together = series(tmp_path / "together" / "filters", "filterviz/conv_b/statistics/score")
     for epoch in (1, 2, 3):
         alone = series(tmp_path / "separately" / str(epoch) / "filters", "filterviz/conv_b/statistics/score")
         assert np.array_equal(together[epoch - 1][0], alone[0][0])
     assert not np.allclose(together[0][0], together[1][0])
+
+
+@pytest.mark.parametrize("executor", [None, 1])
+def test_the_input_range_is_that_of_the_first_checkpoint(tmp_path: Path, executor: int | None) -> None:
+    """A model that is built for its weights is not adapted yet: what it was adapted to stands in the files."""
+    model = networks.normalizing()
+    (tmp_path / "saved").mkdir()
+    model.layers[0].adapt(np.random.default_rng(0).normal(1000, 50, (1000, 10, 10, 1)))
+    for epoch in (1, 2):
+        model.save_weights(tmp_path / "saved" / f"epoch-{epoch}.weights.h5")
+    _log(tmp_path / "logs", tmp_path / "saved", "tests.backfill.networks:normalizing", executor=executor)
+    recipe = recipe_of(tmp_path / "logs" / "filters")
+    np.testing.assert_allclose(recipe["input_range"], [900, 1100], atol=2)
+    assert recipe["input_range_reason"] == "mean plus or minus 2 standard deviations, by which the model standardizes"
+    with FilterLogger(tmp_path / "direct") as logger:
+        logger.log(model, 0)
+    tag = "filterviz/conv_b/tiles"
+    drawn, direct = (series(tmp_path / name / "filters", tag)[0] for name in ("logs", "direct"))
+    assert np.array_equal(drawn, direct)
+
+
+@pytest.mark.parametrize("executor", [None, 1])
+def test_examples_tell_the_input_range_of_checkpoints(saved: Path, tmp_path: Path, executor: int | None) -> None:
+    examples = np.random.default_rng(0).integers(0, 256, (20, 10, 10, 1))
+    with FilterLogger(tmp_path, examples=examples) as logger:
+        logger.log_checkpoints(sorted(saved.iterdir())[:1], PLAIN, executor=executor)
+    assert recipe_of(tmp_path / "filters")["input_range"] == [0, 255]
+    with FilterLogger(tmp_path / "said", config=Config(input_range=(0.0, 255.0))) as logger:
+        logger.log_checkpoints(sorted(saved.iterdir())[:1], PLAIN)
+    tag = "filterviz/conv_a/tiles"
+    seen, said = (series(folder / "filters", tag)[0] for folder in (tmp_path, tmp_path / "said"))
+    assert np.array_equal(seen, said)

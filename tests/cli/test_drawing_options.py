@@ -70,7 +70,9 @@ def test_demo_keeps_the_old_training_if_the_new_one_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "train").mkdir()
-    assert cli.main(["demo", "--overwrite", "--log-dir", str(tmp_path), "--filters", "3,17,42"]) == 2
+    assert (
+        cli.main(["demo", "--overwrite", "--log-dir", str(tmp_path), "--layer", "conv2d_1", "--filters", "3,42"]) == 2
+    )
     assert "within 0 to 19 for layer 'conv2d_1'" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["train"]
 

@@ -87,6 +87,7 @@ def snapshot(
     count = shape[0]
     index = np.arange(count, dtype=np.float32)
     statistics: dict[str, npt.ArrayLike] = {
+        "gain": index + 0.5 - step / 4,
         "score": index * 1.5 - step,
         "responsive": np.arange(count) != 2,
         "flat": np.arange(count) == 3,

@@ -94,7 +94,7 @@ def test_a_statistic_that_begins_later(window: Browser, tmp_path: Path) -> None:
         window.press_at(SLIDER, Keys.HOME)
         assert readout(window) == "Before training"
         assert facts(window)["Pixel entropy"] == ["\N{EN DASH}"]
-        assert facts(window)["Score"][0] == "2.5"
+        assert facts(window)["Gain"][0] == "1.75"
         assert np.array_equal(window.tiles("Filters", 5, 5)[0], np.repeat(pixels(-1, "conv2d_1", SHAPE)[4], 3, axis=-1))
         assert window.complaints() == []
 
@@ -120,7 +120,7 @@ def test_runs_are_compared_where_one_lacks_a_statistic(window: Browser, tmp_path
             one.find_element("css selector", ".figure-name").text: len(one.find_elements("css selector", "path.curve"))
             for one in window.all(".side .figure:has(.figure-name)")
         }
-        assert lines == {"Score": 2, "Change": 2, "Pixel entropy": 1}
+        assert lines == {"Gain": 2, "Change": 2, "Pixel entropy": 1}
         window.choose("Run", "filters")
         window.loaded()
         window.choose("Reference", "filters_2")

@@ -241,7 +241,7 @@ export class App {
   describe(filter, isPointedAtThere = false) {
     const isReference = isPointedAtThere && this.isComparing && Boolean(this.other);
     const [recording, index] = isReference ? [this.other, this.otherIndex] : [this.recording, this.index];
-    const told = new Set([recording.description("score"), recording.description("change"),
+    const told = new Set([recording.worth, recording.description("change"),
       sortedBy(recording, orderKey(recording, this.state.sort))].filter(Boolean));
     const words = [`Filter ${filter}`, ...(isReference ? [this.otherName] : []), ...[...told].map(({ name, label, unit }) =>
       `${label} ${shown(recording.value(name, index, filter), unit)}`)];

@@ -9,8 +9,6 @@ import { placeOf } from "./geometry.js";
 import { TileGrid } from "./grid.js";
 import { rankOf } from "./ordering.js";
 
-const USUAL = ["score", "change"]; // the standard statistics that have a curve here
-
 export class FilterPanel {
   constructor(app) {
     this.app = app;
@@ -53,7 +51,8 @@ export class FilterPanel {
   }
 
   get usualStatistics() {
-    return USUAL.map((name) => this.app.recording.description(name)).filter(Boolean);
+    const { recording } = this.app;
+    return [recording.worth, recording.description("change")].filter(Boolean);
   }
 
   // When the filter, the layer or its length changes.

@@ -4,7 +4,6 @@ import { element } from "./dom.js";
 import { Figures, ofLayer, spread } from "./figures.js";
 import { capital, nameOfStep, number, percent, plural } from "./format.js";
 
-const USUAL = ["responsive", "change", "score"]; // the standard statistics that say something of a whole layer
 const MOST_CHIPS = 24;
 
 export class LayerPanel {
@@ -37,7 +36,8 @@ export class LayerPanel {
       + `${about.receptive_field ? ", cut to its receptive field" : ""}: `
       + `${plural(about.filters, about.indices ? "chosen filter" : "filter")}, ${width} × ${height} px, ${about.channels}.`;
     this.recipe.hidden = !app.recipe;
-    this.usual.set(USUAL.map((name) => recording.description(name)).filter(Boolean).map((one) => this.figure(one)));
+    const usual = [recording.description("responsive"), recording.description("change"), recording.worth];
+    this.usual.set(usual.filter(Boolean).map((one) => this.figure(one)));
     this.others.set(recording.others.map((one) => ({ ...this.figure(one), title: capital(one.label) })));
   }
 

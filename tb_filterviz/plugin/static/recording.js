@@ -3,7 +3,7 @@
 import { getJson } from "./api.js";
 import { Film, getReel, reduction } from "./film.js";
 
-const STANDARD = ["score", "responsive", "flat", "change", "change_since_start"];
+const STANDARD = ["gain", "score", "responsive", "flat", "change", "change_since_start"];
 
 // Filters go by their numbers in the layer; a run may hold some of them only, in any order.
 export class Recording {
@@ -84,6 +84,11 @@ export class Recording {
 
   description(name) {
     return this.descriptions.find((one) => one.name === name);
+  }
+
+  // What says how much a picture is worth. Runs of before version 2 have only the score, in the unit of its layer.
+  get worth() {
+    return this.description("gain") ?? this.description("score");
   }
 
   // Those beside the standard ones.
