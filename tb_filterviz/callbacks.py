@@ -136,6 +136,7 @@ class FilterVisualizer(keras.callbacks.Callback):
     def _forget_training(self) -> None:
         """Set what belongs to one training, and neither to a copy nor to another process."""
         self._session: Session | None = None
+        self._is_session_said = False
         self._events: EventSink | None = None
         self._fit: Fit | None = None
         self._last_step: int | None = None
@@ -203,9 +204,12 @@ class FilterVisualizer(keras.callbacks.Callback):
                 other_inputs=self._other_inputs,
                 examples=self._examples,
             )
-            for sentence in (session.prepare().describe(), *session.describe()):
+            session.prepare()
+            self._session, self._is_session_said = session, False
+        if self._verbose and not self._is_session_said and self._session.cost is not None:
+            for sentence in (self._session.cost.describe(), *self._session.describe()):
                 self._say(sentence)
-            self._session = session
+            self._is_session_said = True
         return self._session
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002

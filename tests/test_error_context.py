@@ -23,3 +23,6 @@ def test_a_name_that_tensorflow_refuses_is_told_and_renaming_helps(
         assert "memory" not in str(raised.value)
         model.name, model.layers[0].name = "model", "conv"
         assert [snapshot.layer for snapshot in logger.log(model, 0)] == ["conv"]
+    later = keras.layers.Dense(1, name="later")
+    later.build((None, 2))
+    assert [variable.path for variable in later.weights] == ["later/kernel", "later/bias"]

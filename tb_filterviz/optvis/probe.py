@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 from keras import ops
+from keras.src.backend.common.global_state import get_global_attribute
 
 from tb_filterviz.error_context import raising_for_part, raising_model_error
 from tb_filterviz.errors import ModelError
@@ -23,6 +24,7 @@ from tb_filterviz.parts.objectives import Objective
 from tb_filterviz.parts.objectives import own_channel as gather_own_channel
 
 _ABSENT = object()
+_NAME_SCOPES = "name_scope_stack"
 
 Read = Callable[..., Any]  # read(call, inputs, *args, **kwargs) -> response; `call` is the layer's own
 
@@ -116,9 +118,20 @@ def raising_for_layer(layer_call: LayerCall) -> AbstractContextManager[None]:
 
 
 @contextmanager
+def _name_scopes_kept() -> Iterator[None]:
+    """Leave Keras' stack of names as it was: a name that TensorFlow refuses would stay on it, before all later ones."""
+    depth = len(get_global_attribute(_NAME_SCOPES) or ())
+    try:
+        yield
+    finally:
+        del (get_global_attribute(_NAME_SCOPES) or [])[depth:]
+
+
+@contextmanager
 def untouched(image_model: ImageModel) -> Iterator[None]:
     """Run forward passes in this block that update nothing, and take the weights that are given, if any are."""
-    with keras.StatelessScope(state_mapping=weight_overrides.current(), collect_losses=False), ExitStack() as stack:
+    scope = keras.StatelessScope(state_mapping=weight_overrides.current(), collect_losses=False)
+    with scope, _name_scopes_kept(), ExitStack() as stack:
         for layer, attributes in image_model.shortcuts:
             if is_as_keras_made_it(layer):  # still: it may have been changed since
                 stack.enter_context(replaced(layer, **attributes))

@@ -311,7 +311,8 @@ def _score(response: Any, objective: str, filters: npt.NDArray[np.int32]) -> Arr
 def test_a_session_draws_it_with_the_weights_of_now(name: str) -> None:
     keras.utils.set_random_seed(1)
     case = CASES[name]()
-    config = Config(ascent=CONFIG, image_shape=case.options.get("image_shape"))
+    # The range is said: weights of all layers change here, also of those that would tell it.
+    config = Config(ascent=CONFIG, image_shape=case.options.get("image_shape"), input_range=(0.0, 1.0))
     others = case.options.get("other_inputs")
     session = Session(case.model, layers=case.layer, config=config, other_inputs=others)
     (first,) = session.draw()
@@ -392,4 +393,4 @@ def test_a_gradient_that_fails_is_said_of_the_layer_that_is_drawn() -> None:
     model = keras.Sequential([keras.Input((8, 8, 1)), Once(), L.Conv2D(2, 3, name="behind")])
     Once.passes_left = 1  # the first only looks
     with pytest.raises(ModelError, match=r"Layer 'behind' \(Conv2D\) cannot be drawn: RuntimeError: .*no gradient"):
-        Session(model)
+        Session(model, config=Config(input_range=(0.0, 1.0)))

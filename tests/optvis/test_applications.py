@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from tb_filterviz import AscentConfig, Config, FilterVisualizer
-from tb_filterviz.optvis.image_model import leaves
 from tb_filterviz.optvis.layer_calls import select
 from tb_filterviz.session import Session
 from tests.reading import steps
@@ -73,10 +72,8 @@ def test_a_network_is_drawn_while_it_trains_in_mixed_precision(name: str, policy
         keras.config.set_dtype_policy("float32")
     model.compile("adam", "sparse_categorical_crossentropy")
     images, labels = np.random.default_rng(0).uniform(-1, 1, (16, side, side, 3)), np.arange(16) % 2
-    chosen = [path for path, _ in leaves(backbone) if path.endswith(("Conv1", "stem_conv", "block1_conv1"))]
-    chosen += [path for path, _ in leaves(backbone) if "depthwise" in path or "dwconv" in path or "sepconv" in path][
-        1:3
-    ]
+    paths = [call.path for call in select(backbone)]
+    chosen = [paths[0], *[path for path in paths if path.endswith(("depthwise", "dwconv", "sepconv1"))][1:3]]
     config = Config(max_filters=2, ascent=AscentConfig(steps=2))
     visualizer = FilterVisualizer(tmp_path, [f"*/{path}" for path in chosen], config=config, on_error="raise")
     model.fit(images, labels, batch_size=8, epochs=1, verbose=0, callbacks=[visualizer])

@@ -128,7 +128,7 @@ def test_a_click_opens_the_filmstrip(tab: Browser) -> None:
     assert [one.text for one in tab.all(".picture figcaption")] == ["Epoch 6", "Epoch 7", "\N{EN DASH}"]
     assert len(tab.all(".side path.curve")) == 2
     facts = tab.one(".facts").text
-    assert "-1" in facts
+    assert "Gain\n2.75" in facts
     assert "rank 2 of 6" in facts
     assert "row" in tab.one(".panel-title .quiet").text
     tab.press(Keys.ESCAPE)
@@ -187,7 +187,7 @@ def test_the_same_filter_is_under_the_cursor_of_every_pane(tab: Browser) -> None
     ActionChains(tab.driver).move_to_element_with_offset(grid, -60, -60).perform()
     tab.settle()
     described = tab.one(".stage-hint").text
-    assert re.match(r"Filter \d · score .* · change", described)
+    assert re.match(r"Filter \d · gain .* · change", described)
 
 
 def test_dark_as_tensorboard_is(tab: Browser, server: TensorBoard) -> None:

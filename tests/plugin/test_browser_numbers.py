@@ -293,7 +293,7 @@ def test_each_side_has_its_own_unit_and_numbers(window: Browser, tmp_path: Path)
         window.choose("at", "batch 41")
         said = point_at(window, 1, "Reference").split(" · ")
         assert said[:3] == ["Filter 1", "batches/filters, batch 41", "gain -8.75"]
-        assert point_at(window, 1).split(" · ")[:2] == ["Filter 1", "score 1.5"]
+        assert point_at(window, 1).split(" · ")[:2] == ["Filter 1", "gain 1.5"]
         point_at(window, 1, "Reference")
         window.run("document.activeElement.blur()")
         window.press_at("body", "c")

@@ -52,6 +52,7 @@ def test_the_curves_of_the_same_training(loader: str, tmp_path: Path) -> None:
     with tab(tmp_path, loader) as served:
         curves = served.get("curves", run="a/filters", layer="conv2d_1")["curves"]
         assert {(curve["metric"], curve["of"]) for curve in curves} == {
+            ("mean gain", ""),
             ("mean score", ""),
             ("responsive", ""),
             ("mean change", ""),
@@ -190,6 +191,7 @@ def test_curves_are_called_what_they_say(loader: str, tmp_path: Path) -> None:
             "bare",
             "mean change",
             "mean entropy",
+            "mean gain",
             "mean score",
             "responsive",
         ]

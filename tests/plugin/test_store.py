@@ -16,7 +16,7 @@ from tests.plugin.serving import LOADERS, layer_events, pixels, provider, write,
 
 ALL = (-(1 << 60), 1 << 60)
 PLACE = Place(RequestContext(), "", "filters")
-STANDARD = {"score", "responsive", "flat", "change", "change_since_start"}
+STANDARD = {"gain", "score", "responsive", "flat", "change", "change_since_start"}
 
 
 @pytest.mark.parametrize("loader", LOADERS)

@@ -120,7 +120,7 @@ def test_wherever_a_step_was_cut_off_it_is_written_again_and_nothing_is_lost_or_
         assert [path.name for path in log_dir.iterdir()] == ["filters"], cut
         run = read_run(log_dir / "filters")
         tags = set(run.Tags()["tensors"]) - {RECIPE_TAG}
-        assert len(tags) == 2 * 10
+        assert len(tags) == 2 * 12
         for tag in tags:
             assert [event.step for event in run.Tensors(tag)] == [0, 1, 2, 3], (cut, tag)
 
