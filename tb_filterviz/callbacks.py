@@ -22,7 +22,7 @@ from tb_filterviz.sinks import Sink, checked_sinks
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.storage import folder_of
 from tb_filterviz.snapshots import LayerDrawing, StepUnit
-from tb_filterviz.training.fit import AfterOthers, Fit, current_fit, goes_on
+from tb_filterviz.training.fit import AfterOthers, Fit, current_fit, goes_on, may_change_weights
 from tb_filterviz.training.parts import as_part, part_of
 from tb_filterviz.training.schedule import Schedule, TimeBudget, batch_schedule, epoch_schedule, schedule_to_json
 from tb_filterviz.training.stuck import StuckFilters
@@ -35,12 +35,10 @@ class _Pending:
     Attributes:
         step: of the drawing.
         drawings: of all layers.
-        weights: fingerprint of what was drawn.
     """
 
     step: int
     drawings: Sequence[LayerDrawing]
-    weights: int
 
 
 class FilterVisualizer(keras.callbacks.Callback):
@@ -78,9 +76,10 @@ class FilterVisualizer(keras.callbacks.Callback):
         sinks: further places to write to.
         logs_prefix: put the curves of every layer into the `logs` of each epoch, where `EarlyStopping`, `CSVLogger` and
             `History` find them, if they come after this callback: ``"filters/"`` makes
-            ``filters/conv2d_2/share_responsive``. Where an epoch is not drawn, the values are those of before.
-        verbose: 0 is silent; 1 says once what was taken and what drawings cost, and at the end which filters died;
-            None does as `fit` is told.
+            ``filters/conv2d_2/share_responsive``. Where an epoch is not drawn, the values are those of before; before
+            anything was drawn, there are none.
+        verbose: 0 is silent; 1 or more says once what was taken and what drawings cost, and at the end which filters
+            died; None does as `fit` is told.
         on_error: what a failure in the middle of the training does: ``"warn"`` says so, in a `VisualizationWarning`
             and in TensorBoard's Text tab, and lets the training go on; ``"raise"`` stops it.
 
@@ -110,7 +109,8 @@ class FilterVisualizer(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         _check_choice("on_error", on_error, ("warn", "raise"))
-        _check_choice("verbose", verbose, (None, 0, 1))
+        if verbose is not None and (isinstance(verbose, bool) or not isinstance(verbose, int) or verbose < 0):
+            raise ConfigError(f"`verbose` must be None, or a number from 0. Received: verbose={verbose!r}")
         if not isinstance(logs_prefix, str | None):
             raise ConfigError(f"`logs_prefix` must be a string, or None. Received: logs_prefix={logs_prefix!r}")
         folder_of(log_dir)  # whether it can be one
@@ -147,6 +147,7 @@ class FilterVisualizer(keras.callbacks.Callback):
     def _begin_training(self) -> None:
         self._last: AfterOthers | None = None
         self._pending: _Pending | None = None
+        self._may_change = False
         self._drawn_weights: int | None = None
         self._epoch: int | None = None  # the last one that ended
         self._batches = 0  # in all epochs of this run
@@ -173,7 +174,9 @@ class FilterVisualizer(keras.callbacks.Callback):
         Raises:
             ModelError: if it is none of Keras 3.
         """
-        check_keras_model(model)
+        check_keras_model(
+            model if isinstance(model, keras.Model) else getattr(model, "module", model)
+        )  # of torch's DDP
         super().set_model(model)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002  Keras gives it
@@ -183,6 +186,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         if not backends.current().is_chief(self.model):
             return
         self._fit = current_fit()
+        self._may_change = may_change_weights(self._fit, self.model)
         self._last = AfterOthers.joined(self, self._fit.callbacks)
         self._events = EventSink(self.log_dir, self._config, is_live=partial(goes_on, weakref.ref(self._fit)))
         try:
@@ -236,6 +240,7 @@ class FilterVisualizer(keras.callbacks.Callback):
             self._batches += self._last_step or 0
             self._batches_before_epoch += self._last_step or 0
         first = self._batches + 1 if counts_batches else epoch
+        self._stuck = StuckFilters(is_from_start=can_draw and not is_resumed and self._last_step is None)
         if can_draw and (self._last_step is None or self._last_step < first - 1):
             self._draw_and_write(first - 1)
 
@@ -256,10 +261,11 @@ class FilterVisualizer(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Draw the epoch, if epochs are what is drawn, and this one is due."""
         self._epoch = epoch
+        self._write_pending()  # unless that is done
         self._begin_late(epoch)
         if self._schedule is None and self._every(epoch) and self._is_affordable():
             self._pending = self._draw(epoch)
-            if self._last is None:  # whoever calls, there is nobody to come after the others
+            if self._last is None or not (self._may_change or self._is_last_epoch):
                 self._write_pending()
         if logs is not None:
             logs.update(self._curves)
@@ -275,9 +281,14 @@ class FilterVisualizer(keras.callbacks.Callback):
 
     def after_epoch_of_all(self) -> None:
         """After all callbacks have seen an epoch's end: write it, unless it is the last, which may change yet."""
-        is_last = self._epoch is not None and self._epoch + 1 >= (self.params or {}).get("epochs", 0)
-        if not (is_last or self.model.stop_training):
+        if not (self._is_last_epoch or self.model.stop_training):
             self._write_pending()
+
+    @property
+    def _is_last_epoch(self) -> bool:
+        """Whether the epoch that ended is known to be the last, unless somebody stops the training earlier."""
+        epochs = (self.params or {}).get("epochs")
+        return epochs is not None and self._epoch is not None and self._epoch + 1 >= epochs
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Draw the trained network, if it has not been, and close the log; after all other callbacks."""
@@ -299,8 +310,8 @@ class FilterVisualizer(keras.callbacks.Callback):
                 self._write_pending()
             elif trained is not None and (self._last_step is None or self._last_step < trained):
                 self._draw_and_write(trained)
-            elif is_changed and self._schedule is not None:
-                self._draw_and_write(self._batches + 1)
+            elif is_changed and trained is not None:
+                self._draw_and_write(trained + 1)
             for line in self._stuck.describe():
                 self._say(f"{line}.")
         self._close()
@@ -344,14 +355,15 @@ class FilterVisualizer(keras.callbacks.Callback):
                 shown_if_long(session.cost, f"Filters at step {step}", self._verbose) as report,
             ):
                 drawings = session.draw(report)
-                self._drawn_weights = session.weights_fingerprint()
+                is_compared = self._may_change or self._is_last_epoch
+                self._drawn_weights = session.weights_fingerprint() if is_compared else None
                 self._learn(session, drawings, step)
         except Exception as error:
             if self._on_error == "raise":
                 raise
             self._report(step, error)
             return None
-        return _Pending(step, drawings, self._drawn_weights)
+        return _Pending(step, drawings)
 
     def _learn(self, session: Session, drawings: Sequence[LayerDrawing], step: int) -> None:
         """Take from drawings what is told at the end, and what goes into Keras' logs."""
@@ -394,6 +406,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         warnings.warn(f"{message.rstrip('.')}. The training goes on.", VisualizationWarning, stacklevel=3)
 
     def _close(self) -> None:
+        self._write_pending()  # of a training that an exception ended
         for sink in self._sinks:
             try:
                 sink.close()

@@ -2,6 +2,7 @@
 
 import re
 import time
+import warnings
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 
 from tb_filterviz.config import Config, Range, as_config
-from tb_filterviz.errors import ModelError
+from tb_filterviz.errors import ModelError, VisualizationWarning
 from tb_filterviz.history import History
 from tb_filterviz.optvis.image_model import has_layers_inside, leaves
 from tb_filterviz.optvis.maximize import LayerAscent, joined_drawings, model_ascents
@@ -129,6 +130,7 @@ class Session:
                 if ascent.layer_call.is_named:
                     raise
                 errors[ascent.layer_call.path] = error
+                warnings.warn(f"Not drawn: {ascent.layer_call.path}. {error}", VisualizationWarning, stacklevel=2)
                 continue
             compile_s += max(first_s - once_s, 0.0)
             step_s = max(thrice_s - once_s, 0.0) / 2
@@ -146,8 +148,8 @@ class Session:
     def _try(self, ascent: LayerAscent, steps: int) -> float:
         """Measure the seconds that a batch takes with so many steps, whatever else is to be done for it included."""
         began = time.perf_counter()
-        tried = replace(ascent, ascent=replace(ascent.ascent, steps=steps))
-        drawing = tried.maximize(ascent.batches()[0]).drawing()
+        tried, noise = replace(ascent, ascent=replace(ascent.ascent, steps=steps)), ascent.respond_to_noise()
+        drawing = tried.maximize(ascent.batches()[0], noise).drawing()
         taken_s = time.perf_counter() - began
         history, statistics = History(), statistics_of(self.config.statistics)
         for step in (0, 1):  # statistics that look back are tried as well, at the first step and at another
@@ -168,8 +170,9 @@ class Session:
             path, filters = ascent.layer_call.path, len(ascent.plan.filters)
             if report is not None:
                 report(done_s, total_s, f"{path}, 0 of {filters} filters")
+            noise = ascent.respond_to_noise()
             for batch in ascent.batches():
-                batches.append(ascent.maximize(batch).drawing())  # images in floating point take much more room
+                batches.append(ascent.maximize(batch, noise).drawing())  # images in floating point take much more room
                 done_s += ascent.batch_s
                 if report is not None:
                     drawn = sum(len(each.filters) for each in batches)

@@ -153,6 +153,47 @@ def test_called_by_hand_every_epoch_is_written_at_once(tmp_path: Path, small_mod
     assert steps(tmp_path / "filters", "filters/conv_a") == [-1, 0, 1, 2]
 
 
+class Forwards(keras.callbacks.Callback):
+    """Calls another callback, as people do who wrap ours, and tells it nothing of the training."""
+
+    def __init__(self, callback: keras.callbacks.Callback) -> None:
+        super().__init__()
+        for name in ("set_model", "on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end"):
+            setattr(self, name, getattr(callback, name))
+
+
+def test_no_epoch_waits_for_an_end_that_nobody_knows(tmp_path: Path, small_model: keras.Model, fit: Fit) -> None:
+    fit(small_model, Forwards(FilterVisualizer(tmp_path / "wrapped")))
+    callbacks = keras.callbacks.CallbackList([FilterVisualizer(tmp_path / "loop")], model=small_model)
+    callbacks.on_train_begin()
+    for epoch in range(3):
+        callbacks.on_epoch_begin(epoch)
+        callbacks.on_epoch_end(epoch, {})
+    callbacks.on_train_end()
+    for name in ("wrapped", "loop"):
+        assert steps(tmp_path / name / "filters", "filters/conv_a") == [-1, 0, 1, 2]
+
+
+def _fail_at(epoch: int) -> keras.callbacks.Callback:
+    def fail(at: int, logs: Any) -> None:  # noqa: ARG001  Keras gives it
+        if at == epoch:
+            raise OSError("no more")
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=fail)
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_another_callback_that_fails_takes_no_picture_along(
+    tmp_path: Path, small_model: keras.Model, fit: Fit, epoch: int
+) -> None:
+    visualizer = FilterVisualizer(tmp_path)
+    with pytest.raises(OSError, match="no more"):
+        fit(small_model, visualizer, _fail_at(epoch))
+    fit(small_model, visualizer, epochs=epoch + 2, initial_epoch=epoch + 1)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["filters"]
+    assert steps(tmp_path / "filters", "filters/conv_a") == list(range(-1, epoch + 2))
+
+
 CURVES = ("mean_gain", "mean_score", "share_responsive", "mean_change")
 
 
@@ -203,11 +244,11 @@ def test_at_the_end_it_is_said_what_died(tmp_path: Path, fit: Fit, capsys: pytes
     before = keras.callbacks.LambdaCallback(on_epoch_begin=kill)
     fit(model, before, FilterVisualizer(tmp_path, verbose=1), epochs=4)
     said = [line for line in capsys.readouterr().out.splitlines() if "conv_b:" in line]
-    assert said == ["FilterVisualizer: conv_b: 0 stuck since epoch 2; 2 never woke up."]
+    assert said == ["FilterVisualizer: conv_b: filter 0 stuck since epoch 2; filter 2 never woke up."]
 
 
 @pytest.mark.parametrize(
-    ("verbose", "of_fit", "speaks"), [(None, 0, False), (1, 0, True), (0, 2, False), (None, 2, True)]
+    ("verbose", "of_fit", "speaks"), [(None, 0, False), (1, 0, True), (0, 2, False), (None, 2, True), (2, 0, True)]
 )
 def test_it_speaks_when_it_is_told_to(
     tmp_path: Path,
@@ -227,8 +268,8 @@ def test_it_speaks_when_it_is_told_to(
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"verbose": 2}, "`verbose` must be None, 0 or 1. Received: verbose=2"),
-        ({"verbose": True}, "`verbose` must be None, 0 or 1. Received: verbose=True"),
+        ({"verbose": -1}, "`verbose` must be None, or a number from 0. Received: verbose=-1"),
+        ({"verbose": True}, "`verbose` must be None, or a number from 0. Received: verbose=True"),
         ({"logs_prefix": 3}, "`logs_prefix` must be a string, or None. Received: logs_prefix=3"),
         ({"every": 0}, "`every` must be a positive count of epochs"),
         ({"budget": 2}, "`budget` must be a share of the training's time, such as 0.01. Received: 2"),

@@ -65,8 +65,8 @@ class Ascent:
         step: of images, the number of the step (int32, a scalar) and what is prepared, the images after one step, and
             the scores ``[batch]`` before it.
         finish: of images and filters, scores and peaks ``[batch]``; None if finished pictures are not scored.
-        respond: of any images ``[k, h, w, c]`` and filters, of each filter to each image: scores ``[k, batch]``, and of
-            the responses of its units the mean and the mean square.
+        respond: of any images ``[k, h, w, c]`` and filters int32 ``[n]``, of each filter to each image: scores
+            ``[k, n]``, and mean and variance of what its units answer.
         is_linear: whether the objective is linear in the response.
         batch: how many filters climb together.
         steps: how many steps they climb.
@@ -92,7 +92,8 @@ class Ascent:
         """
         # The loop itself is not compiled: in TensorFlow's, the gradient of max-pooling loses its fast kernel at random,
         # and in XLA's on a CPU, convolutions take four times as long. Nothing leaves the device meanwhile.
-        count, filled_up = len(filters), self._filled_up(filters)
+        count = len(filters)
+        filled_up = np.arange(self.batch) % count  # so that all batches are of one size, and compiled once
         climbing, chosen = ops.convert_to_tensor(images[filled_up]), ops.convert_to_tensor(filters[filled_up])
         prepared, scores, started = self.prepare(climbing, chosen), [], climbing
         for position in range(self.steps):
@@ -110,9 +111,6 @@ class Ascent:
             peaks=ops.convert_to_numpy(peaks)[:count],
         )
 
-    def _filled_up(self, filters: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-        return np.arange(self.batch) % len(filters)  # so that all batches are of one size, and compiled once
-
     def respond_to_noise(
         self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32], together: int
     ) -> NoiseResponse:
@@ -120,20 +118,19 @@ class Ascent:
 
         Args:
             images: noise, float32 ``[k, h, w, c]``, in the model's own units.
-            filters: int32 ``[n]``; `n` is at most `batch`.
+            filters: int32 ``[n]``, any number of them.
             together: how many images the memory allows at once.
         """
-        chosen = ops.convert_to_tensor(filters[self._filled_up(filters)])
+        chosen = ops.convert_to_tensor(filters)
         parts = [
             self.respond(ops.convert_to_tensor(images[first : first + together]), chosen)
             for first in range(0, len(images), together)
         ]
-        scores, means, squares = (
-            np.concatenate([ops.convert_to_numpy(part[i]) for part in parts]).astype(np.float64)[:, : len(filters)]
-            for i in range(3)
+        scores, means, variances = (
+            np.concatenate([ops.convert_to_numpy(part[i]) for part in parts]).astype(np.float64) for i in range(3)
         )
-        variance = np.maximum(squares.mean(axis=0) - np.square(means.mean(axis=0)), 0)
-        deviation = np.sqrt(variance) if self.is_linear else scores.std(axis=0)
+        of_units = np.sqrt(variances.mean(axis=0) + means.var(axis=0))
+        deviation = of_units if self.is_linear else scores.std(axis=0)
         return NoiseResponse(scores.mean(axis=0).astype(np.float32), deviation.astype(np.float32))
 
 
@@ -262,8 +259,9 @@ def ascent_of(
             scores = ops.stack([probe.score_of(objective, responses, each) for each in repeated], axis=-1)
         else:
             scores = ops.reshape(probe.score_of(objective, maps, filters), (count, chosen))
-        means, squares = (ops.mean(each, axis=(1, 2)) for each in (maps, ops.square(maps)))
-        return scores, ops.reshape(means, (count, chosen)), ops.reshape(squares, (count, chosen))
+        means = ops.mean(maps, axis=(1, 2), keepdims=True)
+        variances = ops.mean(ops.square(maps - means), axis=(1, 2))
+        return scores, ops.reshape(means, (count, chosen)), ops.reshape(variances, (count, chosen))
 
     return Ascent(
         prepare=backend.compiled(scores_of.prepare, model),

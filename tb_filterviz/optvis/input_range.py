@@ -27,11 +27,14 @@ Array = npt.NDArray[np.float64]
 
 PIXELS = (0.0, 255.0)
 UNIT = (0.0, 1.0)
+SIGNED = (-1.0, 1.0)
 
 _ALIKE = 0.01  # of a range's width: 256 gray levels mean those from 0 to 255
-_CLOSE = 0.15  # likewise, for mean and standard deviation of real images
 _MOST_MIXED = 4  # channels: more need too many colours
 _DIGITS = 5  # enough for pictures, and few enough for the same range on every machine
+
+
+_WAY = "input_range=(low, high) in a Config, --input-range on the command line, or examples=images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +45,22 @@ class InputRange:
         limits: ``(low, high)``, each a number, or one for each channel.
         reason: why this range, as a clause.
         is_assumed: True if nothing told it.
+        is_doubtful: True if what told it may well be wrong.
     """
 
     limits: Range
     reason: str
     is_assumed: bool = False
+    is_doubtful: bool = False
 
     def describe(self) -> str:
         """Say in one sentence what was taken, and why."""
         low, high = map(_bound_text, self.limits)
-        if self.is_assumed:
-            return (
-                f"The input range {low} to {high} is assumed: {self.reason}. If yours is another: "
-                "input_range=(low, high) in a Config, --input-range on the command line, or examples=images."
-            )
-        return f"The input range is {low} to {high}: {self.reason}."
+        said = (
+            f"The input range {low} to {high} is assumed" if self.is_assumed else f"The input range is {low} to {high}"
+        )
+        way = f" If yours is another: {_WAY}." if self.is_assumed or self.is_doubtful else ""
+        return f"The input range {said}: {self.reason}.{way}"
 
 
 def _bound_text(bound: Bound) -> str:
@@ -82,10 +86,11 @@ def input_range_of(image_model: ImageModel, said: Range | None = None, examples:
     first = _first_weights(image_model)
     if first is not None and first.is_affine and not first.is_identity:
         return _range_before(first)
-    documented = documented_range([image_model.model.name, *(first.path.split("/") if first else ())])
+    names = [image_model.model.name, *(first.path.split("/") if first else ())]
+    documented = documented_range(names, image_model.shape[2])
     if documented is not None and (first is None or first.is_identity):
         name, limits = documented
-        return InputRange(limits, f"keras.applications documents it for {name!r}")
+        return InputRange(limits, f"keras.applications documents it for {name!r}", is_doubtful=True)
     reason = (
         "nothing in the model tells it"
         if first is None or first.is_identity
@@ -106,76 +111,111 @@ def as_examples(examples: Any, shape: Shape) -> npt.NDArray[np.float32]:
     Raises:
         ConfigError: if they are not images with the channels of `shape`.
     """
-    images = np.asarray(examples)
+    try:
+        images = np.asarray(examples)
+    except ValueError as error:
+        raise ConfigError(f"`examples` must be images of one size: {error}") from error
+    if images.dtype.kind == "V" or images.dtype.name == "bfloat16":
+        images = images.astype(np.float32)
     if images.ndim == 3 and shape[2] == 1 and shape[0] > 1:
         images = images[..., None]
     if images.ndim == 3 and shape[0] == 1:
         images = images[:, None]  # signals
     if images.ndim != 4 or images.shape[-1] != shape[2] or not images.size or images.dtype.kind not in "biuf":
         raise ConfigError(
-            f"`examples` must be images [n, height, width, {shape[2]}], as the model is given them. Received: an array "
-            f"of shape {images.shape} and dtype {images.dtype}"
+            f"`examples` must be an array of images [n, height, width, {shape[2]}]; of a dataset, one batch. Received: "
+            f"an array of shape {images.shape} and dtype {images.dtype}"
         )
     images = images.astype(np.float32)
-    if not np.isfinite(images).all():
-        raise ConfigError("`examples` must be finite numbers.")
+    if not np.isfinite(images).all() or images.min() == images.max():
+        raise ConfigError("`examples` must be finite numbers, not all of one value.")
     return images
 
 
 def _range_of_examples(images: npt.NDArray[np.float32]) -> InputRange:
     low, high = float(images.min()), float(images.max())
-    limits: Range
-    if low >= 0 and high <= 1:
-        limits = UNIT
-    elif low >= 0 and high <= PIXELS[1]:
-        limits = PIXELS
-    elif low >= -1 and high <= 1:
-        limits = (-1.0, 1.0)
-    else:
-        mean, spread = images.mean((0, 1, 2), np.float64), images.std((0, 1, 2), np.float64)
-        lowest, highest = images.min((0, 1, 2)), images.max((0, 1, 2))
-        limits = _limits(np.maximum(mean - 2 * spread, lowest), np.minimum(mean + 2 * spread, highest))
-        return InputRange(limits, "mean plus or minus 2 standard deviations of the examples")
-    return InputRange(limits, f"the examples are from {low:g} to {high:g}")
+    for usual in (UNIT, SIGNED, PIXELS):
+        slack = 0.02 * (usual[1] - usual[0])  # resizing overshoots
+        fills = high > usual[1] / 2 and low >= usual[0] - slack and high <= usual[1] + slack
+        if fills and (usual is not SIGNED or low < -slack):
+            return InputRange(usual, f"the examples are from {low:g} to {high:g}")
+    mean, spread = images.mean((0, 1, 2), np.float64), images.std((0, 1, 2), np.float64)
+    lowest, highest = images.min((0, 1, 2)), images.max((0, 1, 2))
+    if low >= 0:
+        return InputRange(_limits(np.zeros_like(mean), np.full_like(mean, high), 2), f"the examples are up to {high:g}")
+    low_by_channel, high_by_channel = np.maximum(mean - 2 * spread, lowest), np.minimum(mean + 2 * spread, highest)
+    flat = high_by_channel - low_by_channel <= 1e-6 * (high - low)
+    low_by_channel[flat], high_by_channel[flat] = low_by_channel[flat] - 1, high_by_channel[flat] + 1
+    return InputRange(
+        _limits(low_by_channel, high_by_channel, 2),
+        "mean plus or minus 2 standard deviations of the examples",
+        is_doubtful=True,
+    )
 
 
-def _limits(low: Array, high: Array) -> Range:
+def _limits(low: Array, high: Array, digits: int = _DIGITS) -> Range:
     """Make one bound for all channels where they are alike, and one for each where not."""
     if low.size > 1 and (np.ptp(low) > _ALIKE * np.ptp([low, high]) or np.ptp(high) > _ALIKE * np.ptp([low, high])):
-        return tuple(map(_rounded, low)), tuple(map(_rounded, high))
-    return _rounded(low.mean()), _rounded(high.mean())
+        return tuple(_rounded(each, digits) for each in low), tuple(_rounded(each, digits) for each in high)
+    return _rounded(low.mean(), digits), _rounded(high.mean(), digits)
 
 
-def _rounded(value: Any) -> float:
-    return float(f"{float(value):.{_DIGITS}g}") + 0.0  # no minus zero
+def _rounded(value: Any, digits: int = _DIGITS) -> float:
+    return float(f"{float(value):.{digits}g}") + 0.0  # no minus zero
+
+
+_TARGETS = {  # what networks like to be given, and how that is said
+    (0.0, 1.0): "0 to 1",
+    (-1.0, 1.0): "-1 to 1",
+    (-0.5, 0.5): "-0.5 to 0.5",
+    (0.0, 2.0): "0 to 2",
+    (0.0, 255.0): "0 to 255",
+}
 
 
 def _range_before(first: "_FirstWeights") -> InputRange:
-    """Choose the range whose image, by ``scale * x + offset``, is one that networks like."""
-    scale, offset = first.scale, first.offset
+    """Choose the range whose image, by ``scale * x + offset``, is one that networks like to be given."""
+    sees = np.abs(first.scale) > 1e-6 * np.abs(first.scale).max()  # a channel may be left out
+    scale, offset = first.scale[sees], first.offset[sees]
+    for usual in (PIXELS, UNIT, SIGNED):
+        reason = _usual_reason(usual, scale, offset)
+        if reason:
+            return InputRange(usual, reason)
     mean, spread = -offset / scale, 1 / np.abs(scale)
     if np.allclose(offset, 0, atol=_ALIKE) and (scale > 0).all():
         low, high, reason = np.zeros_like(mean), spread, "the model brings it to 0 to 1"
     elif np.allclose(offset, -1, atol=_ALIKE) and (scale > 0).all():
         low, high, reason = np.zeros_like(mean), 2 * spread, "the model brings it to -1 to 1"
-    elif np.allclose(scale, 1, atol=_ALIKE) and (mean > 0).all() and (mean < PIXELS[1]).all():
-        low, high = np.zeros_like(mean), np.full_like(mean, PIXELS[1] if mean.max() > 1 else UNIT[1])
-        reason = f"the model subtracts a mean of {_bound_text(tuple(map(_rounded, mean)))}"
     else:
         low, high = mean - 2 * spread, mean + 2 * spread
         reason = "mean plus or minus 2 standard deviations, by which the model standardizes"
-        for usual in (PIXELS, UNIT):
-            if _is_close(low, high, usual, _CLOSE):
-                return InputRange(usual, "the model standardizes as is usual for images of this range")
-    for usual in (PIXELS, UNIT):
-        if _is_close(low, high, usual, _ALIKE):
-            return InputRange(usual, reason)
-    return InputRange(_limits(low, high), reason)
+    limits = _limits(_for_all(low, sees), _for_all(high, sees))
+    return InputRange(limits, reason, is_doubtful="standardizes" in reason)
 
 
-def _is_close(low: Array, high: Array, usual: tuple[float, float], tolerance: float) -> bool:
-    off = max(abs(float(low.mean()) - usual[0]), abs(float(high.mean()) - usual[1]))
-    return off <= tolerance * (usual[1] - usual[0])
+def _for_all(values: Array, sees: npt.NDArray[np.bool_]) -> Array:
+    """Complete values of the channels that count, for those that do not by the others' mean."""
+    every = np.full(sees.shape, values.mean())
+    every[sees] = values
+    return every
+
+
+def _usual_reason(usual: tuple[float, float], scale: Array, offset: Array) -> str:
+    """Say why inputs have a usual range; empty if what becomes of it is nothing that networks are given."""
+    ends = np.sort([scale * usual[0] + offset, scale * usual[1] + offset], axis=0)
+    width = usual[1] - usual[0]
+    for target, words in _TARGETS.items():
+        if np.abs(ends - np.array(target)[:, None]).max() <= 2 * _ALIKE * (target[1] - target[0]):
+            return f"the model brings it to {words}"
+    mean, spread = -offset / scale, 1 / np.abs(scale)
+    share, wide = (mean - usual[0]) / width, spread / width
+    is_centered = (share > 0.05).all() and (share < 0.6).all()
+    size = (ends[1] - ends[0]).mean()
+    if is_centered and any(abs(size - each) <= 2 * _ALIKE * each for each in (1, 255)):
+        return f"the model subtracts a mean of {_bound_text(tuple(_rounded(each) for each in mean))}"
+    if is_centered and (wide > 0.1).all() and (wide < 0.6).all():
+        return "the model standardizes as is usual for images of this range"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,15 +274,18 @@ def _fitted(colors: Array, values: Array) -> tuple[Array, Array] | None:
         if values.shape[1] != colors.shape[1]:
             break
         scale = (ordered[1] - ordered[0]) / colors[1]
-        if np.abs(colors * scale + ordered[0] - ordered).max() <= tolerance:
+        if np.abs(scale).max() > 0 and np.abs(colors * scale + ordered[0] - ordered).max() <= tolerance:
             return scale, ordered[0]
     # Channels are mixed or repeated: what counts is how gray levels go through.
     unknowns = np.c_[colors, np.ones(len(colors))]
     weights = np.linalg.lstsq(unknowns, values, rcond=None)[0]
     if colors.shape[1] > _MOST_MIXED or np.abs(unknowns @ weights - values).max() > tolerance:
         return None
+    slopes = (values[1] - black) / colors[1, 0]
+    largest = int(np.abs(slopes).argmax())
+    alike = slopes * np.sign(slopes[largest]) > 1e-3 * abs(slopes[largest])  # others may be constants, or reversed
     each = np.ones(colors.shape[1])
-    return ((values[1] - black) / colors[1, 0]).mean() * each, black.mean() * each
+    return np.median(slopes[alike]) * each, np.median(black[alike]) * each
 
 
 def _arriving(image_model: ImageModel, colors: Array) -> tuple[str, Array] | None:

@@ -1,5 +1,6 @@
 """Ranges that are documented, of networks of `keras.applications` that leave it to others to bring pixels to them."""
 
+import re
 from collections.abc import Iterable
 
 from tb_filterviz.config import Range
@@ -13,33 +14,23 @@ _STANDARDIZED: Range = (
     tuple(round((1 - mean) / deviation, 4) for mean, deviation in zip(_RGB_MEANS, _RGB_DEVIATIONS, strict=True)),
 )
 
-# By how their names begin, in lower case; the first that fits counts. Source: the networks' pages on keras.io.
+# By their names, in lower case, with which Keras counts further ones. Source: the networks' pages on keras.io.
 _DOCUMENTED: dict[str, Range] = {
-    "resnet50v2": _MINUS_ONE_TO_ONE,
-    "resnet101v2": _MINUS_ONE_TO_ONE,
-    "resnet152v2": _MINUS_ONE_TO_ONE,
-    "mobilenet": _MINUS_ONE_TO_ONE,
-    "xception": _MINUS_ONE_TO_ONE,
-    "inception_v3": _MINUS_ONE_TO_ONE,
-    "inception_resnet_v2": _MINUS_ONE_TO_ONE,
-    "nasnet": _MINUS_ONE_TO_ONE,
-    "efficientnetv2": _MINUS_ONE_TO_ONE,
-    "densenet": _STANDARDIZED,
-    "vgg16": _LESS_MEANS,
-    "vgg19": _LESS_MEANS,
-    "resnet50": _LESS_MEANS,
-    "resnet101": _LESS_MEANS,
-    "resnet152": _LESS_MEANS,
+    r"resnet(50|101|152)v2|xception|inception_v3|inception_resnet_v2|nasnet(_mobile|_large)?": _MINUS_ONE_TO_ONE,
+    r"mobilenet(v2)?(_[\d.]+_\w+)?|mobilenetv3(small|large)|efficientnetv2-\w+": _MINUS_ONE_TO_ONE,
+    r"densenet(121|169|201)?": _STANDARDIZED,
+    r"vgg(16|19)|resnet(50|101|152)": _LESS_MEANS,
 }
 
 
-def documented_range(names: Iterable[str]) -> tuple[str, Range] | None:
+def documented_range(names: Iterable[str], channels: int) -> tuple[str, Range] | None:
     """Find the first network of `keras.applications` among names of models, and the range that it is documented for.
 
     A name is weak evidence; it is asked only where neither the user, nor data, nor what the model computes tell.
     """
     for name in names:
-        for beginning, limits in _DOCUMENTED.items():
-            if name.lower().startswith(beginning):
+        for pattern, limits in _DOCUMENTED.items():
+            fits = not isinstance(limits[0], tuple) or len(limits[0]) == channels
+            if fits and re.fullmatch(rf"({pattern})(_\d+)?", name.lower()):
                 return name, limits
     return None

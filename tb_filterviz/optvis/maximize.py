@@ -97,7 +97,7 @@ class Maximized:
                 f"Tone mapping {tone.name!r} must return uint8 of shape {images.shape}. Received: "
                 f"{getattr(pictures, 'dtype', type(pictures).__name__)} of shape {getattr(pictures, 'shape', None)}"
             )
-        rows = rows_shown(*images.shape[1:3]) // images.shape[1]
+        rows = rows_shown(*images.shape[1:3]) if self.images.shape[1] == 1 else 1
         return tones.to_displayable(np.repeat(pictures, rows, axis=1))  # a copy: a tone mapping may use its array again
 
     def _to_one_scale(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -169,16 +169,29 @@ class LayerAscent:
         """``(height, width, channels)`` of what is shown of an image."""
         height, width, channels = self.image_model.shape
         box = self.plan.box
-        height, width = (box.height, box.width) if box else (height, width)
-        return rows_shown(height, width), width, channels
+        if height == 1:
+            return rows_shown(height, box.width if box else width), box.width if box else width, channels
+        return (box.height, box.width, channels) if box else (height, width, channels)
 
     def batches(self) -> list[npt.NDArray[np.int32]]:
         """List its filters, as many at a time as climb together."""
         filters, batch = np.array(self.plan.filters, np.int32), self.ascent.batch
         return [filters[first : first + batch] for first in range(0, len(filters), batch)]
 
-    def maximize(self, filters: npt.NDArray[np.int32]) -> Maximized:
-        """Let one batch of filters climb."""
+    def respond_to_noise(self) -> NoiseResponse:
+        """See how all of its filters answer to noise, with the weights of now."""
+        images = initial_images.noise_images(self.image_model.shape, self.input_range.limits, seed=self.config.seed)
+        own = self.info.height * self.info.width * self.info.filters
+        together = min(len(images), images_in_memory(self.info.numbers_below + 4 * own, self.config.ascent))
+        return self.ascent.respond_to_noise(images, np.array(self.plan.filters, np.int32), together)
+
+    def maximize(self, filters: npt.NDArray[np.int32], noise: NoiseResponse) -> Maximized:
+        """Let one batch of filters climb.
+
+        Args:
+            filters: int32 ``[n]``, of those that are drawn.
+            noise: how all of these answer to noise.
+        """
         start = initial_images.gray_noise(
             filters,
             self.image_model.shape,
@@ -188,7 +201,7 @@ class LayerAscent:
             position=self.layer_call.position,
         )
         climbed = self.ascent.climb(start, filters)
-        noise = self._noise_response(filters)
+        places = [self.plan.filters.index(int(each)) for each in filters]
         return Maximized(
             layer=self.layer_call.path,
             position=self.layer_call.position,
@@ -199,16 +212,11 @@ class LayerAscent:
             scores=climbed.scores,
             peaks=climbed.peaks,
             receptive_field=self.plan.box,
-            noise_scores=noise.score,
-            noise_deviations=noise.deviation,
+            noise_scores=noise.score[places],
+            noise_deviations=noise.deviation[places],
             input_range=self.input_range.limits,
             config=self.config,
         )
-
-    def _noise_response(self, filters: npt.NDArray[np.int32]) -> NoiseResponse:
-        images = initial_images.noise_images(self.image_model.shape, self.input_range.limits, seed=self.config.seed)
-        together = min(len(images), images_in_memory(self.info.numbers_below, self.config.ascent))
-        return self.ascent.respond_to_noise(images, filters, together)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +266,7 @@ def model_ascents(
     """
     layer_calls.check_built(model)
     image_model = image_model_of(model, image_shape=config.image_shape, other_inputs=other_inputs)
-    chosen = layer_calls.select(model, layers)
+    chosen = layer_calls.select(model, layer_calls.as_patterns(layers))
     input_range = input_range_of(image_model, config.input_range, examples)
     span = _span(input_range.limits)
     planned, left_out = plan_layers(image_model, chosen, float(np.max(span)), config)
@@ -346,9 +354,9 @@ def _of_filters(ascent: LayerAscent, filters: Indices) -> LayerAscent:
 
 
 def _maximized_in_batches(ascent: LayerAscent, report: Report) -> list[Maximized]:
-    batches, total = [], len(ascent.plan.filters)
+    batches, total, noise = [], len(ascent.plan.filters), ascent.respond_to_noise()
     for filters in ascent.batches():
-        batches.append(ascent.maximize(filters))
+        batches.append(ascent.maximize(filters, noise))
         done = sum(len(batch.filters) for batch in batches)
         report(done, total, f"{done} of {total} filters")
     return batches

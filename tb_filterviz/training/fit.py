@@ -68,6 +68,16 @@ class AfterOthers(keras.callbacks.Callback):
             callback.finish()
 
 
+def may_change_weights(fit: Fit, model: keras.Model) -> bool:
+    """Tell whether weights may change when `fit` ends: best ones restored, or averages put in their place."""
+    others = fit.callbacks.callbacks if fit.callbacks is not None else ()
+    changes = any(
+        getattr(each, "restore_best_weights", False) or isinstance(each, keras.callbacks.SwapEMAWeights)
+        for each in others
+    )
+    return changes or bool(getattr(getattr(model, "optimizer", None), "use_ema", False))
+
+
 def _is_of(each: object, callback: Finishing) -> bool:
     return isinstance(each, AfterOthers) and each._callback() is callback
 

@@ -20,7 +20,12 @@ def part_of(model: keras.Model, part: "str | keras.Model | None") -> keras.Model
         ModelError: if there is no such part, or the model itself cannot be run and no part is named.
     """
     if isinstance(part, keras.Model):
-        return part
+        if part is model or _attribute_of(model, part) or any(part is each for _, each in _models_inside(model)):
+            return part
+        raise ModelError(
+            f"`part` {part.name!r} is no part of model {model.name!r}; it may be a copy. Give its name. "
+            f"{_advice(model)}"
+        )
     if part is None:
         if not has_call(model):
             raise ModelError(f"Model {model.name!r} has no call(), so it cannot be drawn as a whole. {_advice(model)}")

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -82,7 +83,7 @@ class TimeBudget:
     """
 
     def __init__(self, share: float | None, clock: Callable[[], float] = time.monotonic) -> None:
-        is_share = isinstance(share, int | float) and not isinstance(share, bool) and 0 < share <= 1
+        is_share = isinstance(share, Real) and not isinstance(share, bool) and 0 < float(share) <= 1
         if share is not None and not is_share:
             raise ConfigError(f"`budget` must be a share of the training's time, such as 0.01. Received: {share!r}")
         self.share = share
@@ -114,7 +115,8 @@ class TimeBudget:
 
 def schedule_to_json(update_freq: Any, every: Any, budget: float | None) -> Mapping[str, Any]:
     """List how often filters are drawn, for the recipe."""
-    return {"update_freq": _named(update_freq), "every": _named(every), "budget": budget}
+    share = None if budget is None else float(budget)
+    return {"update_freq": _named(update_freq), "every": _named(every), "budget": share}
 
 
 def _named(value: Any) -> Any:

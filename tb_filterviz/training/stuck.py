@@ -30,10 +30,16 @@ class _Streak:
 
 
 class StuckFilters:
-    """Remembers since when filters are stuck, over the steps that it is told of."""
+    """Remembers since when filters are stuck, over the steps that it is told of.
 
-    def __init__(self) -> None:
+    Args:
+        is_from_start: whether the first of these is of the untrained network. Of filters that are stuck from the first
+            one on, nobody knows otherwise whether they died before.
+    """
+
+    def __init__(self, *, is_from_start: bool = True) -> None:
         self._streaks: dict[str, _Streak] = {}
+        self._is_from_start = is_from_start
         self._unit: StepUnit = "epoch"
 
     def add(self, snapshots: Iterable[LayerSnapshot]) -> None:
@@ -61,10 +67,15 @@ class StuckFilters:
             f"{_listed(streak.filters[died & (streak.since == step)])} stuck since {self._unit} {step}"
             for step in np.unique(streak.since[died])
         ]
-        asleep = streak.filters[streak.is_stuck & ~streak.has_responded]
-        return "; ".join([*parts, *([f"{_listed(asleep)} never woke up"] if len(asleep) else [])])
+        asleep = streak.is_stuck & ~streak.has_responded
+        if asleep.any():
+            first = int(streak.since[asleep].min())
+            how = "never woke up" if self._is_from_start else f"stuck at every drawing, from {self._unit} {first} on"
+            parts.append(f"{_listed(streak.filters[asleep])} {how}")
+        return "; ".join(parts)
 
 
 def _listed(filters: npt.NDArray[np.int32]) -> str:
     more = len(filters) - _LISTED
-    return ", ".join(map(str, filters[:_LISTED])) + (f" and {more} more" if more > 0 else "")
+    noun = "filter" if len(filters) == 1 else "filters"
+    return f"{noun} {', '.join(map(str, filters[:_LISTED]))}" + (f" and {more} more" if more > 0 else "")

@@ -32,6 +32,7 @@ def _check_documented(name: str) -> None:
     np.testing.assert_allclose(found.limits[0], documented[0], rtol=1e-3)
     np.testing.assert_allclose(found.limits[1], documented[1], rtol=1e-3)
     assert not found.is_assumed
+    assert ("If yours is another: input_range=" in found.describe()) is not name.startswith(_THEMSELVES)
     inside = keras.Sequential([keras.Input((side, side, 3)), backbone, L.GlobalAveragePooling2D(), L.Dense(2)])
     assert input_range_of(image_model_of(inside)) == found
 
@@ -45,6 +46,15 @@ def test_networks_of_keras_have_their_documented_range(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name not in SMALL])
 def test_all_networks_of_keras_have_their_documented_range(name: str) -> None:
     _check_documented(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "channels"), [("vgg16", 1), ("densenet121", 4), ("resnet50_cifar", 3), ("my_vgg16", 3)]
+)
+def test_a_name_alone_does_not_decide_of_another_network(name: str, channels: int) -> None:
+    images = keras.Input((32, 32, channels))
+    model = keras.Model(images, L.Conv2D(2, 3)(images), name=name)
+    assert input_range_of(image_model_of(model)).is_assumed
 
 
 def test_preprocessing_in_front_of_a_network_comes_before_its_documentation() -> None:

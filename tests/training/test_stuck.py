@@ -41,14 +41,18 @@ def test_what_died_is_told_from_what_never_woke(snapshot: LayerSnapshot) -> None
     assert stuck.describe() == []
     for step in range(STEPS):
         stuck.add([_at(snapshot, step)])
-    assert stuck.describe() == ["conv: 1, 5 stuck since epoch 3; 6 stuck since epoch 6; 2 never woke up"]
+    assert stuck.describe() == [
+        "conv: filters 1, 5 stuck since epoch 3; filter 6 stuck since epoch 6; filter 2 never woke up"
+    ]
 
 
 def test_before_anything_comes_back_it_counts_as_dead(snapshot: LayerSnapshot) -> None:
     stuck = StuckFilters()
     for step in range(3):
         stuck.add([_at(snapshot, step)])
-    assert stuck.describe() == ["conv: 4 stuck since epoch 1; 6 stuck since epoch 2; 2 never woke up"]
+    assert stuck.describe() == [
+        "conv: filter 4 stuck since epoch 1; filter 6 stuck since epoch 2; filter 2 never woke up"
+    ]
 
 
 def test_long_lists_are_cut(snapshot: LayerSnapshot) -> None:
@@ -59,5 +63,14 @@ def test_long_lists_are_cut(snapshot: LayerSnapshot) -> None:
     stuck = StuckFilters()
     stuck.add([dataclasses.replace(dead, layer=f"conv_{i}") for i in range(7)])
     lines = stuck.describe()
-    assert lines[0] == "conv_0: 0, 1, 2, 3, 4, 5, 6, 7 and 12 more never woke up"
+    assert lines[0] == "conv_0: filters 0, 1, 2, 3, 4, 5, 6, 7 and 12 more never woke up"
     assert (len(lines), lines[-1]) == (6, "and so in 2 more layers")
+
+
+def test_of_a_resumed_training_nobody_knows_what_was_before(snapshot: LayerSnapshot) -> None:
+    stuck = StuckFilters(is_from_start=False)
+    for step in range(4, STEPS):
+        stuck.add([_at(snapshot, step)])
+    assert stuck.describe() == [
+        "conv: filter 6 stuck since epoch 6; filters 1, 2, 5 stuck at every drawing, from epoch 4 on"
+    ]
