@@ -56,9 +56,7 @@ class InputRange:
     def describe(self) -> str:
         """Say in one sentence what was taken, and why."""
         low, high = map(_bound_text, self.limits)
-        said = (
-            f"The input range {low} to {high} is assumed" if self.is_assumed else f"The input range is {low} to {high}"
-        )
+        said = f"{low} to {high} is assumed" if self.is_assumed else f"is {low} to {high}"
         way = f" If yours is another: {_WAY}." if self.is_assumed or self.is_doubtful else ""
         return f"The input range {said}: {self.reason}.{way}"
 
