@@ -75,7 +75,7 @@ def test_a_second_training_gets_a_run_of_its_own_and_says_so(
     [({"filters": 5}, {}), ({"side": 16}, {}), ({"strides": 2}, {}), ({}, {"config": "classic"})],
     ids=["filters", "size", "strides", "preset"],
 )
-@pytest.mark.parametrize("initial", [0, 2])
+@pytest.mark.parametrize("initial", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_another_network_or_preset_gets_a_run_of_its_own(
     tmp_path: Path, changes: dict[str, Any], options: dict[str, Any], initial: int
 ) -> None:
@@ -132,6 +132,7 @@ def test_trainings_in_two_threads_get_a_run_each(tmp_path: Path) -> None:
         _assert_run_is(tmp_path, run, memory)
 
 
+@pytest.mark.slow
 def test_every_trial_of_a_search_gets_a_run_of_its_own(tmp_path: Path) -> None:
     def build(choices: keras_tuner.HyperParameters) -> keras.Model:
         return _model(filters=choices.Choice("filters", [2, 3]), seed=choices.Int("seed", 0, 1))

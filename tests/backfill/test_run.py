@@ -118,6 +118,7 @@ def test_what_cannot_be_read_is_reported_and_the_others_are_logged(saved: Path, 
     assert steps(tmp_path / "filters", "filters/conv_b") == [0, 2, 4]
 
 
+@pytest.mark.slow
 def test_the_same_again_adds_only_what_is_new(saved: Path, serial: Path, tmp_path: Path) -> None:
     files = sorted(saved.iterdir())
     assert len(_log(tmp_path, files[:5]).logged) == 5

@@ -60,6 +60,7 @@ def test_what_a_training_writes_is_logged_as_it_comes_and_never_half(saved: Path
     assert difference(tmp_path / "filters", tmp_path / "afterwards" / "filters") == ""
 
 
+@pytest.mark.slow
 def test_a_file_that_another_holds_open_is_waited_for(saved: Path, tmp_path: Path) -> None:
     folder = tmp_path / "saved"
     folder.mkdir()
@@ -127,6 +128,7 @@ def test_what_says_no_epoch_is_left_out_and_the_others_go_on(saved: Path, tmp_pa
     ]
 
 
+@pytest.mark.slow
 def test_watching_begins_before_any_name_says_an_epoch(saved: Path, tmp_path: Path) -> None:
     folder = tmp_path / "saved"
     folder.mkdir()
@@ -142,6 +144,7 @@ def test_watching_begins_before_any_name_says_an_epoch(saved: Path, tmp_path: Pa
     assert [Path(entry.checkpoint).name for entry in report.left_out] == ["best.h5"]
 
 
+@pytest.mark.slow
 def test_names_that_say_other_steps_than_before_are_left_out_with_the_way_that_works(
     saved: Path, tmp_path: Path
 ) -> None:

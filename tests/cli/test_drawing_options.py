@@ -51,6 +51,7 @@ def test_render_draws_the_filters_and_the_objective_that_are_asked_for(saved: Pa
         assert (inside == tile[1 : height - 3, 1 : width - 1, 0]).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_demo_draws_the_filters_and_the_objective_that_are_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -84,7 +84,12 @@ def test_one_checkpoint_may_be_given_its_step(saved: Path, tmp_path: Path) -> No
         (["SAVED", "--model", PLAIN, "--watch", "--step", "1"], 2, "--step is for one checkpoint"),
         (["SAVED", "--model", PLAIN, "--watch", "--idle", "0"], 2, "must be above 0"),
         (["SAVED", "--model", PLAIN, "--logdir", "/proc/no"], 1, "Cannot write to the log directory '/proc/no'"),
-        (["SAVED", "--model", PLAIN, "--dask", "tcp://127.0.0.1:9"], 1, "No Dask scheduler answers at"),
+        pytest.param(
+            ["SAVED", "--model", PLAIN, "--dask", "tcp://127.0.0.1:9"],
+            1,
+            "No Dask scheduler answers at",
+            marks=pytest.mark.slow,  # 10 s for an answer
+        ),
     ],
 )
 def test_mistakes_get_one_sentence_and_a_status(

@@ -392,6 +392,7 @@ def test_the_ways_out_of_render(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert said not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_dask_is_asked_for_by_its_extra(tmp_path: Path) -> None:
     folder = _folder(tmp_path / "saved", "epoch-1.keras")
     without = f"import sys; sys.modules['distributed'] = None\n{RUN}"

@@ -16,7 +16,7 @@ from tests.plugin.browser import AXE, Browser, check_accessibility, needs_browse
 from tests.plugin.serving import write, write_tiles
 from tests.plugin.test_browser_statistics import facts, order
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.slow]
 
 SLIDER = "input[type=range]"
 OTHER_WAY = Config(ascent=AscentConfig(steps=40))

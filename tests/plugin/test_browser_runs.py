@@ -12,7 +12,7 @@ from tests.plugin.browser import AXE, Browser, check_accessibility, needs_axe, n
 from tests.plugin.described import RECIPE, TILES, encoded
 from tests.plugin.serving import HOSTILE, layer_events, recipe_event, scalars, write, write_events, write_raw
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.slow]
 
 SLIDER = "input[type=range]"
 

@@ -12,7 +12,7 @@ from tb_filterviz.parts.statistics import Statistic
 from tests.plugin.browser import AXE, Browser, check_accessibility, needs_browser, readout, showing, view
 from tests.plugin.serving import HOSTILE, pixels, write
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.slow]
 
 SHAPE = (6, 5, 5, 1)
 SLIDER = "input[type=range]"
