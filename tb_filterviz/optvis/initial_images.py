@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from tb_filterviz.config import AscentConfig, Range
 
-_NOISE_IMAGES = 16  # enough for a filter's standard deviation, even where a layer has one unit
+_MOST_NOISE_IMAGES = 16  # enough for a filter's standard deviation, even where a layer has one unit
+_LEAST_NOISE_IMAGES = 2
+_NOISE_UNITS = 256  # that answer to noise
 
 
 def gray_noise(
@@ -40,14 +42,24 @@ def gray_noise(
     return images
 
 
-def noise_images(shape: Sequence[int], limits: Range, *, seed: int) -> npt.NDArray[np.float32]:
-    """Make images of uniform noise over the whole of `limits`, float32 ``[16, h, w, c]``, the same for all layers.
+def noise_count(units: int) -> int:
+    """Tell how many images of noise are enough for a layer: few where each is seen by many units.
 
     Args:
+        units: of a filter, whose answers to one image are averaged.
+    """
+    return min(_MOST_NOISE_IMAGES, max(_LEAST_NOISE_IMAGES, -(-_NOISE_UNITS // max(units, 1))))
+
+
+def noise_images(count: int, shape: Sequence[int], limits: Range, *, seed: int) -> npt.NDArray[np.float32]:
+    """Make images of uniform noise over the whole of `limits`, float32 ``[count, h, w, c]``, the same for all layers.
+
+    Args:
+        count: how many.
         shape: ``(h, w, c)`` of an image.
         limits: the model's input range, ``(low, high)``, each a number, or one for each channel.
         seed: of the run.
     """
     low, high = (np.asarray(limit, np.float32) for limit in limits)
-    uniform = np.random.default_rng([seed, _NOISE_IMAGES]).random((_NOISE_IMAGES, *shape), np.float32)
+    uniform = np.random.default_rng([seed, _MOST_NOISE_IMAGES]).random((count, *shape), np.float32)
     return np.asarray(low + uniform * (high - low), np.float32)

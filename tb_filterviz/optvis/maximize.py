@@ -180,7 +180,11 @@ class LayerAscent:
 
     def respond_to_noise(self) -> NoiseResponse:
         """See how all of its filters answer to noise, with the weights of now."""
-        images = initial_images.noise_images(self.image_model.shape, self.input_range.limits, seed=self.config.seed)
+        objective = self.plan.objective
+        is_averaged = objective.is_linear and not objective.is_local
+        count = initial_images.noise_count(self.info.height * self.info.width if is_averaged else 1)
+        limits, seed = self.input_range.limits, self.config.seed
+        images = initial_images.noise_images(count, self.image_model.shape, limits, seed=seed)
         own = self.info.height * self.info.width * self.info.filters
         together = min(len(images), images_in_memory(self.info.numbers_below + 4 * own, self.config.ascent))
         return self.ascent.respond_to_noise(images, np.array(self.plan.filters, np.int32), together)

@@ -36,10 +36,10 @@ def model() -> keras.Model:
     return model
 
 
-def _responses(model: keras.Model, layer: str) -> Array:
+def _responses(model: keras.Model, layer: str, count: int = 16) -> Array:
     """What the layer answers to noise before its activation, ``[n, h, w, c]``, by Keras alone."""
     found = model.get_layer(layer)
-    below = keras.Model(model.inputs[0], found.input)(noise_images((16, 16, 2), (0.0, 255.0), seed=0))
+    below = keras.Model(model.inputs[0], found.input)(noise_images(count, (16, 16, 2), (0.0, 255.0), seed=0))
     linear = type(found).from_config({**found.get_config(), "activation": None})
     linear.build(below.shape)
     linear.set_weights(found.get_weights())
@@ -48,13 +48,20 @@ def _responses(model: keras.Model, layer: str) -> Array:
 
 
 def test_noise_fills_the_input_range_and_is_the_same_for_all() -> None:
-    images = noise_images((16, 16, 2), ((0.0, -1.0), (255.0, 1.0)), seed=3)
+    images = noise_images(16, (16, 16, 2), ((0.0, -1.0), (255.0, 1.0)), seed=3)
     assert images.shape == (16, 16, 16, 2)
     assert images.dtype == np.float32
     np.testing.assert_allclose(images.min((0, 1, 2)), [0, -1], atol=0.5)
     np.testing.assert_allclose(images.max((0, 1, 2)), [255, 1], atol=0.5)
     np.testing.assert_allclose(images.std((0, 1, 2)), np.array([255, 2]) / 12**0.5, rtol=0.02)
-    assert np.array_equal(images, noise_images((16, 16, 2), ((0.0, -1.0), (255.0, 1.0)), seed=3))
+    assert np.array_equal(images[:5], noise_images(5, (16, 16, 2), ((0.0, -1.0), (255.0, 1.0)), seed=3))
+
+
+def test_few_images_tell_as_much_where_many_units_see_them(model: keras.Model) -> None:
+    few, many = (_responses(model, "first", count) for count in (2, 16))
+    np.testing.assert_allclose(few.std(axis=(0, 1, 2)), many.std(axis=(0, 1, 2)), rtol=0.15)
+    error = (few.mean(axis=(0, 1, 2)) - many.mean(axis=(0, 1, 2))) / many.std(axis=(0, 1, 2))
+    assert np.abs(error).max() < 0.25
 
 
 @pytest.mark.parametrize("layer", ["first", "second", "units"])
@@ -63,7 +70,8 @@ def test_gain_is_the_rise_over_noise_in_deviations_of_what_units_answer(
     model: keras.Model, layer: str, objective: str
 ) -> None:
     found = maximize(model, layer, config=Config(objective=objective, ascent=QUICK), verbose=0)
-    answers = _responses(model, layer)
+    count = {"first": 2, "second": 8, "units": 16}[layer] if objective == "channel_mean" else 16
+    answers = _responses(model, layer, count)
     _, height, width, _ = answers.shape
     center = answers[:, height // 2, width // 2].mean(axis=0)
     expected = answers.mean(axis=(0, 1, 2)) if objective == "channel_mean" else center
@@ -80,7 +88,7 @@ def test_gain_is_the_rise_over_noise_in_deviations_of_what_units_answer(
 def test_gain_of_any_objective(model: keras.Model, objective: Objective) -> None:
     """One that is not linear in the response is measured by its scores of whole images."""
     found = maximize(model, "second", config=Config(objective=objective, ascent=QUICK), verbose=0)
-    answers = _responses(model, "second")
+    answers = _responses(model, "second", 8 if objective.is_linear and not objective.is_local else 16)
     filters = np.arange(answers.shape[-1])
     scores = np.stack(
         [
