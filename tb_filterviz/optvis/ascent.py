@@ -131,7 +131,15 @@ class Ascent:
         )
         of_units = np.sqrt(variances.mean(axis=0) + means.var(axis=0))
         deviation = of_units if self.is_linear else scores.std(axis=0)
-        return NoiseResponse(scores.mean(axis=0).astype(np.float32), deviation.astype(np.float32))
+        return _in_digits_that_count(scores.mean(axis=0), deviation)
+
+
+def _in_digits_that_count(score: npt.NDArray[np.float64], deviation: npt.NDArray[np.float64]) -> NoiseResponse:
+    """Round to 4 digits of the deviation: noise is a sample, and further ones differ with the number of threads."""
+    size = 10.0 ** np.floor(np.log10(np.maximum(deviation, 1e-30)))
+    deviation, finest = np.round(deviation / size, 3) * size, 1e-3 * size
+    score = np.where(deviation > 0, np.round(score / finest) * finest, score)
+    return NoiseResponse(score.astype(np.float32), deviation.astype(np.float32))
 
 
 def _by(part: AscentPart, method: str, images: Any, *more: Any) -> Any:

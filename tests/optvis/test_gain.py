@@ -75,11 +75,10 @@ def test_gain_is_the_rise_over_noise_in_deviations_of_what_units_answer(
     _, height, width, _ = answers.shape
     center = answers[:, height // 2, width // 2].mean(axis=0)
     expected = answers.mean(axis=(0, 1, 2)) if objective == "channel_mean" else center
-    np.testing.assert_allclose(found.noise_scores, expected, rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(found.noise_deviations, answers.std(axis=(0, 1, 2)), rtol=1e-3)
-    np.testing.assert_allclose(
-        found.gains, (found.scores[-1] - expected) / answers.std(axis=(0, 1, 2)), rtol=1e-3, atol=1e-3
-    )
+    deviations = answers.std(axis=(0, 1, 2))
+    assert (np.abs(found.noise_scores - expected) < 2e-3 * deviations).all()
+    np.testing.assert_allclose(found.noise_deviations, deviations, rtol=1e-3)
+    np.testing.assert_allclose(found.gains, (found.scores[-1] - expected) / deviations, rtol=2e-3, atol=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +101,7 @@ def test_gain_of_any_objective(model: keras.Model, objective: Objective) -> None
         axis=1,
     )
     deviations = answers.std(axis=(0, 1, 2)) if objective.is_linear else scores.std(axis=0)
-    np.testing.assert_allclose(found.noise_scores, scores.mean(axis=0), rtol=1e-3, atol=1e-4)
+    assert (np.abs(found.noise_scores - scores.mean(axis=0)) < 2e-3 * deviations).all()
     np.testing.assert_allclose(found.noise_deviations, deviations, rtol=1e-2)
 
 
@@ -114,7 +113,7 @@ def test_gain_does_not_change_with_the_unit_of_a_layer(model: keras.Model) -> No
     layer.set_weights([10 * weights for weights in layer.get_weights()])
     one, other = (maximize(each, "second", config=Config(ascent=QUICK), verbose=0) for each in (model, larger))
     np.testing.assert_allclose(other.scores[-1], 10 * one.scores[-1], rtol=1e-3)
-    np.testing.assert_allclose(other.gains, one.gains, rtol=1e-3)
+    np.testing.assert_allclose(other.gains, one.gains, rtol=1e-3, atol=2e-3)
     assert (one.gains > 0.3).all()  # after 4 steps
 
 
