@@ -130,14 +130,15 @@ class Session:
                 if ascent.layer_call.is_named:
                     raise
                 errors[ascent.layer_call.path] = error
-                warnings.warn(f"Not drawn: {ascent.layer_call.path}. {error}", VisualizationWarning, stacklevel=2)
                 continue
             compile_s += max(first_s - once_s, 0.0)
             step_s = max(thrice_s - once_s, 0.0) / 2
             tried.append(replace(ascent, batch_s=once_s + (ascent.ascent.steps - 1) * step_s))
         if not tried:
             raise next(iter(errors.values()))
-        left_out = {**self._found.left_out, **{path: str(error) for path, error in errors.items()}}
+        for path, failure in errors.items():
+            warnings.warn(f"Not drawn: {path}. {failure}", VisualizationWarning, stacklevel=2)
+        left_out = {**self._found.left_out, **{path: str(failure) for path, failure in errors.items()}}
         self._found = replace(self._found, layers=tried, left_out=left_out)
         filters = sum(len(ascent.plan.filters) for ascent in self._ascents)
         draw_s = sum(ascent.draw_s for ascent in self._ascents)

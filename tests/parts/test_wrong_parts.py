@@ -59,7 +59,7 @@ def _prepare(config: Config) -> None:
     ids=["of all images together", "of every row", "of one image", "a number", "nothing"],
 )
 def test_an_objective_returns_one_score_for_each_image(score: Callable[..., Any]) -> None:
-    with pytest.raises(ModelError, match=r"Objective 'mine' must return one score for each of \d images. Received: "):
+    with pytest.raises(ModelError, match=r"Objective 'mine' must return one score for each of \d+ images. Received: "):
         _prepare(_objective(score))
 
 
