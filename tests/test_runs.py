@@ -148,6 +148,7 @@ def test_every_trial_of_a_search_gets_a_run_of_its_own(tmp_path: Path) -> None:
     assert sorted(counts) == [2, 2, 3, 3]
 
 
+@pytest.mark.slow
 def test_a_callback_that_was_used_can_be_copied_and_used_again(tmp_path: Path) -> None:
     callback = FilterVisualizer(tmp_path)
     _fit(_model(), callback)
@@ -156,6 +157,7 @@ def test_a_callback_that_was_used_can_be_copied_and_used_again(tmp_path: Path) -
     assert steps_of_runs(tmp_path) == {run: [-1, 0, 1] for run in ["filters", "filters_2", "filters_3", "filters_4"]}
 
 
+@pytest.mark.slow
 def test_a_copy_counts_batches_as_the_original_does(tmp_path: Path) -> None:
     original = FilterVisualizer(tmp_path, update_freq=3)
     for callback in (original, copy.deepcopy(original), pickle.loads(pickle.dumps(original))):

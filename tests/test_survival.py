@@ -151,6 +151,7 @@ print(float(sum(np.abs(weights).astype(np.float64).sum() for weights in model.ge
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_for_a_while_costs_the_steps_of_that_while(tmp_path: Path, root: Path) -> None:
     def train(log_dir: str) -> tuple[str, str]:
         command = [sys.executable, "-c", _FULL_DISK, log_dir]

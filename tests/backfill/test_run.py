@@ -150,6 +150,7 @@ def test_another_layer_gets_a_run_of_its_own(saved: Path, tmp_path: Path) -> Non
         assert steps(tmp_path / run, f"filters/{layer}") == list(range(12))
 
 
+@pytest.mark.slow
 def test_parts_of_ones_own_reach_the_workers(saved: Path, tmp_path: Path) -> None:
     config = Config(objective=own.energy - 0.5 * channel_mean, tone=own.stretched, statistics=[own.peak])
     for name, executor in (("here", None), ("workers", 2)):

@@ -372,6 +372,7 @@ print(refused)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["m.keras", "m.weights.h5", "m.index", "m.data-00000-of-00001"])
 def test_whatever_bytes_are_damaged_the_answer_is_a_sentence(saved: Path, tmp_path: Path, name: str) -> None:
     for path in saved.iterdir():

@@ -157,6 +157,7 @@ def test_killed_in_the_middle_it_is_readable_and_the_same_command_completes_it(
     assert difference(tmp_path / "filters", tmp_path / "at_once" / "filters") == ""
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_watching_with_a_summary(saved: Path, tmp_path: Path, root: Path) -> None:
     process = subprocess.Popen(
         _command(saved, "--model", PLAIN, "--logdir", tmp_path, "--watch"),
@@ -178,6 +179,7 @@ def test_ctrl_c_ends_watching_with_a_summary(saved: Path, tmp_path: Path, root: 
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_dask_workers_draw(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:

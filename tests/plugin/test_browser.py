@@ -313,6 +313,7 @@ def test_accessible(window: Browser, server: TensorBoard, shown: str, filter_: i
     check_accessibility(window)
 
 
+@pytest.mark.slow
 def test_it_follows_a_training_without_losing_the_place(window: Browser, tmp_path: Path) -> None:
     write(tmp_path, range(-1, 3), FIRST, SECOND)
     server = TensorBoard(tmp_path, "--reload_interval", "1")
@@ -400,6 +401,7 @@ def test_two_hundred_of_two_hundred(window: Browser, tmp_path: Path, options: tu
         server.close()
 
 
+@pytest.mark.slow
 def test_two_log_directories(window: Browser, tmp_path: Path) -> None:
     write(tmp_path / "a", range(3), FIRST)
     write(tmp_path / "b", range(4), FIRST)
@@ -449,6 +451,7 @@ def test_hostile_names_are_text(window: Browser, tmp_path: Path) -> None:
         server.close()
 
 
+@pytest.mark.slow
 def test_a_damaged_run_does_not_keep_one_from_the_others(window: Browser, tmp_path: Path) -> None:
     write(tmp_path / "whole", range(3), FIRST)
     content = encoded(TILES, {"layer": "conv_a"})
