@@ -4,7 +4,6 @@ import traceback
 import warnings
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -21,24 +20,11 @@ from tb_filterviz.session import Session
 from tb_filterviz.sinks import Sink, checked_sinks
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.storage import folder_of
-from tb_filterviz.snapshots import LayerDrawing, StepUnit
+from tb_filterviz.snapshots import LayerSnapshot, StepUnit
 from tb_filterviz.training.fit import AfterOthers, Fit, current_fit, goes_on, may_change_weights
 from tb_filterviz.training.parts import as_part, part_of
 from tb_filterviz.training.schedule import Schedule, TimeBudget, batch_schedule, epoch_schedule, schedule_to_json
 from tb_filterviz.training.stuck import StuckFilters
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    """What was drawn of the last epoch, and is not written before all other callbacks have had their say.
-
-    Attributes:
-        step: of the drawing.
-        drawings: of all layers.
-    """
-
-    step: int
-    drawings: Sequence[LayerDrawing]
 
 
 class FilterVisualizer(keras.callbacks.Callback):
@@ -146,7 +132,7 @@ class FilterVisualizer(keras.callbacks.Callback):
 
     def _begin_training(self) -> None:
         self._last: AfterOthers | None = None
-        self._pending: _Pending | None = None
+        self._pending: list[LayerSnapshot] | None = None  # drawn, and not written before others have had their say
         self._may_change = False
         self._drawn_weights: int | None = None
         self._epoch: int | None = None  # the last one that ended
@@ -174,9 +160,8 @@ class FilterVisualizer(keras.callbacks.Callback):
         Raises:
             ModelError: if it is none of Keras 3.
         """
-        check_keras_model(
-            model if isinstance(model, keras.Model) else getattr(model, "module", model)
-        )  # of torch's DDP
+        is_wrapped = not isinstance(model, keras.Model) and hasattr(model, "module")  # by torch, to distribute it
+        check_keras_model(model.module if is_wrapped else model)
         super().set_model(model)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002  Keras gives it
@@ -303,7 +288,7 @@ class FilterVisualizer(keras.callbacks.Callback):
             is_changed = self._drawn_weights is not None and session.weights_fingerprint() != self._drawn_weights
             trained = self._epoch if self._schedule is None else self._batches
             if self._pending is not None and is_changed:
-                step, self._pending = self._pending.step, None
+                step, self._pending = self._pending[0].step, None
                 self._say(f"Step {step} shows the weights that fit leaves, which are not those of the last batch.")
                 self._draw_and_write(step)
             elif self._pending is not None:
@@ -343,7 +328,7 @@ class FilterVisualizer(keras.callbacks.Callback):
             self._is_budget_said = True
         return False
 
-    def _draw(self, step: int) -> _Pending | None:
+    def _draw(self, step: int) -> list[LayerSnapshot] | None:
         session = self._session
         if session is None or session.cost is None or self._events is None or not self._events.is_begun:
             return None
@@ -354,20 +339,19 @@ class FilterVisualizer(keras.callbacks.Callback):
                 self._budget.drawing(),
                 shown_if_long(session.cost, f"Filters at step {step}", self._verbose) as report,
             ):
-                drawings = session.draw(report)
+                snapshots = session.compare(session.draw(report), step)
                 is_compared = self._may_change or self._is_last_epoch
                 self._drawn_weights = session.weights_fingerprint() if is_compared else None
-                self._learn(session, drawings, step)
+                self._learn(snapshots)
         except Exception as error:
             if self._on_error == "raise":
                 raise
             self._report(step, error)
             return None
-        return _Pending(step, drawings)
+        return snapshots
 
-    def _learn(self, session: Session, drawings: Sequence[LayerDrawing], step: int) -> None:
-        """Take from drawings what is told at the end, and what goes into Keras' logs."""
-        snapshots = session.compare(drawings, step)
+    def _learn(self, snapshots: Sequence[LayerSnapshot]) -> None:
+        """Take from snapshots what is told at the end, and what goes into Keras' logs."""
         self._stuck.add(snapshots)
         if self._logs_prefix is not None:
             shown = [statistic for statistic in statistics_of(self._config.statistics) if statistic.has_curve]
@@ -383,11 +367,11 @@ class FilterVisualizer(keras.callbacks.Callback):
             return
         try:
             with self._budget.drawing():
-                session.write(pending.drawings, pending.step, self._sinks)
+                session.write(pending, self._sinks)
         except Exception as error:
             if self._on_error == "raise":
                 raise
-            self._report(pending.step, error)
+            self._report(pending[0].step, error)
         finally:
             self._last_step = self._events.last_step
 

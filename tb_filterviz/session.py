@@ -212,19 +212,19 @@ class Session:
 
         The first sink is the log: what it holds is what later steps are compared with.
         """
-        return self.write(self.draw(report), step, sinks)
+        return self.write(self.compare(self.draw(report), step), sinks)
 
     def compare(self, drawings: Sequence[LayerDrawing], step: int) -> list[LayerSnapshot]:
         """Compare drawings with the steps before; nothing is written or remembered."""
-        statistics = statistics_of(self.config.statistics)
-        return [self.history.compare(drawing, step, self.unit, statistics) for drawing in drawings]
+        return compared(drawings, step, self.unit, self.history, self.config)
 
-    def write(self, drawings: Sequence[LayerDrawing], step: int, sinks: Sequence[Sink]) -> list[LayerSnapshot]:
-        """Compare drawings with the steps before, hand them to every sink, and remember them.
+    def write(self, snapshots: list[LayerSnapshot], sinks: Sequence[Sink]) -> list[LayerSnapshot]:
+        """Hand the snapshots of one step, which were compared, to every sink, and remember them.
 
         The first sink is the log: what it holds is what later steps are compared with.
         """
-        return write_drawings(drawings, step, self.unit, self.history, self.config, sinks)
+        write_snapshots(snapshots, self.history, sinks)
+        return snapshots
 
 
 def _distance(index: RunIndex, drawing: LayerDrawing) -> float:
@@ -233,35 +233,31 @@ def _distance(index: RunIndex, drawing: LayerDrawing) -> float:
     return index.history.distance(drawing, last) if known and last is not None else 1.0
 
 
-def write_drawings(
-    drawings: Sequence[LayerDrawing],
-    step: int,
-    unit: StepUnit,
-    history: History,
-    config: Config,
-    sinks: Sequence[Sink],
+def compared(
+    drawings: Sequence[LayerDrawing], step: int, unit: StepUnit, history: History, config: Config
 ) -> list[LayerSnapshot]:
-    """Compare drawings with the steps before, hand them to every sink, and remember them.
+    """Compare the drawings of one step with the steps before, by the configured statistics."""
+    statistics = statistics_of(config.statistics)
+    return [history.compare(drawing, step, unit, statistics) for drawing in drawings]
+
+
+def write_snapshots(snapshots: Sequence[LayerSnapshot], history: History, sinks: Sequence[Sink]) -> None:
+    """Hand the snapshots of one step to every sink, and remember them.
 
     Args:
-        drawings: of all layers.
-        step: of the training.
-        unit: what steps count.
+        snapshots: of all layers, compared with `history`.
         history: of the run that the first sink writes.
-        config: how they were drawn.
         sinks: the first is the log: what it holds is what later steps are compared with.
     """
-    statistics = statistics_of(config.statistics)
-    snapshots = [history.compare(drawing, step, unit, statistics) for drawing in drawings]
+    step = snapshots[0].step
     log, others = sinks[:1], sinks[1:]
     for sink in log:
         sink.write(step, snapshots)
-    for drawing in drawings:
-        history.remember_drawing(drawing, step)
+    for snapshot in snapshots:
+        history.remember_drawing(snapshot, step)
     errors = [error for sink in others if (error := _failure(sink, step, snapshots))]
     if errors:
         raise errors[0]
-    return snapshots
 
 
 def _failure(sink: Sink, step: int, snapshots: Sequence[LayerSnapshot]) -> Exception | None:

@@ -20,7 +20,7 @@ from tb_filterviz.config import Config
 from tb_filterviz.errors import CheckpointError, FilterVizError, StepError
 from tb_filterviz.history import History
 from tb_filterviz.optvis.image_model import leaves
-from tb_filterviz.session import Session, write_drawings
+from tb_filterviz.session import Session, compared, write_snapshots
 from tb_filterviz.sinks import Sink
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.run_index import RunIndex, read_tiles
@@ -243,8 +243,9 @@ class CheckpointLog:
         self.report.failed.append(LogEntry(str(path), step, said))
 
     def _write(self, step: int, drawings: Sequence[LayerDrawing]) -> None:
-        sinks = [self._events, *self._sinks]
-        write_drawings(drawings, step, "epoch", self._events.history, self._plan.config, sinks)
+        history = self._events.history
+        snapshots = compared(drawings, step, "epoch", history, self._plan.config)
+        write_snapshots(snapshots, history, [self._events, *self._sinks])
 
     def _prepare(self, checkpoints: Sequence[Checkpoint]) -> tuple[Draw, Session]:
         """Make what draws a checkpoint, and a session that draws the same here."""

@@ -82,19 +82,16 @@ def input_range_of(image_model: ImageModel, said: Range | None = None, examples:
     if examples is not None:
         return _range_of_examples(as_examples(examples, image_model.shape))
     first = _first_weights(image_model)
-    if first is not None and first.is_affine and not first.is_identity:
+    if first is not None and not first.is_affine:
+        return InputRange(UNIT, "what the model does with it first is not linear", is_assumed=True)
+    if first is not None and not first.is_identity:
         return _range_before(first)
     names = [image_model.model.name, *(first.path.split("/") if first else ())]
     documented = documented_range(names, image_model.shape[2])
-    if documented is not None and (first is None or first.is_identity):
+    if documented is not None:
         name, limits = documented
         return InputRange(limits, f"keras.applications documents it for {name!r}", is_doubtful=True)
-    reason = (
-        "nothing in the model tells it"
-        if first is None or first.is_identity
-        else "what the model does with it first is not linear"
-    )
-    return InputRange(UNIT, reason, is_assumed=True)
+    return InputRange(UNIT, "nothing in the model tells it", is_assumed=True)
 
 
 def _check_channels(limits: Range, shape: Shape) -> None:
@@ -181,14 +178,14 @@ def _range_before(first: "_FirstWeights") -> InputRange:
             return InputRange(usual, reason)
     mean, spread = -offset / scale, 1 / np.abs(scale)
     if np.allclose(offset, 0, atol=_ALIKE) and (scale > 0).all():
-        low, high, reason = np.zeros_like(mean), spread, "the model brings it to 0 to 1"
+        low, high, reason, is_doubtful = np.zeros_like(mean), spread, "the model brings it to 0 to 1", False
     elif np.allclose(offset, -1, atol=_ALIKE) and (scale > 0).all():
-        low, high, reason = np.zeros_like(mean), 2 * spread, "the model brings it to -1 to 1"
+        low, high, reason, is_doubtful = np.zeros_like(mean), 2 * spread, "the model brings it to -1 to 1", False
     else:
         low, high = mean - 2 * spread, mean + 2 * spread
-        reason = "mean plus or minus 2 standard deviations, by which the model standardizes"
+        reason, is_doubtful = "mean plus or minus 2 standard deviations, by which the model standardizes", True
     limits = _limits(_for_all(low, sees), _for_all(high, sees))
-    return InputRange(limits, reason, is_doubtful="standardizes" in reason)
+    return InputRange(limits, reason, is_doubtful=is_doubtful)
 
 
 def _for_all(values: Array, sees: npt.NDArray[np.bool_]) -> Array:
@@ -222,7 +219,7 @@ class _FirstWeights:
 
     Attributes:
         path: of the layer.
-        is_affine: whether each channel of what arrives is ``scale * x + offset`` of a pixel.
+        is_affine: whether each channel of what arrives is ``scale * x + offset`` of a pixel; if not, these say nothing.
         scale: ``[c]``, by channel of the input.
         offset: likewise.
     """
@@ -234,9 +231,7 @@ class _FirstWeights:
 
     @property
     def is_identity(self) -> bool:
-        return self.is_affine and bool(
-            np.allclose(self.scale, 1, atol=_ALIKE) and np.allclose(self.offset, 0, atol=_ALIKE)
-        )
+        return bool(np.allclose(self.scale, 1, atol=_ALIKE) and np.allclose(self.offset, 0, atol=_ALIKE))
 
 
 class _Arrived(BaseException):

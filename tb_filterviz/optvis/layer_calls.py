@@ -40,7 +40,8 @@ def convolutions(model: keras.Model) -> list[LayerCall]:
         NoConvolutionError: if there is no such layer.
     """
     known = _known(model)
-    found = [layer_call for layer_call in known if isinstance(layer_call.layer, _kinds_shown(known))]
+    shown = _kinds_shown(each.layer for each in known)
+    found = [layer_call for layer_call in known if isinstance(layer_call.layer, shown)]
     if not found:
         kinds = sorted({type(each.layer).__name__ for each in known})
         weighted = [each.path for each in known if each.layer.weights and isinstance(each.layer, keras.layers.Dense)]
@@ -52,9 +53,9 @@ def convolutions(model: keras.Model) -> list[LayerCall]:
     return found
 
 
-def _kinds_shown(known: Iterable[LayerCall]) -> tuple[type[keras.Layer], ...]:
+def _kinds_shown(layers: Iterable[keras.Layer]) -> tuple[type[keras.Layer], ...]:
     """Choose what is drawn where nothing is named: convolutions of images, or where there are none, of signals."""
-    has_images = any(isinstance(layer_call.layer, CONVOLUTIONS) for layer_call in known)
+    has_images = any(isinstance(layer, CONVOLUTIONS) for layer in layers)
     return CONVOLUTIONS if has_images else SIGNAL_CONVOLUTIONS
 
 
@@ -152,8 +153,8 @@ def _known(model: keras.Model) -> list[LayerCall]:
     """List every layer, the convolutional ones first."""
     check_built(model)
     unique = _unique_paths(leaves(model))
-    has_images = any(isinstance(layer, CONVOLUTIONS) for _, layer in unique)
-    is_shown = [isinstance(layer, CONVOLUTIONS if has_images else SIGNAL_CONVOLUTIONS) for _, layer in unique]
+    shown = _kinds_shown(layer for _, layer in unique)
+    is_shown = [isinstance(layer, shown) for _, layer in unique]
     in_order = [pair for pair, shown in zip(unique, is_shown, strict=True) if shown]
     in_order += [pair for pair, shown in zip(unique, is_shown, strict=True) if not shown]
     return [LayerCall(layer, path, position) for position, (path, layer) in enumerate(in_order)]
@@ -170,7 +171,7 @@ def _matching(model: keras.Model, known: list[LayerCall], pattern: str) -> list[
     name, call = (call_of[1], int(call_of[2]) - 1) if call_of else (pattern, 0)
 
     fitting = [layer_call for layer_call in known if fits(layer_call, name)]
-    shown = _kinds_shown(known)
+    shown = _kinds_shown(each.layer for each in known)
     convolutional = [layer_call for layer_call in fitting if isinstance(layer_call.layer, shown)]
     if not fitting:
         paths = [layer_call.path for layer_call in known if isinstance(layer_call.layer, shown)]

@@ -29,9 +29,9 @@ _LEAST_DEVIATION = 1e-6  # of the rise: a filter that does not answer to noise h
 _ROWS_OF_A_SIGNAL = 32  # at most
 
 
-def rows_shown(height: int, width: int) -> int:
-    """Tell how many rows a picture has: a signal, which is an image of one row, is shown as a band."""
-    return height if height > 1 else max(1, min(width // 2, _ROWS_OF_A_SIGNAL))
+def band_rows(width: int) -> int:
+    """Tell how many rows show a signal, which is an image of one row: a band can be seen."""
+    return max(1, min(width // 2, _ROWS_OF_A_SIGNAL))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +97,7 @@ class Maximized:
                 f"Tone mapping {tone.name!r} must return uint8 of shape {images.shape}. Received: "
                 f"{getattr(pictures, 'dtype', type(pictures).__name__)} of shape {getattr(pictures, 'shape', None)}"
             )
-        rows = rows_shown(*images.shape[1:3]) if self.images.shape[1] == 1 else 1
+        rows = band_rows(images.shape[2]) if self.images.shape[1] == 1 else 1
         return tones.to_displayable(np.repeat(pictures, rows, axis=1))  # a copy: a tone mapping may use its array again
 
     def _to_one_scale(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -169,9 +169,8 @@ class LayerAscent:
         """``(height, width, channels)`` of what is shown of an image."""
         height, width, channels = self.image_model.shape
         box = self.plan.box
-        if height == 1:
-            return rows_shown(height, box.width if box else width), box.width if box else width, channels
-        return (box.height, box.width, channels) if box else (height, width, channels)
+        shown_height, shown_width = (box.height, box.width) if box else (height, width)
+        return band_rows(shown_width) if height == 1 else shown_height, shown_width, channels
 
     def batches(self) -> list[npt.NDArray[np.int32]]:
         """List its filters, as many at a time as climb together."""
