@@ -2,14 +2,35 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+
+@contextmanager
+def board(*arguments: str, cwd: Path | None = None) -> Iterator[str]:
+    """Run `tb-filterviz board`, and yield the line that it prints; it has to end well at Ctrl-C."""
+    command = [sys.executable, "-m", "tb_filterviz", "board", *arguments, "--port", "0"]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
+    served = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=cwd)
+    signal.signal(signal.SIGINT, before)
+    try:
+        assert served.stdout
+        yield served.stdout.readline()
+        served.send_signal(signal.SIGINT)
+        assert served.wait(timeout=30) == 0
+    finally:
+        served.kill()
+        served.wait()
+        assert served.stdout
+        served.stdout.close()
 
 
 class TensorBoard:

@@ -1,8 +1,5 @@
 import json
 import re
-import signal
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -10,6 +7,7 @@ import pytest
 
 from tb_filterviz.cli.board import with_log_dir
 from tests.plugin.serving import write
+from tests.tensorboard import board
 
 
 @pytest.mark.parametrize(
@@ -31,21 +29,8 @@ def test_the_log_directory_may_be_left_out(given: str, understood: str) -> None:
 
 def test_board_alone_serves_logs(tmp_path: Path) -> None:
     write(tmp_path / "logs", [0, 1])
-    command = [sys.executable, "-m", "tb_filterviz", "board", "--port", "0"]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
-    served = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=tmp_path)
-    signal.signal(signal.SIGINT, before)
-    try:
-        assert served.stdout
-        line = served.stdout.readline()
+    with board(cwd=tmp_path) as line:
         found = re.fullmatch(r"Filters: (http://\S+:\d+/)#filterviz   \(Ctrl\+C ends\)\n", line)
         assert found, line
         with urllib.request.urlopen(f"{found[1]}data/environment", timeout=30) as answer:
             assert json.load(answer)["data_location"] == "logs"
-        served.send_signal(signal.SIGINT)
-        assert served.wait(timeout=30) == 0
-    finally:
-        served.kill()
-        served.wait()
-        assert served.stdout
-        served.stdout.close()
