@@ -7,9 +7,7 @@ colours are shown, and what arrives at the first layer with weights tells by whi
 
 import warnings
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import keras
@@ -19,9 +17,9 @@ from keras import ops
 
 from tb_filterviz.config import Bound, Range
 from tb_filterviz.errors import ConfigError
-from tb_filterviz.optvis.image_model import ImageModel, Shape, has_layers_inside, leaves
+from tb_filterviz.optvis.image_model import ImageModel, Shape, has_layers_inside
 from tb_filterviz.optvis.known_networks import documented_range
-from tb_filterviz.optvis.probe import replaced, untouched
+from tb_filterviz.optvis.probe import observed, replaced, untouched
 
 Array = npt.NDArray[np.float64]
 
@@ -286,19 +284,17 @@ def _arriving(image_model: ImageModel, colors: Array) -> tuple[str, Array] | Non
     images = np.broadcast_to(colors[:, None, None].astype(np.float32), (len(colors), *image_model.shape))
     arrived: list[tuple[str, Array]] = []
 
-    def observed(path: str, layer: keras.Layer, own_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        values = None if _is_fixed(layer) else _middle(layer, (args, kwargs), len(colors), image_model.shape[2])
+    def observe(path: str, layer: keras.Layer, own_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        is_passed = has_layers_inside(layer) or _is_fixed(layer)
+        values = None if is_passed else _middle(layer, (args, kwargs), len(colors), image_model.shape[2])
         if values is not None and np.ptp(values, axis=0).max() > 0:  # it may be of another input than the image
             arrived.append((path, values))
             raise _Arrived
         with replaced(layer, call=own_call):
             return own_call(*args, **kwargs)
 
-    with untouched(image_model), ExitStack() as stack, warnings.catch_warnings():
+    with untouched(image_model), observed(image_model.model, observe), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for path, layer in leaves(image_model.model):
-            if not has_layers_inside(layer):
-                stack.enter_context(replaced(layer, call=partial(observed, path, layer, layer.call)))
         try:
             image_model.look(ops.convert_to_tensor(np.ascontiguousarray(images)))
         except _Arrived:

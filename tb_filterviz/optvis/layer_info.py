@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import keras
@@ -14,9 +13,9 @@ from keras import ops
 
 from tb_filterviz.error_context import raising_model_error
 from tb_filterviz.errors import ModelError
-from tb_filterviz.optvis.image_model import ImageModel, has_layers_inside, leaves
+from tb_filterviz.optvis.image_model import ImageModel, has_layers_inside
 from tb_filterviz.optvis.layer_calls import LayerCall
-from tb_filterviz.optvis.probe import full_response, not_called, replaced, untouched
+from tb_filterviz.optvis.probe import full_response, not_called, observed, replaced, untouched
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ def inspect_layers(image_model: ImageModel, layer_calls: Sequence[LayerCall], sp
     def failure() -> str:
         return f"Model {image_model.model.name!r} cannot be run on an image of {image_model.shape}{failed}"
 
-    def observed(path: str, layer: keras.Layer, own_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def observe(path: str, layer: keras.Layer, own_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         nonlocal numbers, failed
         layer_call = wanted.get((id(layer), calls.get(id(layer), 0)))
         calls[id(layer)] = calls.get(id(layer), 0) + 1
@@ -110,11 +109,9 @@ def inspect_layers(image_model: ImageModel, layer_calls: Sequence[LayerCall], sp
             numbers += sum(math.prod(tensor.shape[1:]) for tensor in keras.tree.flatten(output))
         return output
 
-    with raising_model_error(failure), untouched(image_model), ExitStack() as stack:
+    with raising_model_error(failure), untouched(image_model), observed(image_model.model, observe):
         first, second = samples(image_model.shape, 2, 10 * span)
         images = np.stack([first, second, (first + second) / 2])
-        for path, layer in leaves(image_model.model):
-            stack.enter_context(replaced(layer, call=partial(observed, path, layer, layer.call)))
         with suppress(_AllSeen):
             image_model.look(ops.convert_to_tensor(images))
     for layer_call in layer_calls:

@@ -8,6 +8,7 @@ it is: in a Sequential, functional, nested or subclassed model.
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -17,7 +18,7 @@ from keras.src.backend.common.global_state import get_global_attribute
 from tb_filterviz.error_context import raising_for_part, raising_model_error
 from tb_filterviz.errors import ModelError
 from tb_filterviz.optvis import weight_overrides
-from tb_filterviz.optvis.image_model import ImageModel
+from tb_filterviz.optvis.image_model import ImageModel, leaves
 from tb_filterviz.optvis.layer_calls import LayerCall
 from tb_filterviz.optvis.layer_types import is_as_keras_made_it, is_plain_convolution
 from tb_filterviz.parts.objectives import Objective
@@ -26,6 +27,7 @@ from tb_filterviz.parts.objectives import own_channel as gather_own_channel
 _ABSENT = object()
 _NAME_SCOPES = "name_scope_stack"
 
+Observe = Callable[..., Any]
 Read = Callable[..., Any]  # read(call, inputs, *args, **kwargs) -> response; `call` is the layer's own
 
 
@@ -47,6 +49,19 @@ def replaced(layer: keras.Layer, **attributes: Any) -> Iterator[None]:
                 del vars(layer)[name]
             else:
                 vars(layer)[name] = value
+
+
+@contextmanager
+def observed(model: keras.Model, observe: Observe) -> Iterator[None]:
+    """Let `observe` stand in for the call of every layer below `model`, for this moment.
+
+    It is called as ``observe(path, layer, own_call, *args, **kwargs)``, and has to put the layer's own call back while
+    that runs: ``with replaced(layer, call=own_call)``.
+    """
+    with ExitStack() as stack:
+        for path, layer in leaves(model):
+            stack.enter_context(replaced(layer, call=partial(observe, path, layer, layer.call)))
+        yield
 
 
 def reach(image_model: ImageModel, layer_call: LayerCall, images: Any, read: Read) -> Any:
