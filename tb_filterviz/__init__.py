@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tb_filterviz.backfill.run import LogEntry, LogReport
     from tb_filterviz.callbacks import FilterVisualizer
-    from tb_filterviz.checkpoints import load_model, load_weights
+    from tb_filterviz.checkpoints.loading import load_model, load_weights
     from tb_filterviz.config import AscentConfig, Config, GridConfig
     from tb_filterviz.datasets import digits, full_mnist
     from tb_filterviz.errors import (
@@ -45,8 +45,8 @@ else:  # hidden from the type checker, so that a misspelt name stays an error
         "LogEntry": "backfill.run",
         "LogReport": "backfill.run",
         "FilterVisualizer": "callbacks",
-        "load_model": "checkpoints",
-        "load_weights": "checkpoints",
+        "load_model": "checkpoints.loading",
+        "load_weights": "checkpoints.loading",
         "AscentConfig": "config",
         "Config": "config",
         "GridConfig": "config",

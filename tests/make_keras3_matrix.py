@@ -19,7 +19,7 @@ import numpy as np
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tb_filterviz.checkpoints import load_model  # noqa: E402  of this clone
+from tb_filterviz.checkpoints.loading import load_model  # noqa: E402  of this clone
 from tb_filterviz.errors import CheckpointError  # noqa: E402
 from tests.checkpoints import keras3  # noqa: E402
 

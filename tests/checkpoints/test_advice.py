@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tb_filterviz import build_lenet, load_model, load_weights
-from tb_filterviz.checkpoints import recognise
+from tb_filterviz.checkpoints.formats import recognise
 from tb_filterviz.errors import CheckpointError
 
 HERE = __name__

@@ -6,9 +6,9 @@ import keras
 import pytest
 
 from tb_filterviz import build_lenet
-from tb_filterviz.checkpoints import load_model
 from tb_filterviz.checkpoints.architecture import as_architecture
 from tb_filterviz.checkpoints.keras2_config import to_keras3
+from tb_filterviz.checkpoints.loading import load_model
 from tb_filterviz.errors import CheckpointError, ConfigError
 
 LEGACY = Path(__file__).parent.parent / "data" / "lenet12_keras213_weights.hdf5"

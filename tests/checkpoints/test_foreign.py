@@ -16,8 +16,9 @@ import pytest
 import tensorflow as tf
 
 from tb_filterviz import build_lenet
-from tb_filterviz.checkpoints import load_model, recognise
 from tb_filterviz.checkpoints.foreign import what_others_saved
+from tb_filterviz.checkpoints.formats import recognise
+from tb_filterviz.checkpoints.loading import load_model
 from tb_filterviz.errors import CheckpointError
 
 LFS = """version https://git-lfs.github.com/spec/v1

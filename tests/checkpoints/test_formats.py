@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tb_filterviz import build_lenet
-from tb_filterviz.checkpoints import load_model, recognise
+from tb_filterviz.checkpoints.formats import recognise
+from tb_filterviz.checkpoints.loading import load_model
 from tb_filterviz.errors import CheckpointError
 
 LEGACY = Path(__file__).parent.parent / "data" / "lenet12_keras213_weights.hdf5"

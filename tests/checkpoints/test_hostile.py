@@ -19,7 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tb_filterviz import build_lenet
-from tb_filterviz.checkpoints import hdf5, load_model, load_weights, recognise
+from tb_filterviz.checkpoints import hdf5
+from tb_filterviz.checkpoints.formats import recognise
+from tb_filterviz.checkpoints.loading import load_model, load_weights
 from tb_filterviz.error_context import raising_checkpoint_error
 from tb_filterviz.errors import CheckpointError
 from tests.memory import forget_peak, peak_mib
@@ -164,7 +166,7 @@ def test_zip_bombs_are_not_unpacked(saved: Path, tmp_path: Path) -> None:
 _LOAD = """
 import sys
 import keras
-from tb_filterviz.checkpoints import load_model
+from tb_filterviz.checkpoints.loading import load_model
 from tb_filterviz.errors import CheckpointError
 from tests.memory import peak_mib
 
@@ -353,7 +355,7 @@ _DAMAGE = """
 import sys, random
 from pathlib import Path
 import keras
-from tb_filterviz.checkpoints import load_model
+from tb_filterviz.checkpoints.loading import load_model
 from tb_filterviz.errors import CheckpointError
 
 path, model, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tb_filterviz.checkpoints import load_model
 from tb_filterviz.checkpoints.architecture import as_architecture
 from tb_filterviz.checkpoints.keras2_config import to_keras3
 from tb_filterviz.checkpoints.keras3_config import LostCallError, to_newest
+from tb_filterviz.checkpoints.loading import load_model
 from tb_filterviz.cli import main
 from tb_filterviz.errors import CheckpointError
 from tests.checkpoints import keras3

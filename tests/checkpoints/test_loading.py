@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from tb_filterviz import build_lenet
-from tb_filterviz.checkpoints import Kind, load_model, load_weights, recognise
+from tb_filterviz.checkpoints.formats import Kind, recognise
+from tb_filterviz.checkpoints.loading import load_model, load_weights
 from tb_filterviz.errors import CheckpointError, CheckpointWarning
 from tests.checkpoints import keras2
 

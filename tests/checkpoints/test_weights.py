@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tb_filterviz.checkpoints import load_weights
+from tb_filterviz.checkpoints.loading import load_weights
 from tb_filterviz.checkpoints.weights import assign_all
 from tb_filterviz.errors import CheckpointError
 
