@@ -1,20 +1,25 @@
 """What a model looks like: from a file that says so, from Python, or LeNet."""
 
+import copy
 import importlib
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
+from tb_filterviz.checkpoints.advice import IF_TRUSTED, OWN_FACTORY, WITH_THIS_FILE, advice, advice_if_refused
+from tb_filterviz.checkpoints.allowed import first_refusal
+from tb_filterviz.checkpoints.confined import ConfinedError, confined
 from tb_filterviz.checkpoints.keras2_config import to_keras3
 from tb_filterviz.checkpoints.keras3_config import LostCallError, to_newest
 from tb_filterviz.checkpoints.sources import ModelSource, described
-from tb_filterviz.checkpoints.weights import Stored, advice_if_wrapped
+from tb_filterviz.checkpoints.weights import Stored
 from tb_filterviz.error_context import circumstance
 from tb_filterviz.errors import CheckpointError, ConfigError
 
@@ -44,7 +49,7 @@ class Architecture:
         try:
             config = json.dumps(keras.saving.serialize_keras_object(model))
         except Exception as error:  # a model's own get_config may fail in any way
-            raise ConfigError(f"Model {model.name!r} does not say how it is made: {error} {_OWN_FACTORY}") from error
+            raise ConfigError(f"Model {model.name!r} does not say how it is made: {error} {OWN_FACTORY}") from error
         return cls(f"model {model.name!r}", config=config, written_by=keras.__version__)
 
     def build(self, *, unsafe: bool = False, stored: Stored | None = None) -> keras.Model:
@@ -60,58 +65,74 @@ class Architecture:
         """
         if self.factory is not None:
             return _call(self.factory, self.arguments)
-        most_calls = None
+        own = _registered(self.config or "")
+        config = self._checked_config(unsafe, own, stored)
         if stored is not None:
-            most_calls = _MOST_CALLS_PER_ARRAY * stored.arrays + _MOST_CALLS_BESIDE
-            scope = _registered(self.config or "")
             with ThreadPoolExecutor(1) as thread:  # where Keras' list of weights still to be allocated ends with it
-                wanted = thread.submit(self._count_weights, unsafe, most_calls, scope).result()
+                wanted = thread.submit(self._count_weights, config, unsafe, own).result()
             if wanted > stored.numbers:
                 raise CheckpointError(
                     f"{self.origin} describes a model of {wanted:,} weights, and there are values for "
                     f"{stored.numbers:,}."
                 )
-        return self._from_config(unsafe, most_calls)
+        return self._from_config(config, unsafe)
 
-    def _count_weights(self, unsafe: bool, most_calls: int | None, scope: dict[str, Any]) -> int:
+    def _checked_config(self, unsafe: bool, own: Collection[str], stored: Stored | None) -> Any:
+        """Read the configuration in the manner of today's Keras, and look whether it is allowed."""
+        with self._raising_checkpoint_error():
+            config = json.loads(self.config or "")
+            if stored is not None:
+                self._check_calls(config, _MOST_CALLS_PER_ARRAY * stored.arrays + _MOST_CALLS_BESIDE)
+            config = to_newest(to_keras3(config), self.written_by)
+        refusal = None if unsafe else first_refusal(config, own)
+        if refusal is not None:
+            raise CheckpointError(f"{self.origin} is not built: {advice_if_refused(refusal)}")
+        return config
+
+    def _count_weights(self, config: Any, unsafe: bool, own: dict[str, Any]) -> int:
         with (
             keras.StatelessScope(initialize_variables=False),  # shapes only: nothing is allocated
-            keras.saving.custom_object_scope(scope),
+            keras.saving.custom_object_scope(own),
         ):
-            return sum(math.prod(weight.shape) for weight in self._from_config(unsafe, most_calls).weights)
+            return sum(math.prod(weight.shape) for weight in self._from_config(config, unsafe).weights)
 
-    def _from_config(self, unsafe: bool, most_calls: int | None) -> keras.Model:
+    def _from_config(self, config: Any, unsafe: bool) -> keras.Model:
+        with self._raising_checkpoint_error(), nullcontext() if unsafe else confined():
+            model = keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=not unsafe)
+        if not isinstance(model, keras.Model):
+            raise CheckpointError(f"{self.origin} describes a {type(model).__name__}, not a model.")
+        if not model.built:
+            raise CheckpointError(
+                f"{self.origin} describes a model without saying how large its images are. {OWN_FACTORY}"
+            )
+        self._check_sizes(model)
+        return model
+
+    @contextmanager
+    def _raising_checkpoint_error(self) -> Iterator[None]:
         try:
-            config = json.loads(self.config or "")
-            self._check_calls(config, most_calls)
-            config = to_newest(to_keras3(config), self.written_by)
-            config.pop("compile_config", None)
-            model = keras.saving.deserialize_keras_object(config, safe_mode=not unsafe)
+            yield
         except CheckpointError:
             raise
         except LostCallError as error:
             raise CheckpointError(
                 f"Keras {self.written_by or '3.2'} wrote {self.origin} without saying {error}; no Keras can build that "
-                f"model. {_WITH_THIS_FILE}"
+                f"model. {WITH_THIS_FILE}"
+            ) from error
+        except ConfinedError as error:
+            raise CheckpointError(
+                f"{self.origin} is not built: it tried to {error}, which no network needs. {IF_TRUSTED}"
             ) from error
         except Exception as error:  # Keras raises whatever a configuration makes it stumble over
             if around := circumstance(error):
                 raise CheckpointError(f"The model that {self.origin} describes cannot be built: {around}.") from error
             raise CheckpointError(
-                f"Keras cannot build the model that {self.origin} describes. {_advice(error, self.written_by)}"
+                f"Keras cannot build the model that {self.origin} describes. {advice(error, self.written_by)}"
             ) from error
-        if not isinstance(model, keras.Model):
-            raise CheckpointError(f"{self.origin} describes a {type(model).__name__}, not a model.")
-        if not model.built:
-            raise CheckpointError(
-                f"{self.origin} describes a model without saying how large its images are. {_OWN_FACTORY}"
-            )
-        self._check_sizes(model)
-        return model
 
-    def _check_calls(self, config: Any, most_calls: int | None) -> None:
+    def _check_calls(self, config: Any, most_calls: int) -> None:
         calls = _calls(config)
-        if most_calls is not None and calls > most_calls:
+        if calls > most_calls:
             raise CheckpointError(
                 f"{self.origin} describes a model that calls {calls:,} layers, far more than there are weights for. "
                 "It is damaged or hostile."
@@ -158,50 +179,6 @@ def _registered(config: str) -> dict[str, Any]:
     names = set(re.findall(r'"([^"\\]+)"', config))
     found = {name: keras.saving.get_registered_object(name) for name in names}
     return {name: value for name, value in found.items() if value is not None}
-
-
-_OWN_FACTORY = "Build it in Python, and say --model package.module:factory."
-_WITH_THIS_FILE = (
-    "Build it in Python, and say --model package.module:factory (model=... in Python), with the same file for its "
-    "weights."
-)
-
-
-_FUNCTIONS = ("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty")  # of Keras 2
-
-
-def _advice(error: Exception, written_by: str | None) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    text = next((line for line in reversed(lines) if line.startswith("Exception encountered")), lines[0])
-    if wrapped := advice_if_wrapped(str(error)):
-        return wrapped
-    function = re.search(rf"\b({'|'.join(_FUNCTIONS)})\b", str(error))
-    if function:
-        return (
-            f"It calls functions of TensorFlow in place of layers ({function[1]}), which Keras 3 cannot. {_OWN_FACTORY}"
-        )
-    if "lambda" in text.lower():
-        return (
-            "It holds Python code (a Lambda layer), which was not run. If you trust whoever made the file, --unsafe "
-            "(unsafe=True in Python) runs it."
-        )
-    return f"{_shortened(text)} {_ways_on(written_by)}"
-
-
-def _ways_on(written_by: str | None) -> str:
-    if written_by is None:
-        return _OWN_FACTORY
-    if written_by == keras.__version__:
-        return _WITH_THIS_FILE
-    return (
-        f"Keras {written_by} wrote it, and this is Keras {keras.__version__}: load it with Keras {written_by}, or the "
-        f"latest that still can, and save it again. Or b{_WITH_THIS_FILE[1:]}"
-    )
-
-
-def _shortened(text: str) -> str:
-    text = re.split(r"\s*[\w ]*(?:config|kwargs|arguments)\w*\W*\{", text.removeprefix("Exception encountered: "))[0]
-    return (text if len(text) <= 300 else f"{text[:300]} ...").rstrip(".") + "."
 
 
 def _call(factory: str, arguments: tuple[int, ...]) -> keras.Model:

@@ -39,6 +39,7 @@ def to_newest(config: Config, written_by: str | None) -> Config:
     parts = list(_dicts(config))
     for part in parts:
         _leave_out_unused(part)
+        part.pop("compile_config", None)  # how it was trained
     models = [part for part in parts if _is_functional(part)]
     if _has_lists_of_one(models, version):
         for model in models:

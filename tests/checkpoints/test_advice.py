@@ -64,7 +64,7 @@ def test_an_index_gets_back_its_name(tmp_path: Path) -> None:
 def test_what_keras_does_not_know_is_built_in_python(tmp_path: Path) -> None:
     saved = with_own_layer()
     saved.save(tmp_path / "m.keras")
-    with pytest.raises(CheckpointError, match=r"_Own.*Build it in Python, and say --model package\.module:factory"):
+    with pytest.raises(CheckpointError, match=r"_Own\..*build it in Python, and say --model package\.module:factory"):
         load_model(tmp_path / "m.keras")
     assert _same(load_model(tmp_path / "m.keras", f"{HERE}:with_own_layer"), saved)
 

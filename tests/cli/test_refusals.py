@@ -352,7 +352,10 @@ def test_the_way_out_for_code_in_a_file(tmp_path: Path, capsys: pytest.CaptureFi
     layers = [keras.Input((8, 8, 1)), keras.layers.Lambda(lambda images: images * 2), keras.layers.Conv2D(2, 3)]
     keras.Sequential(layers).save(tmp_path / "epoch-1.keras")
     assert _log(tmp_path / "epoch-1.keras", log_dir=tmp_path / "logs") == 1
-    assert "If you trust whoever made the file, --unsafe (unsafe=True in Python) runs it." in capsys.readouterr().err
+    assert (
+        "If you trust whoever made the file, --unsafe (unsafe=True in Python) builds it all the same."
+        in capsys.readouterr().err
+    )
     assert _log(tmp_path / "epoch-1.keras", "--unsafe", log_dir=tmp_path / "logs") == 0
 
 

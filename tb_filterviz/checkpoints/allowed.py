@@ -1,0 +1,151 @@
+"""What a model's configuration may hold: a list of what is allowed, in place of one of what is known to do harm.
+
+Keras finds each class by the module and the name that a file says, and calls it with what the file says. Its own
+``safe_mode`` forbids what was once found to be harmful, and allows what nobody has found yet. So every entry of a
+configuration is looked at before Keras sees any, however deep it is: a class of our list, with plain arguments that ask
+for no more than a network needs, or what the caller has registered with Keras. Without Keras.
+"""
+
+import math
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from tb_filterviz.checkpoints.allowed_names import CLASSES, FUNCTIONS
+
+Config = dict[str, Any]
+
+_LEFT_OUT = {  # classes of Keras that are not on the list: why
+    "Lambda": "is a Lambda: its code is not run",
+    "__lambda__": "holds Python code: it is not run",
+    "TFSMLayer": "is a TFSMLayer: the program that it loads from another file is not run",
+    "TorchModuleWrapper": "is a TorchModuleWrapper: its pickle is not opened",
+    "JaxLayer": "is a JaxLayer: its function is not called",
+    "FlaxLayer": "is a FlaxLayer: its function is not called",
+}
+_ARRAYS = ("__tensor__", "__numpy__")
+_MARKS = (*_ARRAYS, "__keras_tensor__", "__bytes__", "__ellipsis__", "__slice__")
+_NUMBERS = (
+    *("bool", "int4", "int8", "int16", "int32", "int64", "uint4", "uint8", "uint16", "uint32", "uint64"),
+    *("float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64", "complex64", "complex128"),
+)
+_NAMES_OF_FILES = ("vocabulary", "idf_weights")  # unless they list what would be in the file
+_SHAPES = ("batch_input_shape", "batch_shape", "build_config", "build_input_shape", "input_shape", "shape")
+_UNBOUNDED = ("salt", "seed", "shared_object_id")
+_PLACES_OF_LAYERS = ("", "backward_layer", "cell", "cells", "layer", "layers")
+_COUNTS_OF_TENSORS = ("indices_or_sections", "num")
+_MOST_TENSORS = 1 << 12
+_MOST_IN_A_SHAPE = 1 << 26
+_LARGEST_NUMBER = 1 << 31
+_LONGEST_NAME = 100  # characters, in messages
+
+
+class Refusal(NamedTuple):
+    """What is not allowed in a configuration, and where.
+
+    Attributes:
+        where: the layer, and what of it: ``layer 'l'``; ``layer 'l', 'activation'``.
+        what: what is the matter, in words that go on from `where`.
+        way: who can still load it: ``"unsafe"``, who trusts its maker; ``"register"``, who has the class; empty if
+            nobody can.
+    """
+
+    where: str
+    what: str
+    way: str = ""
+
+
+def first_refusal(config: Any, own: Collection[str] = ()) -> Refusal | None:
+    """Find the first entry of a configuration that is not allowed; None if all are.
+
+    Args:
+        config: of a model, in the manner of today's Keras.
+        own: names of classes and functions that the caller has registered with Keras; they are allowed.
+    """
+    left: list[tuple[Any, str, str]] = [(config, "the model", "")]
+    while left:  # without recursion: a file may nest deeper than Python calls
+        value, layer, key = left.pop()
+        if isinstance(value, dict) and "class_name" in value:
+            layer, key = _named(value, layer, key)
+        refused = _refused(value, key, own)
+        if refused is not None:
+            return refused._replace(where=f"{layer}, {key[:_LONGEST_NAME]!r}," if key else layer)
+        if isinstance(value, dict):
+            left.extend((value[name], layer, key if name == "config" else name) for name in reversed(value))
+        elif isinstance(value, list):
+            left.extend((item, layer, key) for item in reversed(value))
+    return None
+
+
+def _named(entry: Config, layer: str, key: str) -> tuple[str, str]:
+    inner = entry.get("config")
+    name = entry.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
+    if isinstance(name, str) and key in _PLACES_OF_LAYERS:
+        return f"layer {name[:_LONGEST_NAME]!r}", ""
+    return layer, key
+
+
+def _refused(value: Any, key: str, own: Collection[str]) -> Refusal | None:
+    if isinstance(value, dict):
+        return (_refused_class(value, own) if "class_name" in value else None) or _refused_calls(value)
+    if isinstance(value, str):
+        return Refusal("", "names a file, which is not opened", "unsafe") if key in _NAMES_OF_FILES else None
+    if isinstance(value, list) and key in _SHAPES and _numbers_in(value) > _MOST_IN_A_SHAPE:
+        return Refusal("", f"asks for more than {_MOST_IN_A_SHAPE:,} numbers at once. That is too large")
+    most = _MOST_TENSORS if key in _COUNTS_OF_TENSORS else _LARGEST_NUMBER
+    if isinstance(value, int) and abs(value) > most and key not in _UNBOUNDED:
+        return Refusal("", f"is more than {most:,}. That is too large")
+    return None
+
+
+def _numbers_in(shape: list[Any]) -> int:
+    return math.prod(abs(size) or 1 for size in shape if isinstance(size, int))
+
+
+def _refused_class(entry: Config, own: Collection[str]) -> Refusal | None:
+    name, module, inner = entry["class_name"], entry.get("module"), entry.get("config")
+    if name == "function":
+        is_allowed = isinstance(inner, str) and (inner in own or inner in FUNCTIONS.get(_text(module), ()))
+        return None if is_allowed else _refusal(inner, module)
+    if name in _MARKS:
+        dtype = inner.get("dtype") if isinstance(inner, dict) else None
+        is_plain = name not in _ARRAYS or dtype in _NUMBERS
+        return None if is_plain else Refusal("", f"holds an array of {dtype!r}, which is no kind of number")
+    if isinstance(name, str) and (entry.get("registered_name", name) in own or name in CLASSES.get(_text(module), ())):
+        return None
+    return _refusal(name, module)
+
+
+def _text(module: Any) -> str | None:
+    return module if isinstance(module, str | None) else ""
+
+
+def _refusal(name: Any, module: Any) -> Refusal:
+    if isinstance(name, str) and name in _LEFT_OUT:
+        return Refusal("", _LEFT_OUT[name], "unsafe")
+    if str(module).split(".")[0] == "keras":
+        return Refusal("", f"asks for {f'{module}.{name}'[:_LONGEST_NAME]}, which a model's file may not", "unsafe")
+    return Refusal("", f"is of a class that is none of Keras: {str(name)[:_LONGEST_NAME]}", "register")
+
+
+def _refused_calls(entry: Config) -> Refusal | None:
+    """Refuse calls on constants: they would be computed at once, at whatever size."""
+    calls = entry.get("inbound_nodes")
+    if not isinstance(calls, list) or entry.get("class_name") == "InputLayer":
+        return None
+    is_constant = any(call and not _is_on_a_tensor(call) for call in calls)
+    return Refusal("", "is called on a constant, which would be computed at once") if is_constant else None
+
+
+def _is_on_a_tensor(call: Any) -> bool:
+    if isinstance(call, list):  # as Keras 2 wrote it: the names of layers
+        return True
+    left = [call]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            if value.get("class_name") == "__keras_tensor__":
+                return True
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
+    return False
