@@ -198,7 +198,7 @@ class FilterLogger:
             executor: where to draw: None for here; a number of processes, which are spawned, and replaced if they die;
                 or any `concurrent.futures.Executor`. What is drawn is the same, to the byte.
             window: how many checkpoints are given to the executor at once; None for twice its processes, or 16.
-            unsafe: run Python code that model files hold (Lambda layers). Only for files of people whom you trust.
+            unsafe: load whatever model files name, and run their code. Only for files of people whom you trust.
             progress: called after each checkpoint with the report so far, and how many checkpoints there are.
 
         Returns:
@@ -244,7 +244,7 @@ class FilterLogger:
             idle_s: seconds without a new checkpoint after which it ends; None for never.
             executor: where to draw: None for here, a number of processes, or a `concurrent.futures.Executor`.
             window: how many checkpoints are given to the executor at once; None for twice its processes, or 16.
-            unsafe: run Python code that model files hold. Only for files of people whom you trust.
+            unsafe: load whatever model files name, and run their code. Only for files of people whom you trust.
             progress: called after each checkpoint with the report so far, and how many checkpoints there are.
 
         Returns:

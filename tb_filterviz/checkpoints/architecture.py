@@ -56,7 +56,7 @@ class Architecture:
         """Build a new model, with weights as they are initialized.
 
         Args:
-            unsafe: run code that the configuration holds (Lambda layers).
+            unsafe: build whatever the configuration says, and run what code it holds or names.
             stored: what there is for its weights; a model that wants more, or has far more layers, is not built.
 
         Raises:

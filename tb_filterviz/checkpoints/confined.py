@@ -42,13 +42,22 @@ class ConfinedError(PermissionError):
 
 @contextmanager
 def confined() -> Iterator[None]:
-    """Keep this thread from connections, other processes and files to write; what tries is given a ConfinedError."""
+    """Keep this thread from connections, other processes and files to write.
+
+    Raises:
+        ConfinedError: in place of whatever it ended in, if anything tried. It names the first attempt.
+    """
     _prepare()
-    _thread.is_confined = True
+    attempts: list[str] = []
+    _thread.attempts = attempts
     try:
         yield
+    except Exception as error:
+        if attempts:
+            raise ConfinedError(attempts[0]) from error
+        raise
     finally:
-        _thread.is_confined = False
+        _thread.attempts = None
 
 
 @cache
@@ -59,7 +68,9 @@ def _prepare() -> None:
 
 
 def _forbid(event: str, arguments: tuple[Any, ...]) -> None:
-    if getattr(_thread, "is_confined", False) and (attempt := _attempt(event, arguments)):
+    attempts: list[str] | None = getattr(_thread, "attempts", None)
+    if attempts is not None and (attempt := _attempt(event, arguments)):
+        attempts.append(attempt)
         raise ConfinedError(attempt)
 
 

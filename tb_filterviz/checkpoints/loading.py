@@ -39,7 +39,7 @@ def load_model(
             checkpoint, or a SavedModel; told by content, whatever its name.
         model: the architecture: ``"lenet"``, ``"package.module:factory"``, a file that holds one, or a function; or
             a built model, whose weights are set in place. None if the file itself says it.
-        unsafe: run Python code that the file holds (Lambda layers). Only for files of people whom you trust.
+        unsafe: load whatever the file names, and run its code. Only for files of people whom you trust.
         image_shape: ``(height, width)`` of the images of a ``"lenet"`` that is not for 28 x 28 pixels.
 
     Raises:

@@ -56,7 +56,7 @@ def add_architecture_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unsafe",
         action="store_true",
-        help="run Python code that a model file holds (Lambda layers): it may do whatever you may do, "
+        help="load whatever a model file names, and run its code (Lambda layers): it may do whatever you may do, "
         "so only for files of people whom you trust",
     )
     parser.add_argument(

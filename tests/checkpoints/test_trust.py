@@ -1,5 +1,7 @@
 """A model file can do nothing: no known way leaves a mark, through whatever door; where code is allowed, it does."""
 
+import inspect
+import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -8,17 +10,21 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
-from tb_filterviz import CheckpointError, FilterLogger, load_model
+from tb_filterviz import CheckpointError, load_model
+from tb_filterviz.checkpoints.architecture import Architecture, as_architecture
+from tb_filterviz.checkpoints.weights import Stored
 from tb_filterviz.cli import main
-from tests.checkpoints.harm import LARGE, WAYS, Way, functional, h5_file, json_file, keras_file, watched
+from tests.checkpoints.harm import LARGE, WAYS, Mark, Way, functional, h5_file, json_file, keras_file, watched
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
     pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells a process' own peak"),
 ]
 WITH_EFFECT = [name for name, way in WAYS.items() if way.has_effect and name not in LARGE]
+_WRITTEN = Mark([], True, 0.0, False, None, None)
 FEW = ["a program, named", "CVE-2025-9905", "a package beside the file", "a program as an activation"]
 
 
@@ -67,6 +73,8 @@ def test_the_mark_is_there_where_code_is_allowed(folder: Path, name: str) -> Non
 
 
 _MEASURED = """
+import inspect
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -111,16 +119,45 @@ def test_no_command_leaves_a_mark(folder: Path, name: str, command: str, capsys:
 
 
 def test_no_worker_leaves_a_mark(folder: Path) -> None:
-    names = [name for name in WITH_EFFECT if WAYS[name].layer.__name__ != "<lambda>" or name in FEW]
-    harmless = keras.saving.deserialize_keras_object(functional())
-    harmless.save(folder / "epoch-0.keras")
-    for epoch, name in enumerate(names, start=1):
-        keras_file(folder / f"epoch-{epoch}.keras", WAYS[name].layer(folder))
-    (folder / "mark").unlink(missing_ok=True)
-    with (
-        ProcessPoolExecutor(1, get_context("spawn")) as executor,
-        FilterLogger(folder / "logs", "conv") as logger,
-    ):
-        report = logger.log_checkpoints(folder, executor=executor)
-    assert not (folder / "mark").exists()
-    print(report)
+    """In another process, of which only files are seen."""
+    writing = [name for name in WITH_EFFECT if WAYS[name].is_done(_WRITTEN)]
+    assert len(writing) >= 10
+    with ProcessPoolExecutor(1, get_context("spawn")) as executor:
+        for name in writing:
+            (folder / name).mkdir()
+            path = keras_file(folder / "m.keras", WAYS[name].layer(folder / name))
+            (folder / name / "mark").unlink(missing_ok=True)
+            with pytest.raises(CheckpointError, match="is not built: layer 'harm'"):
+                executor.submit(as_architecture(path).build, stored=Stored(2, 30)).result()
+    assert not list(folder.rglob("mark"))
+
+
+NETWORKS = [name for name, value in vars(keras.applications).items() if inspect.isfunction(value)]
+
+
+def _built_again(name: str) -> None:
+    side = 75 if name.startswith(("Inception", "Xception")) else 32
+    network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(side, side, 3))
+    sizes = [tuple(weight.shape) for weight in network.weights]
+    again = Architecture.of(network).build(stored=Stored(len(sizes), sum(map(math.prod, sizes))))
+    assert [tuple(weight.shape) for weight in again.weights] == sizes
+    assert again.output_shape == network.output_shape
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small", "EfficientNetV2B0"])
+def test_networks_of_keras_are_still_loaded(name: str) -> None:
+    _built_again(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_all_networks_of_keras_are_still_loaded(name: str) -> None:
+    _built_again(name)
+    keras.backend.clear_session()
+
+
+def test_a_network_of_keras_is_saved_and_loaded(tmp_path: Path) -> None:
+    network = keras.applications.MobileNetV2(weights=None, alpha=0.35, include_top=False, input_shape=(32, 32, 3))
+    network.save(tmp_path / "m.keras")
+    for one, other in zip(network.weights, load_model(tmp_path / "m.keras").weights, strict=True):
+        np.testing.assert_array_equal(one, other)
