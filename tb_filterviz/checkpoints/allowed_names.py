@@ -147,6 +147,8 @@ CLASSES: Mapping[str | None, Collection[str]] = {
     "keras.dtype_policies": _POLICIES,
     "keras.quantizers": _QUANTIZERS,
     "keras.random": _names("SeedGenerator"),
+    "keras.src.applications.convnext": _names("LayerScale StochasticDepth"),
+    "keras.src.applications.inception_resnet_v2": _names("CustomScaleLayer"),
     "keras.src.random.seed_generator": _names("SeedGenerator"),
     **{f"keras.src.ops.{module}": names for module, names in _OPERATIONS.items()},
 }
