@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from tb_filterviz import FilterLogger, FilterVisualizer
+from tb_filterviz import AscentConfig, AscentPart, Config, FilterLogger, FilterVisualizer, maximize
 from tests.backfill import networks
 from tests.reading import difference, steps
 
@@ -73,7 +73,7 @@ _NO_TENSORFLOW = """
 import sys
 import keras
 import numpy as np
-from tb_filterviz import FilterLogger, FilterVisualizer, maximize
+from tb_filterviz import AscentConfig, AscentPart, Config, FilterLogger, FilterVisualizer, maximize, maximize
 
 log_dir, layers = sys.argv[1], keras.layers
 model = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3, name="conv"), layers.Flatten(), layers.Dense(1)])
@@ -102,3 +102,35 @@ def test_a_training_on_another_backend_loads_no_tensorflow(tmp_path: Path) -> No
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+class _Asking(AscentPart):
+    """Changes nothing, and notes what the backend is told while it computes."""
+
+    name = "asking"
+    description = "asks the backend"
+
+    def __init__(self) -> None:
+        self.said: list[bool] = []
+
+    def transform(self, images: Any, step: Any) -> Any:  # noqa: ARG002
+        import torch
+
+        self.said.append(torch.backends.cudnn.deterministic and not torch.backends.cudnn.benchmark)
+        return images
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="only PyTorch asks at every call")
+def test_a_gpu_is_asked_to_compute_the_same_each_time_and_only_for_drawing() -> None:
+    import torch
+
+    cudnn, part = torch.backends.cudnn, _Asking()
+    cudnn.benchmark = True
+    try:
+        model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3, name="conv"), keras.layers.ReLU()])
+        maximize(model, "conv", config=Config(ascent=AscentConfig(parts=[part])))
+        assert part.said
+        assert all(part.said)
+        assert (cudnn.deterministic, cudnn.benchmark) == (False, True)
+    finally:
+        cudnn.benchmark = False

@@ -36,8 +36,13 @@ def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., 
         with weight_overrides.given(list(zip(variables, values, strict=True))):
             return function(*arrays)
 
-    traced = jax.jit(run_with)
+    traced = jax.jit(run_with, **_repeatable())
     return lambda *arrays: traced([variable.value for variable in variables], *arrays)
+
+
+def _repeatable() -> dict[str, Any]:
+    """Have a GPU compute the same each time; else the pictures of a network that does not change do."""
+    return {"compiler_options": {"xla_gpu_deterministic_ops": True}} if jax.default_backend() == "gpu" else {}
 
 
 def shortcuts(layer: keras.Layer) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Gradients with PyTorch, which needs no compilation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -30,10 +31,22 @@ def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., 
 
     def run(*arrays: Any) -> Any:
         frozen = [(variable, variable.value.detach()) for variable in variables]
-        with torch.no_grad(), weight_overrides.given(frozen):
+        with torch.no_grad(), weight_overrides.given(frozen), _repeatable():
             return function(*arrays)
 
     return run
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """Have a GPU compute the same each time; else the pictures of a network that does not change do."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
 
 
 def shortcuts(layer: keras.Layer) -> dict[str, Any]:  # noqa: ARG001  none is known
