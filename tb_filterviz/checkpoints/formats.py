@@ -126,7 +126,7 @@ def _recognise_hdf5(path: Path) -> Kind | None:
             return Kind.LEGACY_MODEL
         if "layer_names" in file.attrs:
             return Kind.LEGACY_WEIGHTS
-    holds_variables = any("vars" in where.split("/") for where in hdf5.arrays(path))
+    holds_variables = any("vars" in where.split("/") for where in hdf5.names(path))
     return Kind.WEIGHTS if holds_variables else None
 
 
@@ -135,7 +135,7 @@ def _recognise_tf_checkpoint(index: Path) -> Checkpoint:
     if name in (index.name, "", "."):
         raise CheckpointError(
             f"{str(index)!r} is the index of a TensorFlow checkpoint under another name. TensorFlow finds its data by "
-            "the name: give it back its own, NAME.index, next to its .data files."
+            "the name: give it back its own, which ends in .index, next to its .data files."
         )
     prefix = index.with_name(name)
     shards = [int(path.name[-5:]) for path in _parts(prefix) if path != index]

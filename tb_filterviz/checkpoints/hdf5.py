@@ -97,43 +97,54 @@ def arrays(path: Path, *, of: Path | None = None) -> dict[str, Array]:
         CheckpointError: if the file is damaged, points to other files, or declares far more than there is.
     """
     source = of or path
-    if of is not None:  # a copy of ours, of which Keras will read the texts as well
-        _check_heaps(path, source)
+    _check_heaps(path, source)
     most_bytes = max(_UNSUSPICIOUS_BYTES, _HIGHEST_RATIO * source.stat().st_size)
     found, declared_bytes = {}, 0
     with opened(path, of=of) as file:
-        for where, member in _walk(file, source, set()):
+        for where in _walk(file, source, set()):
+            member = file[where]
+            if member.is_virtual or member.external:
+                raise CheckpointError(
+                    f"{str(source)!r} keeps {where!r} in another file. Files of weights do not; not read."
+                )
+            if member.shape is None:
+                continue
             declared_bytes += max(member.nbytes, member.size * _LEAST_BYTES_OF_A_NUMBER)
             if declared_bytes > most_bytes:
                 raise CheckpointError(
                     f"{str(source)!r} has {source.stat().st_size:,} bytes, and declares arrays of {declared_bytes:,} "
                     f"up to {where!r}. It is damaged or hostile."
                 )
-            found[where.lstrip("/")] = Array(member.shape or (), member.dtype.kind in "iu")
+            found[where.lstrip("/")] = Array(member.shape, member.dtype.kind in "iu")
     return found
 
 
-def _walk(group: h5py.Group, path: Path, seen: set[int], depth: int = 0) -> Iterator[tuple[str, h5py.Dataset]]:
+def names(path: Path) -> list[str]:
+    """List the path of every array in the file, as its groups tell: of a large file, that is a small part.
+
+    Raises:
+        CheckpointError: if the file is damaged, or holds links.
+    """
+    with opened(path) as file:
+        return [where.lstrip("/") for where in _walk(file, path, set())]
+
+
+def _walk(group: h5py.Group, path: Path, seen: set[tuple[int, int]], depth: int = 0) -> Iterator[str]:
+    """Find every array, without opening it: that alone can take for ever, see `_check_heaps`."""
     if depth > _DEEPEST:
         raise CheckpointError(f"{str(path)!r} nests groups more than {_DEEPEST} deep. That is not a file of weights.")
     for name in group:
         where = f"{group.name.rstrip('/')}/{name}"
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise CheckpointError(f"{str(path)!r} holds a link at {where!r}. Files of weights do not; not followed.")
-        member = group[name]
-        address = h5py.h5o.get_info(member.id).addr
-        if address in seen:
+        about = h5py.h5g.get_objinfo(group.id, name.encode("utf-8", "surrogateescape"))
+        if about.objno in seen:
             continue
-        seen.add(address)
-        if isinstance(member, h5py.Group):
-            yield from _walk(member, path, seen, depth + 1)
-        elif isinstance(member, h5py.Dataset):
-            if member.is_virtual or member.external:
-                raise CheckpointError(
-                    f"{str(path)!r} keeps {where!r} in another file. Files of weights do not; not read."
-                )
-            if member.shape is not None:
-                yield where, member
+        seen.add(about.objno)
+        if about.type == h5py.h5g.GROUP:
+            yield from _walk(group[name], path, seen, depth + 1)
+        elif about.type == h5py.h5g.DATASET:
+            yield where
 
 
 def attribute(path: Path, name: str, group: str = "/") -> str | None:
@@ -152,8 +163,9 @@ def attribute(path: Path, name: str, group: str = "/") -> str | None:
 def _check_heaps(path: Path, source: Path) -> None:
     """Refuse a heap in which HDF5 would search for ever, with no way to stop it: blocks of zeros, as a crash leaves.
 
-    Texts of any length are kept in global heaps. In each, objects follow one another; the number 0 stands for what is
-    free up to the end, its own header included. HDF5 does not check that this is more than nothing.
+    Texts of any length are kept in global heaps, and where virtual arrays are. In each, objects follow one another; the
+    number 0 stands for what is free up to the end, its own header included. HDF5 does not check that this is more than
+    nothing, nor that sums of sizes stay below 2**64, above which they are nothing again.
     Source: HDF5 File Format Specification, version 3.0, III.E, "Disk Format: Level 1E - Global Heap".
 
     Raises:
@@ -167,14 +179,14 @@ def _check_heaps(path: Path, source: Path) -> None:
             )
         objects_left = path.stat().st_size // _HEADER_BYTES  # more only if heaps overlap
         for heap in list(_places_of(_HEAP, file)):
-            for number, size in _objects_of(heap, file):
+            for number, size, space in _objects_of(heap, file):
                 objects_left -= 1
-                if objects_left < 0 or (number == 0 and size < _HEADER_BYTES):
+                if objects_left < 0 or size > space or (number == 0 and size < _HEADER_BYTES):
                     raise CheckpointError(f"{str(source)!r} is a damaged HDF5 file: its texts are overwritten.")
 
 
-def _objects_of(heap: int, file: BinaryIO) -> Iterator[tuple[int, int]]:
-    """List the numbers and sizes of the objects in the heap at an offset."""
+def _objects_of(heap: int, file: BinaryIO) -> Iterator[tuple[int, int, int]]:
+    """List the numbers and sizes of the objects in the heap at an offset, each with the space from there to its end."""
     file.seek(heap + len(_HEAP))
     end = heap + int.from_bytes(file.read(8), "little")
     at = heap + _HEADER_BYTES
@@ -184,7 +196,7 @@ def _objects_of(heap: int, file: BinaryIO) -> Iterator[tuple[int, int]]:
         if len(header) < _HEADER_BYTES:
             return
         number, size = int.from_bytes(header[:2], "little"), int.from_bytes(header[8:], "little")
-        yield number, size
+        yield number, size, end - at
         at += size if number == 0 else _HEADER_BYTES + (size + 7) // 8 * 8
 
 

@@ -77,7 +77,7 @@ def test_a_tensorflow_checkpoint_has_a_name(tmp_path: Path) -> None:
     tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(tmp_path / "c"))
     for name in (".index", "..index"):
         shutil.copy(tmp_path / "c.index", tmp_path / name)
-        with pytest.raises(CheckpointError, match=r"under another name.*its own, NAME\.index"):
+        with pytest.raises(CheckpointError, match=r"under another name.*its own, which ends in \.index"):
             recognise(tmp_path / name)
     (tmp_path / "..data-00000-of-00001").touch()
     with pytest.raises(CheckpointError, match=r"under another name"):

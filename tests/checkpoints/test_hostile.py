@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from tb_filterviz import build_lenet
 from tb_filterviz.checkpoints import hdf5
-from tb_filterviz.checkpoints.formats import recognise
+from tb_filterviz.checkpoints.formats import Kind, recognise
 from tb_filterviz.checkpoints.loading import load_model, load_weights
 from tb_filterviz.error_context import raising_checkpoint_error
 from tb_filterviz.errors import CheckpointError
@@ -302,25 +302,28 @@ def test_messages_name_the_file_that_was_given(saved: Path, tmp_path: Path) -> N
     assert "model.weights.h5" not in str(raised.value)
 
 
-def _zero_behind_texts(path: Path) -> None:
-    """Leave zeros where HDF5's texts go on, as a crash does that loses a block."""
+def _overwrite_behind_texts(path: Path, header: bytes = bytes(16)) -> None:
+    """Leave zeros where HDF5's texts go on, as a crash does that loses a block; or something else."""
     content = bytearray(path.read_bytes())
     heap = content.index(b"GCOL")
     first_bytes = int.from_bytes(content[heap + 24 : heap + 32], "little")
     behind = heap + 32 + (first_bytes + 7) // 8 * 8
-    content[behind : behind + 16] = bytes(16)
+    content[behind : behind + 16] = header
     path.write_bytes(content)
 
 
 @pytest.mark.timeout(60)  # HDF5 would read such a heap for ever, deaf to Ctrl-C
-def test_texts_that_are_overwritten_are_not_read(saved: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "header", [bytes(16), b"\1" + bytes(7) + (2**64 - 16).to_bytes(8, "little")], ids=["0", "2**64"]
+)
+def test_texts_that_are_overwritten_are_not_read(saved: Path, tmp_path: Path, header: bytes) -> None:
     weights, legacy = Path(shutil.copy(saved / "m.weights.h5", tmp_path)), tmp_path / "legacy.h5"
     with h5py.File(legacy, "w") as file:
         file.attrs["model_config"] = "{}"
         file["model_weights/dense"] = np.zeros(3, np.float32)
     assert hdf5.attribute(legacy, "model_config") == "{}"
     for path in (weights, legacy):
-        _zero_behind_texts(path)
+        _overwrite_behind_texts(path, header)
     for act in (
         lambda: load_weights(_small(), weights),
         lambda: hdf5.attribute(legacy, "model_config"),
@@ -330,11 +333,24 @@ def test_texts_that_are_overwritten_are_not_read(saved: Path, tmp_path: Path) ->
             act()
 
 
+@pytest.mark.timeout(60)
+def test_where_a_virtual_array_is_kept_is_not_looked_up(tmp_path: Path) -> None:
+    path = tmp_path / "m.weights.h5"
+    layout = h5py.VirtualLayout((48, 2), "f4")
+    layout[:] = h5py.VirtualSource("other.h5", "array", (48, 2))
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("layers/dense/vars/0", layout)
+    _overwrite_behind_texts(path)
+    assert recognise(path).kind is Kind.WEIGHTS
+    with pytest.raises(CheckpointError, match="is a damaged HDF5 file: its texts are overwritten"):
+        load_weights(_small(), path)
+
+
 def test_a_heap_is_found_wherever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "m.h5"
     with h5py.File(path, "w") as file:
         file.attrs["text"] = "a"
-    _zero_behind_texts(path)
+    _overwrite_behind_texts(path)
     for block_bytes in (1, 7, 8, 9, 1000):
         monkeypatch.setattr(hdf5, "_BLOCK_BYTES", block_bytes)
         with pytest.raises(CheckpointError, match="texts are overwritten"):
