@@ -121,6 +121,10 @@ def test_calls_that_were_not_written_are_not_guessed(configured: Callable[[str],
         for known in (version, None):
             with pytest.raises(LostCallError, match="which of the 2 calls of its layer '.*' makes what"):
                 to_newest(_renumbered(configured(name), lambda *_: 0), known)
+    long = json.loads(json.dumps(configured("shared_in_chain")).replace('"conv', f'"{"long" * 10_000}'))
+    with pytest.raises(LostCallError) as raised:
+        to_newest(_renumbered(long, lambda *_: 0), version)
+    assert len(str(raised.value)) < 200
 
 
 def test_a_call_that_only_one_can_be_is_found() -> None:
