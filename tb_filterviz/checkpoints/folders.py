@@ -123,8 +123,15 @@ def _is_saved_model(folder: Path) -> bool:
 
 
 def listed(paths: str | Path | Iterable[Source]) -> list[Source]:
-    """List what may be one path."""
-    return [paths] if isinstance(paths, str | Path) else list(paths)
+    """List what may be one path.
+
+    Raises:
+        CheckpointError: if one has no name, which would stand for the folder that one happens to be in.
+    """
+    found = [paths] if isinstance(paths, str | Path) else list(paths)
+    if "" in found:
+        raise CheckpointError("A path of checkpoints needs a name; '.' is the folder you are in. Received: ''")
+    return found
 
 
 def name_of(checkpoint: Checkpoint) -> str:

@@ -25,17 +25,19 @@ class RunLock:
         descriptor: of the open folder; None where the file system has no locks, and only this process is known.
         is_live: whether what writes goes on; a training that an exception ended cannot release anything.
         process: that took it.
+        is_held: False once it was released, by its writer or because that does not go on.
     """
 
     path: str
     descriptor: int | None
     is_live: IsLive
     process: int = field(default_factory=os.getpid)
+    is_held: bool = True
 
     def is_of(self, path: str) -> bool:
-        """Tell whether the folder of this path is the one that is held, and not another that took its place."""
+        """Tell whether the folder of this path is held, and not another that took its place."""
         if self.descriptor is None:
-            return True
+            return self.is_held
         try:
             return os.path.samestat(os.fstat(self.descriptor), os.stat(path))
         except OSError:
@@ -44,6 +46,7 @@ class RunLock:
     def release(self) -> None:
         """Let others write. Twice is fine."""
         with _guard:
+            self.is_held = False
             if self.descriptor is not None and fcntl is not None:
                 if os.getpid() == self.process:  # a forked child ends without letting go of what is its parent's
                     fcntl.flock(self.descriptor, fcntl.LOCK_UN)  # not only closed: such a child may have it open

@@ -82,6 +82,9 @@ class Folder(Protocol):
     def delete(self, name: str) -> None:
         """Delete a file."""
 
+    def is_writable(self) -> bool:
+        """Tell whether this user may make files in the folder, which is there; of a remote one nobody knows: True."""
+
     def missing(self) -> "Sequence[Folder]":
         """List this folder and those above it that are not there, the innermost first; none in a remote store."""
 
@@ -106,7 +109,7 @@ class LocalFolder:
         try:
             with os.scandir(self.path) as entries:
                 return sorted(entry.name for entry in entries if is_wanted(entry))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def child(self, name: str) -> "LocalFolder":  # noqa: D102  as in Folder, like all below
@@ -145,7 +148,7 @@ class LocalFolder:
             raise
 
     def exists(self, name: str) -> bool:  # noqa: D102
-        return os.path.exists(self._file(name))
+        return os.path.lexists(self._file(name))  # a link that leads nowhere is in the way as well
 
     def size(self, name: str) -> int:  # noqa: D102
         return os.path.getsize(self._file(name))
@@ -155,6 +158,9 @@ class LocalFolder:
 
     def delete(self, name: str) -> None:  # noqa: D102
         os.unlink(self._file(name))
+
+    def is_writable(self) -> bool:  # noqa: D102
+        return os.access(self.path, os.W_OK | os.X_OK)
 
     def missing(self) -> "Sequence[LocalFolder]":  # noqa: D102
         folders = _with_all_above(os.path.abspath(self.path))
@@ -261,6 +267,9 @@ class RemoteFolder:
 
     def delete(self, name: str) -> None:  # noqa: D102
         self._system.rm_file(self._file(name))
+
+    def is_writable(self) -> bool:  # noqa: D102
+        return True
 
     def missing(self) -> "Sequence[RemoteFolder]":  # noqa: D102
         return []

@@ -180,7 +180,7 @@ def test_a_log_directory_that_vanishes_is_said_once_and_written_anew(tmp_path: P
     shutil.rmtree(tmp_path)
     small_model.set_weights([weights[::-1] for weights in small_model.get_weights()])
     with pytest.warns(
-        VisualizationWarning, match=r"The event file in '.*filters' is gone: somebody deleted it"
+        VisualizationWarning, match=r"The event file in '.*filters' was deleted, with the steps in it\. Writing goes on"
     ) as told:
         session.log(1, [events])
     session.log(2, [events])
