@@ -88,8 +88,14 @@ def candidates(paths: Iterable[str | Path]) -> Iterator[Candidate]:
     """List every path to look at.
 
     A pattern (``run/*.h5``) stands for what it matches, unless there is a file of this name.
+
+    Raises:
+        CheckpointError: if one has no name: it would stand for the folder that one happens to be in.
     """
-    for given in map(Path, paths):
+    for text in paths:
+        if text == "":
+            raise CheckpointError("A path of checkpoints needs a name; '.' is the folder you are in. Received: ''")
+        given = Path(text)
         for path in _expanded(given):
             try:
                 if path.is_dir() and not _is_saved_model(path):
@@ -123,15 +129,8 @@ def _is_saved_model(folder: Path) -> bool:
 
 
 def listed(paths: str | Path | Iterable[Source]) -> list[Source]:
-    """List what may be one path.
-
-    Raises:
-        CheckpointError: if one has no name, which would stand for the folder that one happens to be in.
-    """
-    found = [paths] if isinstance(paths, str | Path) else list(paths)
-    if "" in found:
-        raise CheckpointError("A path of checkpoints needs a name; '.' is the folder you are in. Received: ''")
-    return found
+    """List what may be one path."""
+    return [paths] if isinstance(paths, str | Path) else list(paths)
 
 
 def name_of(checkpoint: Checkpoint) -> str:

@@ -70,12 +70,14 @@ def _has_two_records(folder: Folder, name: str) -> bool:
 
 
 def read_recipe(folder: Folder) -> Recipe | None:
-    """Read how a run was drawn: that is the first value of its first event file of ours that has any."""
+    """Read how a run was drawn: that is the first value that was written to it."""
     try:
-        first = next(_values(folder), None)
+        recipes = (
+            _recipe_in(value) for _, value, _ in _values(folder) if value is not None and value.tag == RECIPE_TAG
+        )
+        return next(recipes, None)
     except PermissionError:
         return None
-    return None if first is None or first[1] is None else _recipe_in(first[1])
 
 
 def read_run_index(folder: Folder) -> RunIndex:

@@ -160,7 +160,7 @@ class LocalFolder:
         os.unlink(self._file(name))
 
     def is_writable(self) -> bool:  # noqa: D102
-        return os.access(self.path, os.W_OK | os.X_OK)
+        return os.access(self.path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
 
     def missing(self) -> "Sequence[LocalFolder]":  # noqa: D102
         folders = _with_all_above(os.path.abspath(self.path))
