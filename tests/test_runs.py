@@ -211,7 +211,7 @@ class _Interrupts(keras.callbacks.Callback):
         super().__init__()
         self.was_free: list[bool] = []
 
-        def interrupt(*_: Any) -> None:
+        def interrupt(*_: Any, **__: Any) -> None:
             self.was_free.append(_is_free(run))
             raise KeyboardInterrupt
 
@@ -219,7 +219,9 @@ class _Interrupts(keras.callbacks.Callback):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
-@pytest.mark.parametrize("when", ["on_epoch_begin", "on_train_batch_end", "on_epoch_end"])
+@pytest.mark.parametrize(
+    "when", ["on_train_batch_end", "on_epoch_end", pytest.param("on_epoch_begin", marks=pytest.mark.slow)]
+)
 def test_an_interrupted_training_lets_go_of_its_run_while_its_process_lives_on(tmp_path: Path, when: str) -> None:
     visualizer, interrupts = FilterVisualizer(tmp_path), _Interrupts(tmp_path / "filters", when)
     with pytest.raises(KeyboardInterrupt) as kept:  # and with it the frames of `fit`, as a notebook keeps them

@@ -15,8 +15,22 @@ from tests.loaders import found_by_both, steps_of_runs
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
-_WRITER = """
-import sys
+_WATCH = """
+import io, os, signal, sys
+
+writes, fatal_write = 0, int(sys.argv[2])
+
+def watch(frame, event, function):
+    global writes
+    is_write = event == "c_return" and getattr(function, "__name__", "") == "write"
+    if is_write and isinstance(getattr(function, "__self__", None), io.FileIO):
+        writes += 1
+        if writes == fatal_write:
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+_WRITER = f"""
+{_WATCH}
 import numpy as np
 from tb_filterviz import Config, GridConfig
 from tb_filterviz.sinks.events import EventSink
@@ -24,7 +38,9 @@ from tests.snapshots import snapshot
 
 tiles = np.random.default_rng(0).integers(0, 255, (300, 48, 48, 3), np.uint8)
 sink = EventSink(sys.argv[1], Config(grid=GridConfig(top_k=1)))
-sink.begin({"layers": [{"layer": "conv_a"}, {"layer": "conv_b"}]})
+if fatal_write:
+    sys.setprofile(watch)
+sink.begin({{"layers": [{{"layer": "conv_a"}}, {{"layer": "conv_b"}}]}})
 step = -1 if sink.last_step is None else sink.last_step
 while True:
     step += 1
@@ -34,25 +50,45 @@ while True:
 """
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [4, pytest.param(50, marks=pytest.mark.slow)])
 def test_processes_killed_at_random_lose_nothing(tmp_path: Path, kills: int) -> None:
     dice, announced = np.random.default_rng(kills), []
     for _ in range(kills):
         with subprocess.Popen(
-            [sys.executable, "-c", _WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", _WRITER, str(tmp_path), "0"], stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout
             announced.append(int(process.stdout.readline()))
             time.sleep(dice.uniform(0, 0.06))
             process.kill()
             announced += [int(line) for line in process.stdout.read().splitlines()]
+    _assert_nothing_is_lost(tmp_path, announced)
+
+
+@pytest.mark.parametrize("writes", [range(1, 4), pytest.param(range(1, 11), marks=pytest.mark.slow)], ids=len)
+def test_processes_killed_right_after_a_write_lose_nothing(tmp_path: Path, writes: range) -> None:
+    announced = []
+    for write in writes:  # the head of the file, the recipe or a layer, ...
+        command = [sys.executable, "-c", _WRITER, str(tmp_path), str(write)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=False)
+        assert done.returncode == -signal.SIGKILL
+        announced += [int(line) for line in done.stdout.splitlines()]
+    _assert_nothing_is_lost(tmp_path, announced)
+
+
+def _assert_nothing_is_lost(tmp_path: Path, announced: list[int]) -> None:
+    """What processes said they had logged is there once, in both loaders, as it was drawn."""
     assert announced == sorted(set(announced))
     _cut_off_what_is_unfinished(tmp_path)
     runs = steps_of_runs(tmp_path)
     assert list(runs) == ["filters"]
     last = runs["filters"][-1]
     assert runs["filters"] == list(range(last + 1))
-    assert last - announced[-1] in (0, 1)  # one may have been written, and the process killed before it said so
+    assert set(announced) <= set(runs["filters"])
+    assert last - max(announced, default=-1) in (
+        0,
+        1,
+    )  # it may have been killed before it said so
     for tag, at in found_by_both(tmp_path)["filters"].items():
         if tag in (tiles_tag("conv_a", 0), tiles_tag("conv_b", 0)):
             assert all(int(tiles[0, 0, 0, 0]) == step % 256 for step, tiles in at.items())
@@ -65,23 +101,13 @@ def _cut_off_what_is_unfinished(log_dir: Path) -> None:
     sink.close()
 
 
-_TRAINING = """
-import io, os, signal, sys
+_TRAINING = f"""
+{_WATCH}
 import keras
 import numpy as np
 from tb_filterviz import FilterVisualizer
 
-folder, fatal_write = sys.argv[1], int(sys.argv[2])
-writes = 0
-
-def watch(frame, event, function):
-    global writes
-    is_write = event == "c_return" and getattr(function, "__name__", "") == "write"
-    if is_write and isinstance(getattr(function, "__self__", None), io.FileIO):
-        writes += 1
-        if writes == fatal_write:
-            os.kill(os.getpid(), signal.SIGKILL)
-
+folder = sys.argv[1]
 keras.utils.set_random_seed(0)
 model = keras.Sequential([
     keras.Input((12, 12, 1)), keras.layers.Conv2D(3, 3, name="conv_a"), keras.layers.ReLU(),
@@ -102,8 +128,13 @@ _WHOLE = {"filters": [-1, 0, 1, 2, 3]}
 @pytest.mark.parametrize(
     ("fatal_write", "cut", "expected"),
     [
+        (1, 0, _WHOLE),  # the head of the file alone
         (2, 0, _WHOLE),  # the recipe is there, and no step
         (3, 0, _WHOLE),  # the first layer of the first step
+        (4, 0, _WHOLE),  # both layers of the first step
+        (4, 9, _WHOLE),  # the last record cut off
+        (5, 0, _WHOLE),  # the first layer of step 0
+        (6, 0, {"filters": [-1, 0], "filters_2": [-1, 0, 1, 2, 3]}),  # step 0, but not the backup
         (6, 9, _WHOLE),  # both layers of step 0, the last record cut off
         (7, 0, _WHOLE),  # the first layer of step 1
         (8, 0, {"filters": [-1, 0, 1], "filters_2": [0, 1, 2, 3]}),  # step 1, but not the backup: it is trained again
@@ -160,8 +191,7 @@ def test_a_disk_that_is_full_for_a_while_costs_the_steps_of_that_while(tmp_path:
 
     weights, said = train(str(tmp_path))
     assert steps_of_runs(tmp_path) == {"filters": [-1, 0, 3, 4]}
-    told = [line for line in said.splitlines() if "VisualizationWarning: No picture" in line]
-    assert len(told) == 2
-    assert "at step 1: LogDirError: Cannot write to the log directory" in told[0]
-    assert "File too large" in told[0]
+    (told,) = [line for line in said.splitlines() if "VisualizationWarning: No picture" in line]
+    assert "at step 1: LogDirError: Cannot write to the log directory" in told
+    assert "File too large" in told
     assert weights == train("without")[0]

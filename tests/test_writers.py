@@ -48,7 +48,8 @@ def weights() -> bytes:
 
 def _acting(log_dir: Path, acts: Acts) -> keras.callbacks.Callback:
     def act(epoch: int, logs: Any = None) -> None:  # noqa: ARG001  Keras gives it
-        acts.get(epoch, lambda _: None)(log_dir)
+        if epoch in acts:
+            acts[epoch](log_dir)
 
     return keras.callbacks.LambdaCallback(on_epoch_begin=act)
 
