@@ -189,6 +189,18 @@ def test_what_cannot_be_looked_at_for_a_while_loses_nothing(
     assert steps_of_runs(log_dir) == {"filters": _ALL}
 
 
+def test_another_working_folder_changes_nothing(
+    tmp_path: Path, weights: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    acts: Acts = {3: lambda _: os.chdir("elsewhere"), 5: lambda _: _delete_files(tmp_path / "logs")}
+    logged, said = _told(Path("logs"), acts, weights)
+    assert (logged, len(said)) == (_ALL, 1)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert steps_of_runs(tmp_path / "logs") == {"filters": [5, 6, 7]}
+
+
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 1 MiB."""

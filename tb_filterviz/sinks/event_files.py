@@ -134,7 +134,7 @@ class LocalEventFile:
 
     def __init__(self, folder: LocalFolder) -> None:
         self.name = _name(_number_after(_newest(folder)))
-        self._path = os.path.join(folder.path, self.name)
+        self._path = os.path.join(folder.address, self.name)
         self._file = folder.create(self.name)
         self._close = weakref.finalize(self, self._file.close)  # also when nobody closes it
         self._status = os.fstat(self._file.fileno())

@@ -230,7 +230,7 @@ class EventSink:
         if self._run is None:
             raise LogDirError(f"No run of {self._log_dir.path!r} has been begun.")
         folder = self._run.folder
-        if self._run.lock.is_of(folder.path) and event_file_names(folder):
+        if self._run.lock.is_of(folder.address) and event_file_names(folder):
             self.index.recipe = read_recipe(folder)  # it may have been in a file that was deleted
         else:
             self._run.lock.release()

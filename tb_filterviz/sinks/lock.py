@@ -60,11 +60,10 @@ def take(path: str, *, is_local: bool, is_live: IsLive) -> RunLock | None:
     """Take a run's folder, which is there; None if another writer has it, in this process or, locally, in any other.
 
     Args:
-        path: of the folder.
+        path: of the folder, absolute where it is local.
         is_local: False for a remote folder, of which only this process is known.
         is_live: whether the writer goes on; once it does not, this process may take the folder again.
     """
-    path = os.path.abspath(path) if is_local else path
     with _guard:
         other = _held.get(path)
         if other is not None and not other.is_live():

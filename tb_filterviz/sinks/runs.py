@@ -58,7 +58,7 @@ def take_run(
         if chosen is None:
             break
         folder = next(folder for folder, index in candidates if index is chosen)
-        held = lock.take(folder.path, is_local=folder.can_append, is_live=is_live) if folder.is_writable() else None
+        held = lock.take(folder.address, is_local=folder.can_append, is_live=is_live) if folder.is_writable() else None
         index = None if held is None else read_index_to_go_on(folder, recipe, before)  # as it is now that it is ours
         if held is not None and index is not None and index.steps == chosen.steps:
             _cut(folder, index)
@@ -84,7 +84,7 @@ def _new_run(log_dir: Folder, recipe: Recipe, taken: Sequence[int], is_live: IsL
                 number += 1
                 continue
         folder.make()
-        held = lock.take(folder.path, is_local=folder.can_append, is_live=is_live)
+        held = lock.take(folder.address, is_local=folder.can_append, is_live=is_live)
         if held is not None and not holds_anything(folder):  # empty still: another may have come and gone
             return TakenRun(folder, held, RunIndex(), _notice(folder, _newest_below(log_dir, number), recipe))
         if held is not None:
