@@ -113,13 +113,55 @@ model = keras.Sequential([
     keras.Input((12, 12, 1)), keras.layers.Conv2D(3, 3, name="conv_a"), keras.layers.ReLU(),
     keras.layers.Conv2D(3, 3, name="conv_b"), keras.layers.Flatten(), keras.layers.Dense(2),
 ])
-model.compile("adam", "mse")
-x, y = np.random.rand(16, 12, 12, 1), np.zeros((16, 2))
+model.compile("sgd", "mse")
+x, y = np.random.default_rng(0).random((16, 12, 12, 1)), np.zeros((16, 2))
 if fatal_write:
     sys.setprofile(watch)
-callbacks = [FilterVisualizer(folder + "/logs"), keras.callbacks.BackupAndRestore(folder + "/backup")]
-model.fit(x, y, epochs=4, verbose=2, callbacks=callbacks)
+
+def save(epoch, logs):  # a kill within Keras' own backup damages that
+    print(epoch, flush=True)
+    np.savez(folder + "/new.npz", epoch, *model.get_weights())
+    os.replace(folder + "/new.npz", folder + "/saved.npz")
+
+begin, keeps = 0, keras.callbacks.LambdaCallback(on_epoch_end=save)
+if sys.argv[4] == "backup":
+    keeps = keras.callbacks.BackupAndRestore(folder + "/backup")
+elif os.path.exists(folder + "/saved.npz"):
+    saved = np.load(folder + "/saved.npz")
+    begin = int(saved["arr_0"]) + 1
+    model.set_weights([saved[name] for name in saved.files[1:]])
+callbacks = [FilterVisualizer(folder + "/logs"), keeps] if folder else []
+model.fit(x, y, initial_epoch=begin, epochs=int(sys.argv[3]), shuffle=False, verbose=0, callbacks=callbacks)
+print(sum(np.abs(weights).astype(np.float64).sum() for weights in model.get_weights()).hex())
 """
+
+
+def _train_without_us(root: Path, epochs: int) -> str:
+    """The sum of the weights that such a training ends with, wherever it was killed and went on."""
+    command = [sys.executable, "-c", _TRAINING, "", "0", str(epochs), "backup"]
+    done = subprocess.run(command, cwd=root, timeout=300, check=True, capture_output=True, text=True)
+    return done.stdout.split()[-1]
+
+
+@pytest.mark.slow
+def test_a_training_killed_at_random_loses_no_epoch_and_ends_the_same(tmp_path: Path, root: Path) -> None:
+    dice, announced, weights = np.random.default_rng(0), [], ""
+    for kills_left in reversed(range(11)):
+        command = [sys.executable, "-c", _TRAINING, str(tmp_path), "0", "40", "own"]
+        with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            if kills_left:
+                announced.append(int(process.stdout.readline()))
+                time.sleep(dice.uniform(0, 0.1))
+                process.kill()
+            *lines, last = process.stdout.read().splitlines() or [""]
+            weights = "" if kills_left else last
+            announced += [int(line) for line in (lines if not kills_left else [*lines, *last.split()])]
+    assert weights == _train_without_us(root, 40)
+    found = {step for steps in steps_of_runs(tmp_path / "logs").values() for step in steps}
+    assert set(announced) <= found
+    assert found == set(range(-1, 40))
+
 
 _WHOLE = {"filters": [-1, 0, 1, 2, 3]}
 
@@ -143,15 +185,17 @@ _WHOLE = {"filters": [-1, 0, 1, 2, 3]}
 def test_a_training_killed_within_a_step_goes_on_in_its_run(
     tmp_path: Path, root: Path, fatal_write: int, cut: int, expected: dict[str, list[int]]
 ) -> None:
-    def train(fatal_write: int) -> int:
-        command = [sys.executable, "-c", _TRAINING, str(tmp_path), str(fatal_write)]
-        return subprocess.run(command, cwd=root, timeout=300, check=False, capture_output=True).returncode
+    def train(fatal_write: int) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", _TRAINING, str(tmp_path), str(fatal_write), "4", "backup"]
+        return subprocess.run(command, cwd=root, timeout=300, check=False, capture_output=True, text=True)
 
-    assert train(fatal_write) == -signal.SIGKILL
+    assert train(fatal_write).returncode == -signal.SIGKILL
     if cut:
         (file,) = (tmp_path / "logs" / "filters").glob("*tfevents*")
         file.write_bytes(file.read_bytes()[:-cut])
-    assert train(0) == 0
+    done = train(0)
+    assert done.returncode == 0
+    assert done.stdout.split()[-1] == _train_without_us(root, 4)
     assert steps_of_runs(tmp_path / "logs") == expected
 
 
