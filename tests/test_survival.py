@@ -36,7 +36,7 @@ from tb_filterviz import Config, GridConfig
 from tb_filterviz.sinks.events import EventSink
 from tests.snapshots import snapshot
 
-tiles = np.random.default_rng(0).integers(0, 255, (300, 48, 48, 3), np.uint8)
+tiles = np.random.default_rng(0).integers(0, 255, (60, 48, 48, 3), np.uint8)
 sink = EventSink(sys.argv[1], Config(grid=GridConfig(top_k=1)))
 if fatal_write:
     sys.setprofile(watch)
