@@ -1,5 +1,7 @@
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,31 @@ def small_model() -> keras.Model:
     )
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
+
+
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A folder that anybody may write to, as `tmp_path` is not: what is above it is open as well."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+@pytest.fixture
+def as_nobody() -> Callable[[], AbstractContextManager[None]]:
+    """Gives up the rights of root, which no permission stops, within a block."""
+
+    @contextmanager
+    def block() -> Iterator[None]:
+        before = os.geteuid()
+        if before == 0:
+            os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(before)
+
+    return block
 
 
 @pytest.fixture

@@ -88,6 +88,29 @@ def test_a_refused_log_leaves_nothing_and_loads_nothing(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["log", ".", "--model", "lenet", "--logdir", ""], "A log directory needs a name"),
+        (["log", "", "--model", "lenet"], "A path of checkpoints needs a name"),
+        (["demo", "--logdir", ""], "A log directory needs a name"),
+        (["board", ""], "A log directory needs a name"),
+    ],
+)
+def test_an_empty_name_does_not_stand_for_the_folder_one_is_in(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    _folder(tmp_path, "epoch-1.weights.h5")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) != 0
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-1.weights.h5"]
+
+
 def test_a_model_that_nothing_says_is_refused_without_keras(tmp_path: Path) -> None:
     path = _folder(tmp_path, "m.weights.h5") / "m.weights.h5"
     for arguments in (["render", str(path)], ["layers", str(path)], ["render", str(tmp_path / "absent")]):

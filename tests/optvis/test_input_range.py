@@ -152,7 +152,11 @@ def test_channels_may_have_ranges_of_their_own() -> None:
     assert rgb.min() > rgb.max() / 4
 
 
-@pytest.mark.parametrize("front", [lambda x: x, L.RandomFlip(), _clipped], ids=["nothing", "augmentation", "clip"])
+@pytest.mark.parametrize(
+    "front",
+    [lambda x: x, L.RandomFlip(), _clipped, L.Rescaling(0.0)],
+    ids=["nothing", "augmentation", "clip", "times 0"],
+)
 def test_where_nothing_tells_it_is_said_that_it_is_assumed_and_what_changes_it(front: Front) -> None:
     found = _range(_network(front))
     assert (found.limits, found.is_assumed) == ((0, 1), True)

@@ -259,7 +259,7 @@ def write_raw(folder: Path, values: dict[str, tuple[bytes, Any]], steps: Sequenc
 def _written(log_dir: Path) -> dict[tuple[str, str], float]:
     """When the last value of every series was written, by run and tag."""
     last: dict[tuple[str, str], float] = {}
-    for path in sorted(log_dir.rglob("*tfevents*")):
+    for path in filter(Path.is_file, sorted(log_dir.rglob("*tfevents*"))):
         with path.open("rb") as stream:
             for event, _ in read_events(stream):
                 for value in event.summary.value:

@@ -245,7 +245,7 @@ def test_what_is_written_is_read_by_tensorboard_and_tensorflow(tmp_path: Path) -
     for step in range(-1, 20):
         file.write([curve(step), tensor_event(step, "text", b"words", text_metadata())])
         file.flush()
-        assert file.is_there()
+        assert not file.what_happened()
         assert file.mark() == folder.size(file.name)
     assert steps(place, "curve") == steps(place, "text") == list(range(-1, 20))
     file.close()
@@ -355,20 +355,20 @@ def test_a_tensorboard_that_looks_on_sees_what_follows_a_rewind(tmp_path: Path) 
 def test_a_file_that_is_deleted_or_replaced_is_not_there(tmp_path: Path) -> None:
     file = new_event_file(folder_of(tmp_path))
     path = tmp_path / file.name
-    assert file.is_there()
+    assert not file.what_happened()
     path.rename(tmp_path / "elsewhere")
-    assert not file.is_there()
+    assert file.what_happened()
     path.touch()
-    assert not file.is_there()
+    assert file.what_happened()
     (tmp_path / "elsewhere").replace(path)
-    assert file.is_there()
+    assert not file.what_happened()
     file.close()
-    assert file.is_there()
+    assert not file.what_happened()
     path.unlink()
     tmp_path.rmdir()
-    assert not file.is_there()
+    assert file.what_happened()
     tmp_path.touch()
-    assert not file.is_there()
+    assert file.what_happened()
 
 
 def test_a_file_is_closed_once_and_also_when_forgotten(tmp_path: Path) -> None:
@@ -475,7 +475,7 @@ def remote(request: pytest.FixtureRequest) -> Folder:
 def test_each_flush_is_one_whole_file_after_all_before(remote: Folder) -> None:
     file = new_event_file(remote)
     assert file.name == ""
-    assert file.is_there()
+    assert not file.what_happened()
     names = []
     for step in range(4):
         file.write([curve(step)])
@@ -485,7 +485,7 @@ def test_each_flush_is_one_whole_file_after_all_before(remote: Folder) -> None:
         file.flush()  # nothing more
         names.append(file.name)
         assert remote.names() == names == sorted(names)
-        assert file.is_there()
+        assert not file.what_happened()
     file.close()
     file.close()
     assert steps_in(remote) == [[step, step] for step in range(4)]
@@ -495,7 +495,7 @@ def test_each_flush_is_one_whole_file_after_all_before(remote: Folder) -> None:
     assert following.name > names[-1]
     assert steps_in(remote)[-1] == [4]
     remote.delete(following.name)
-    assert not following.is_there()
+    assert following.what_happened()
 
 
 def test_a_remote_mark_takes_back_what_is_not_flushed(remote: Folder) -> None:
