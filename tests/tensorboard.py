@@ -8,10 +8,14 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from tests.waiting import until
+
+_Seen = TypeVar("_Seen")
 
 
 @contextmanager
@@ -76,6 +80,10 @@ class TensorBoard:
 
     def get_json(self, path: str, **query: str) -> Any:
         return json.loads(self.get(path, **query))
+
+    def until(self, check: Callable[[], _Seen]) -> _Seen:
+        """Wait until a check of what is served holds: a run is listed long before all of it has been read."""
+        return until(check, lives=lambda: self.process.poll() is None)
 
     def wait_for(self, path: str, run: str) -> Any:
         for _ in range(120):
