@@ -12,8 +12,11 @@ import pytest
 from tb_filterviz import Config, build_lenet, digits
 from tb_filterviz.datasets import Digits
 
-hypothesis.settings.register_profile("no_deadline", deadline=None)  # a loaded machine is slow, not wrong
-hypothesis.settings.load_profile("no_deadline")
+# A loaded machine is slow, not wrong.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 ROOT = Path(__file__).parent.parent
 

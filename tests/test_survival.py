@@ -12,6 +12,7 @@ import pytest
 from tb_filterviz.metadata import tiles_tag
 from tb_filterviz.sinks.events import EventSink
 from tests.loaders import found_by_both, steps_of_runs
+from tests.processes import run, started
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
@@ -38,9 +39,7 @@ while True:
 def test_processes_killed_at_random_lose_nothing(tmp_path: Path, kills: int) -> None:
     dice, announced = np.random.default_rng(kills), []
     for _ in range(kills):
-        with subprocess.Popen(
-            [sys.executable, "-c", _WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
-        ) as process:
+        with started("-c", _WRITER, tmp_path, stdout=subprocess.PIPE) as process:
             assert process.stdout
             announced.append(int(process.stdout.readline()))
             time.sleep(dice.uniform(0, 0.06))
@@ -113,8 +112,8 @@ def test_a_training_killed_within_a_step_goes_on_in_its_run(
     tmp_path: Path, root: Path, fatal_write: int, cut: int, expected: dict[str, list[int]]
 ) -> None:
     def train(fatal_write: int) -> int:
-        command = [sys.executable, "-c", _TRAINING, str(tmp_path), str(fatal_write)]
-        return subprocess.run(command, cwd=root, timeout=300, check=False, capture_output=True).returncode
+        command = ["-c", _TRAINING, str(tmp_path), str(fatal_write)]
+        return run(*command, status=None, cwd=root).returncode
 
     assert train(fatal_write) == -signal.SIGKILL
     if cut:
@@ -154,8 +153,8 @@ print(float(sum(np.abs(weights).astype(np.float64).sum() for weights in model.ge
 @pytest.mark.slow
 def test_a_disk_that_is_full_for_a_while_costs_the_steps_of_that_while(tmp_path: Path, root: Path) -> None:
     def train(log_dir: str) -> tuple[str, str]:
-        command = [sys.executable, "-c", _FULL_DISK, log_dir]
-        done = subprocess.run(command, cwd=root, timeout=300, check=True, capture_output=True, text=True)
+        command = ["-c", _FULL_DISK, log_dir]
+        done = run(*command, cwd=root)
         return done.stdout, done.stderr
 
     weights, said = train(str(tmp_path))
