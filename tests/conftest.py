@@ -21,6 +21,12 @@ hypothesis.settings.load_profile("unhurried")
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers() -> int:
+    """As many processes as there are cores, but each holds up to 2 GiB."""
+    return min(4, os.cpu_count() or 1)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
