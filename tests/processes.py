@@ -56,5 +56,5 @@ def interrupt(process: "subprocess.Popen[str]") -> tuple[str, str]:
     """Press Ctrl-C, and return what the process says until it ends; it has to end well."""
     process.send_signal(signal.SIGINT)
     said, error = process.communicate(timeout=LIMIT_S)
-    assert process.returncode == 0, error
+    assert process.returncode == 0, f"It ended with {process.returncode}.\n{error}"
     return said, error

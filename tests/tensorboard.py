@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tempfile
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -112,22 +113,23 @@ def tensorboard(
         options = ("--logdir_spec", ",".join(f"{name}:{path}" for name, path in log_dir.items()), *options)
     elif log_dir is not None:
         options = ("--logdir", str(log_dir), *options)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with started(*command, "--host", "127.0.0.1", "--port", "0", *options, cwd=package_from, **pipes) as process:
-        server = TensorBoard(process, _address(process), log_dirs)
-        server.wait_until_read()
+    arguments = (*command, "--host", "127.0.0.1", "--port", "0", *options)
+    with (
+        tempfile.NamedTemporaryFile() as said,  # not a pipe, which would have to be emptied
+        started(*arguments, cwd=package_from, stdout=said, stderr=subprocess.STDOUT) as process,
+    ):
+        address = until(lambda: _address(Path(said.name)), lives=lambda: process.poll() is None)
+        server = TensorBoard(process, address, log_dirs)
         try:
+            server.wait_until_read()
             yield server
         finally:
             process.terminate()
             process.wait(timeout=LIMIT_S)
 
 
-def _address(process: "subprocess.Popen[str]") -> str:
-    said = []
-    for line in process.stdout or ():
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/(\w+/)*", line)
-        if found:
-            return found[0]
-        said.append(line)
-    raise AssertionError(f"TensorBoard did not start: {''.join(said)}")
+def _address(said: Path) -> str:
+    text = said.read_text(encoding="utf-8")
+    found = re.search(r"http://127\.0\.0\.1:\d+/(\w+/)*(?=\W)", text)
+    assert found, f"TensorBoard did not start: {text}"
+    return found[0]
