@@ -14,10 +14,19 @@ import pytest
 from tb_filterviz import Config, build_lenet, digits
 from tb_filterviz.datasets import Digits
 
-hypothesis.settings.register_profile("no_deadline", deadline=None)  # a loaded machine is slow, not wrong
-hypothesis.settings.load_profile("no_deadline")
+# A loaded machine is slow, not wrong.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers() -> int:
+    """As many processes as there are cores, but each holds up to 2 GiB."""
+    return min(4, os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")

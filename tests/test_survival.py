@@ -12,6 +12,7 @@ import pytest
 from tb_filterviz.metadata import tiles_tag
 from tb_filterviz.sinks.events import EventSink
 from tests.loaders import found_by_both, steps_of_runs
+from tests.processes import run, started
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
@@ -54,9 +55,7 @@ while True:
 def test_processes_killed_at_random_lose_nothing(tmp_path: Path, kills: int) -> None:
     dice, announced = np.random.default_rng(kills), []
     for _ in range(kills):
-        with subprocess.Popen(
-            [sys.executable, "-c", _WRITER, str(tmp_path), "0"], stdout=subprocess.PIPE, text=True
-        ) as process:
+        with started("-c", _WRITER, tmp_path, 0, stdout=subprocess.PIPE) as process:
             assert process.stdout
             announced.append(int(process.stdout.readline()))
             time.sleep(dice.uniform(0, 0.06))
@@ -69,9 +68,7 @@ def test_processes_killed_at_random_lose_nothing(tmp_path: Path, kills: int) -> 
 def test_processes_killed_right_after_a_write_lose_nothing(tmp_path: Path, writes: range) -> None:
     announced = []
     for write in writes:  # the head of the file, the recipe or a layer, ...
-        command = [sys.executable, "-c", _WRITER, str(tmp_path), str(write)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=False)
-        assert done.returncode == -signal.SIGKILL
+        done = run("-c", _WRITER, tmp_path, write, status=-signal.SIGKILL)
         announced += [int(line) for line in done.stdout.splitlines()]
     _assert_nothing_is_lost(tmp_path, announced)
 
@@ -138,17 +135,14 @@ print(sum(np.abs(weights).astype(np.float64).sum() for weights in model.get_weig
 
 def _train_without_us(root: Path, epochs: int) -> str:
     """The sum of the weights that such a training ends with, wherever it was killed and went on."""
-    command = [sys.executable, "-c", _TRAINING, "", "0", str(epochs), "backup"]
-    done = subprocess.run(command, cwd=root, timeout=300, check=True, capture_output=True, text=True)
-    return done.stdout.split()[-1]
+    return run("-c", _TRAINING, "", 0, epochs, "backup", cwd=root).stdout.split()[-1]
 
 
 @pytest.mark.slow
 def test_a_training_killed_at_random_loses_no_epoch_and_ends_the_same(tmp_path: Path, root: Path) -> None:
     dice, announced, weights = np.random.default_rng(0), [], ""
     for kills_left in reversed(range(11)):
-        command = [sys.executable, "-c", _TRAINING, str(tmp_path), "0", "40", "own"]
-        with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        with started("-c", _TRAINING, tmp_path, 0, 40, "own", cwd=root, stdout=subprocess.PIPE) as process:
             assert process.stdout
             if kills_left:
                 announced.append(int(process.stdout.readline()))
@@ -185,9 +179,8 @@ _WHOLE = {"filters": [-1, 0, 1, 2, 3]}
 def test_a_training_killed_within_a_step_goes_on_in_its_run(
     tmp_path: Path, root: Path, fatal_write: int, cut: int, expected: dict[str, list[int]]
 ) -> None:
-    def train(fatal_write: int) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", _TRAINING, str(tmp_path), str(fatal_write), "4", "backup"]
-        return subprocess.run(command, cwd=root, timeout=300, check=False, capture_output=True, text=True)
+    def train(fatal_write: int) -> "subprocess.CompletedProcess[str]":
+        return run("-c", _TRAINING, tmp_path, fatal_write, 4, "backup", status=None, cwd=root)
 
     assert train(fatal_write).returncode == -signal.SIGKILL
     if cut:
@@ -229,8 +222,8 @@ print(float(sum(np.abs(weights).astype(np.float64).sum() for weights in model.ge
 @pytest.mark.slow
 def test_a_disk_that_is_full_for_a_while_costs_the_steps_of_that_while(tmp_path: Path, root: Path) -> None:
     def train(log_dir: str) -> tuple[str, str]:
-        command = [sys.executable, "-c", _FULL_DISK, log_dir]
-        done = subprocess.run(command, cwd=root, timeout=300, check=True, capture_output=True, text=True)
+        command = ["-c", _FULL_DISK, log_dir]
+        done = run(*command, cwd=root)
         return done.stdout, done.stderr
 
     weights, said = train(str(tmp_path))

@@ -96,7 +96,7 @@ def _renumbered(config: Any, number: Callable[[str, int], int]) -> Any:
     return json.loads(text)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     name=st.sampled_from(
         ["shared_in_chain", "shared_backbone_in_chain", "shared_by_two", "output_of_nested", "functions"]

@@ -128,7 +128,7 @@ def _clipped(x: Any) -> Any:
         (lambda x: L.Concatenate()([x / 255, 0.3 * ops.ones_like(x)]), 3, (0, 255), "the model brings it to 0 to 1"),
         (L.Normalization(mean=[0.5], variance=[0.07]), 1, (0, 1), "as is usual for images of this range"),
     ],
-    ids=str,
+    ids=lambda each: getattr(each, "__name__", str(each)),
 )
 def test_the_range_is_measured(front: Front, channels: int, limits: tuple[float, float], reason: str) -> None:
     found = _range(_network(front, channels))

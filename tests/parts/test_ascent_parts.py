@@ -169,7 +169,7 @@ def test_parts_reach_other_processes() -> None:
     config = Config(objective=own.energy - own.contrast, ascent=AscentConfig(steps=3, parts=parts))
     assert pickle.loads(pickle.dumps(config)) == config
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        assert pool.submit(own.drawn, config).result(timeout=120) == own.drawn(config)
+        assert pool.submit(own.drawn, config).result() == own.drawn(config)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@ import gc
 import io
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from tb_filterviz.session import Session
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.run_index import RunIndex, read_run_index
 from tb_filterviz.sinks.storage import folder_of
+from tests.processes import run, started
 from tests.reading import read_run, series
 from tests.snapshots import snapshot
 
@@ -175,8 +175,7 @@ input()
 
 
 def test_a_run_that_another_process_writes_is_left_to_it(tmp_path: Path, small_model: keras.Model) -> None:
-    command = [sys.executable, "-c", _HOLD, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+    with started("-c", _HOLD, tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout
         assert other.stdout.readline() == f"{tmp_path / 'filters'}\n"
         session, events = Session(small_model), EventSink(tmp_path)
@@ -221,9 +220,7 @@ def test_a_log_directory_that_vanishes_is_said_once_and_written_anew(tmp_path: P
 
 
 def test_a_full_disk_is_told_in_a_sentence_and_what_comes_after_it_is_readable(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _FULL, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
+    done = run("-c", _FULL, tmp_path)
     failed = [line for line in done.stdout.splitlines() if line.startswith("failed")]
     assert failed == ["failed 1: File too large", "failed 2: File too large", "failed 4: File too large"]
     for tag in ("filters/conv_a", last_tag("conv_b"), statistic_tag("conv_a", "score")):

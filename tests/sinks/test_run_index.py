@@ -142,7 +142,7 @@ def test_a_run_of_the_first_format_is_read_and_left_as_it_is(
 
 
 @given(content=st.binary(max_size=400), cut=st.integers(0, 6000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_foreign_and_damaged_files_are_passed_over(content: bytes, cut: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         log_dir = Path(name)
