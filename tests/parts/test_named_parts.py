@@ -174,6 +174,17 @@ def test_every_part_is_called_by_its_name_and_repeats_itself(name: str) -> None:
     assert (found.scores[-1] > found.scores[0]).all()
 
 
+def test_settings_of_a_named_part_are_ones_own_but_its_name_is_not() -> None:
+    assert _maximized(SpectralDecay(1.0)).images.tobytes() != _maximized("spectral_decay").images.tobytes()
+
+    class Stranger(AscentPart):
+        name = "spectral_decay"
+        description = "another one of this name"
+
+    with pytest.raises(ConfigError, match="has the name 'spectral_decay', which another one has"):
+        _maximized(Stranger())
+
+
 def _share_above_half_of_nyquist(images: Images) -> float:
     spectrum = np.square(np.abs(np.fft.fft2(_mirrored(images), axes=(1, 2))))
     frequencies = np.abs(np.fft.fftfreq(2 * images.shape[1]))
