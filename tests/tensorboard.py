@@ -85,6 +85,15 @@ class TensorBoard:
             time.sleep(0.5)
         raise AssertionError(f"{run!r} never came up in {path}")
 
+    def wait_for_steps(self, run: str, layer: str, steps: list[int]) -> None:
+        """Wait until all of a run is read: it is listed as soon as its first event is."""
+        for _ in range(120):
+            read = self.get_json("data/plugin/filterviz/statistics", run=run, layer=layer)["steps"]
+            if read == steps:
+                return
+            time.sleep(0.5)
+        raise AssertionError(f"of {run!r}, only {read} came up")
+
     def close(self) -> None:
         self.process.terminate()
         self.process.wait(timeout=30)
