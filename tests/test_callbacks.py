@@ -49,7 +49,7 @@ def test_keras_own_callback_drops_nothing_of_ours(
 
 @pytest.mark.skipif(
     tuple(map(int, keras.__version__.split(".")[:2])) < (3, 15),
-    reason="earlier versions drop none at the end of an epoch",
+    reason="earlier ones drop none at an epoch's end",
 )
 def test_keras_own_callback_would_drop_a_plain_summary(tmp_path: Path, small_model: keras.Model, fit: Fit) -> None:
     writer = tf.summary.create_file_writer(str(tmp_path / "plain"))
