@@ -6,7 +6,8 @@ configuration is looked at before Keras sees any, however deep it is: a class of
 for no more than a network needs, or what the caller has registered with Keras. Without Keras.
 """
 
-import math
+import itertools
+import operator
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
@@ -89,7 +90,7 @@ def _refused(value: Any, key: str, own: Collection[str]) -> Refusal | None:
         return (_refused_class(value, own) if "class_name" in value else None) or _refused_calls(value)
     if isinstance(value, str):
         return Refusal("", "names a file, which is not opened", "unsafe") if key in _NAMES_OF_FILES else None
-    if isinstance(value, list) and key in _SHAPES and _numbers_in(value) > _MOST_IN_A_SHAPE:
+    if isinstance(value, list) and key in _SHAPES and _is_too_large(value):
         return Refusal("", f"asks for more than {_MOST_IN_A_SHAPE:,} numbers at once. That is too large")
     most = _MOST_TENSORS if key in _COUNTS_OF_TENSORS else _LARGEST_NUMBER
     if isinstance(value, int) and abs(value) > most and key not in _UNBOUNDED:
@@ -97,8 +98,10 @@ def _refused(value: Any, key: str, own: Collection[str]) -> Refusal | None:
     return None
 
 
-def _numbers_in(shape: list[Any]) -> int:
-    return math.prod(abs(size) or 1 for size in shape if isinstance(size, int))
+def _is_too_large(shape: list[Any]) -> bool:
+    """Multiply no further than that: a file may list thousands of numbers of thousands of digits."""
+    numbers = itertools.accumulate((abs(size) or 1 for size in shape if isinstance(size, int)), operator.mul)
+    return any(number > _MOST_IN_A_SHAPE for number in numbers)
 
 
 def _refused_class(entry: Config, own: Collection[str]) -> Refusal | None:
@@ -109,8 +112,10 @@ def _refused_class(entry: Config, own: Collection[str]) -> Refusal | None:
     if name in _MARKS:
         dtype = inner.get("dtype") if isinstance(inner, dict) else None
         is_plain = name not in _ARRAYS or dtype in _NUMBERS
-        return None if is_plain else Refusal("", f"holds an array of {dtype!r}, which is no kind of number")
-    if isinstance(name, str) and (entry.get("registered_name", name) in own or name in CLASSES.get(_text(module), ())):
+        return None if is_plain else Refusal("", f"holds an array of {_said(dtype)}, which is no kind of number")
+    registered = entry.get("registered_name", name)
+    is_own = isinstance(registered, str) and registered in own and not str(name).startswith("__")  # Keras' own marks
+    if isinstance(name, str) and (is_own or name in CLASSES.get(_text(module), ())):
         return None
     return _refusal(name, module)
 
@@ -122,9 +127,16 @@ def _text(module: Any) -> str | None:
 def _refusal(name: Any, module: Any) -> Refusal:
     if isinstance(name, str) and name in _LEFT_OUT:
         return Refusal("", _LEFT_OUT[name], "unsafe")
-    if str(module).split(".")[0] == "keras":
-        return Refusal("", f"asks for {f'{module}.{name}'[:_LONGEST_NAME]}, which a model's file may not", "unsafe")
-    return Refusal("", f"is of a class that is none of Keras: {str(name)[:_LONGEST_NAME]}", "register")
+    if (_text(module) or "").split(".")[0] == "keras":
+        return Refusal(
+            "", f"asks for {f'{module}.{_said(name)}'[:_LONGEST_NAME]}, which a model's file may not", "unsafe"
+        )
+    return Refusal("", f"is of a class that is none of Keras: {_said(name)}", "register")
+
+
+def _said(name: Any) -> str:
+    """Quote a name in a message; what is no text may be nested deeper than Python can write."""
+    return name[:_LONGEST_NAME] if isinstance(name, str) else f"a {type(name).__name__}"
 
 
 def _refused_calls(entry: Config) -> Refusal | None:

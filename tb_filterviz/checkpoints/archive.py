@@ -49,6 +49,14 @@ def unpacked_weights(path: Path) -> Iterator[Path]:
         yield target
 
 
+def is_archive(path: Path) -> bool:
+    """Tell whether it is a zip archive, as a whole."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # one of several disks
+        return False
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open the archive for reading.
@@ -66,10 +74,11 @@ def _member(path: Path, name: str, largest: int | None = None) -> Iterator[IO[by
         if name not in archive.namelist():
             raise CheckpointError(f"{str(path)!r} is a Keras 3 archive without {name!r}.")
         info = archive.getinfo(name)
-        bound = max(_UNSUSPICIOUS_BYTES, info.compress_size * _HIGHEST_RATIO)
+        packed_bytes = min(info.compress_size, path.stat().st_size)  # the archive says the former itself
+        bound = max(_UNSUSPICIOUS_BYTES, packed_bytes * _HIGHEST_RATIO)
         if info.file_size > (bound if largest is None else min(bound, largest)):
             raise CheckpointError(
-                f"{str(path)!r} would unpack {name!r} from {info.compress_size:,} bytes to {info.file_size:,}. "
+                f"{str(path)!r} would unpack {name!r} from {packed_bytes:,} bytes to {info.file_size:,}. "
                 "It is damaged or hostile, and was not unpacked."
             )
         with archive.open(info) as member:

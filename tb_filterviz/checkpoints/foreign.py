@@ -2,7 +2,6 @@
 
 import json
 import re
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -181,7 +180,7 @@ _KNOWN: tuple[Callable[[Path, bytes], str | None], ...] = (
 
 
 def _zip(path: Path) -> str:
-    if not zipfile.is_zipfile(path):
+    if not archive.is_archive(path):
         return "a zip archive that breaks off; the file is truncated"
     with archive.opened(path) as members:
         names = members.namelist()

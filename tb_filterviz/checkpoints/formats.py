@@ -2,7 +2,6 @@
 
 import json
 import re
-import zipfile
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -76,8 +75,7 @@ def recognise(path: str | Path) -> Checkpoint:
 
 def _recognise_file(path: Path) -> Checkpoint:
     data_of = re.fullmatch(r"(.+)\.data-\d{5}-of-\d{5}", path.name)
-    prefix = path.with_name(data_of[1]) if data_of else path
-    index = prefix.with_name(f"{prefix.name}.index")
+    index = path.with_name(f"{data_of[1] if data_of else path.name}.index")
     if data_of or (not path.exists() and index.exists()):
         path = index
     if not path.exists():
@@ -116,7 +114,7 @@ def _is_shard(path: Path) -> bool:
 
 
 def _recognise_zip(path: Path) -> Kind | None:
-    if not zipfile.is_zipfile(path):
+    if not archive.is_archive(path):
         return None
     with archive.opened(path) as members:
         return Kind.MODEL if "config.json" in members.namelist() else None
@@ -133,12 +131,13 @@ def _recognise_hdf5(path: Path) -> Kind | None:
 
 
 def _recognise_tf_checkpoint(index: Path) -> Checkpoint:
-    if not index.name.endswith(".index"):
+    name = index.name.removesuffix(".index")
+    if name in (index.name, "", "."):
         raise CheckpointError(
             f"{str(index)!r} is the index of a TensorFlow checkpoint under another name. TensorFlow finds its data by "
-            "the name: give it back its own, which ends in .index, next to its .data files."
+            "the name: give it back its own, NAME.index, next to its .data files."
         )
-    prefix = index.with_name(index.name.removesuffix(".index"))
+    prefix = index.with_name(name)
     shards = [int(path.name[-5:]) for path in _parts(prefix) if path != index]
     if len(shards) < max(shards, default=1):
         raise CheckpointError(
@@ -155,9 +154,18 @@ def _recognise_folder(folder: Path) -> Checkpoint:
     if (folder / "saved_model.pb").exists() and (folder / "variables").is_dir():
         _recognise_tf_checkpoint(folder / "variables" / "variables.index")
         return Checkpoint(folder, Kind.SAVED_MODEL)
-    state = folder / "checkpoint"
-    if state.is_file():
-        latest = re.match(r'model_checkpoint_path: ("(?:[^"\\]|\\.)*")', state.read_text("utf-8", "replace"))
-        if latest:
-            return recognise(folder / Path(json.loads(latest[1])).name)
+    latest = _latest(folder / "checkpoint")
+    if latest and not (folder / latest).is_dir():
+        return _recognise_file(folder / latest)
     raise CheckpointError(f"{str(folder)!r} is a folder, and neither a SavedModel nor that of a TensorFlow checkpoint.")
+
+
+def _latest(state: Path) -> str:
+    """Read which checkpoint of its folder TensorFlow's note names; empty if it names none."""
+    if not state.is_file():
+        return ""
+    named = re.match(r'model_checkpoint_path: ("(?:[^"\\]|\\.)*")', state.read_text("utf-8", "replace"))
+    try:
+        return Path(json.loads(named[1])).name if named else ""
+    except ValueError:
+        return ""

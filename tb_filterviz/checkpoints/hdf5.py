@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import h5py
 
@@ -30,6 +30,9 @@ _DEEPEST = 64  # groups in groups
 _HIGHEST_RATIO = 20  # of what all arrays declare to what the file is; weights compress by a tenth
 _UNSUSPICIOUS_BYTES = 64 << 20
 _LEAST_BYTES_OF_A_NUMBER = 4  # in memory
+_HEAP = b"GCOL\x01\x00\x00\x00"  # what a global heap, and its version, begins with
+_HEADER_BYTES = 16  # of such a heap, and of each object in it, in files with addresses of 8 bytes
+_BLOCK_BYTES = 1 << 20
 
 
 @contextmanager
@@ -88,12 +91,14 @@ def arrays(path: Path, *, of: Path | None = None) -> dict[str, Array]:
 
     Args:
         path: the file.
-        of: the archive that it was unpacked from, if so.
+        of: what it was copied or unpacked from, if so.
 
     Raises:
         CheckpointError: if the file is damaged, points to other files, or declares far more than there is.
     """
     source = of or path
+    if of is not None:  # a copy of ours, of which Keras will read the texts as well
+        _check_heaps(path, source)
     most_bytes = max(_UNSUSPICIOUS_BYTES, _HIGHEST_RATIO * source.stat().st_size)
     found, declared_bytes = {}, 0
     with opened(path, of=of) as file:
@@ -135,5 +140,62 @@ def attribute(path: Path, name: str, group: str = "/") -> str | None:
     """Read a text that is kept beside the arrays; None if there is none."""
     with opened(path) as file:
         is_here = group == "/" or isinstance(file.get(group, getlink=True), h5py.HardLink)
-        value = file[group].attrs.get(name) if is_here else None
+        attributes: Any = file[group].attrs if is_here else {}
+        if name not in attributes:
+            return None
+        if attributes.get_id(name).dtype.hasobject:
+            _check_heaps(path, path)
+        value = attributes[name]
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value if isinstance(value, str) else None
+
+
+def _check_heaps(path: Path, source: Path) -> None:
+    """Refuse a heap in which HDF5 would search for ever, with no way to stop it: blocks of zeros, as a crash leaves.
+
+    Texts of any length are kept in global heaps. In each, objects follow one another; the number 0 stands for what is
+    free up to the end, its own header included. HDF5 does not check that this is more than nothing.
+    Source: HDF5 File Format Specification, version 3.0, III.E, "Disk Format: Level 1E - Global Heap".
+
+    Raises:
+        CheckpointError: if there is such a heap, or the file has other addresses than Keras writes.
+    """
+    with raising_checkpoint_error(source, "HDF5 file"), path.open("rb") as file:
+        start = file.read(_HEADER_BYTES)
+        if start[13:15] != b"\x08\x08" if start[8] < 2 else start[9:11] != b"\x08\x08":
+            raise CheckpointError(
+                f"{str(source)!r} is no HDF5 file as Keras writes it: its addresses are not of 8 bytes."
+            )
+        objects_left = path.stat().st_size // _HEADER_BYTES  # more only if heaps overlap
+        for heap in list(_places_of(_HEAP, file)):
+            for number, size in _objects_of(heap, file):
+                objects_left -= 1
+                if objects_left < 0 or (number == 0 and size < _HEADER_BYTES):
+                    raise CheckpointError(f"{str(source)!r} is a damaged HDF5 file: its texts are overwritten.")
+
+
+def _objects_of(heap: int, file: BinaryIO) -> Iterator[tuple[int, int]]:
+    """List the numbers and sizes of the objects in the heap at an offset."""
+    file.seek(heap + len(_HEAP))
+    end = heap + int.from_bytes(file.read(8), "little")
+    at = heap + _HEADER_BYTES
+    while at + _HEADER_BYTES <= end:
+        file.seek(at)
+        header = file.read(_HEADER_BYTES)
+        if len(header) < _HEADER_BYTES:
+            return
+        number, size = int.from_bytes(header[:2], "little"), int.from_bytes(header[8:], "little")
+        yield number, size
+        at += size if number == 0 else _HEADER_BYTES + (size + 7) // 8 * 8
+
+
+def _places_of(signature: bytes, file: BinaryIO) -> Iterator[int]:
+    file.seek(0)
+    begins, before = 0, b""
+    while block := file.read(_BLOCK_BYTES):
+        content = before + block
+        at = content.find(signature)
+        while at >= 0:
+            yield begins + at
+            at = content.find(signature, at + 1)
+        before = content[1 - len(signature) :]
+        begins += len(content) - len(before)

@@ -18,6 +18,7 @@ Version = tuple[int, int]
 _LAST_WITH_LISTS_OF_ONE = (3, 10)
 _WITH_CALLS_ELSEWHERE = ((3, 0), (3, 1))
 _WITHOUT_CALLS = (3, 2)
+_LONGEST_NAME = 100  # characters, in messages
 _UNUSED = [("RandomRotation", "value_range")]  # until 3.5; nothing depended on it
 
 
@@ -115,7 +116,7 @@ def _count_calls(model: Config, version: Version | None) -> None:
         if calls and used[name]:
             places = _places([history[1] for history in used[name]], calls, outputs[name], version)
             if places is None:
-                raise LostCallError(f"which of the {calls} calls of its layer {name!r} makes what")
+                raise LostCallError(f"which of the {calls} calls of its layer {str(name)[:_LONGEST_NAME]!r} makes what")
             for history in used[name]:
                 history[1] = places[history[1]]
 

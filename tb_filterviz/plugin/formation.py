@@ -105,7 +105,8 @@ def last_away(since_start: Array) -> Array:
     Args:
         since_start: float32 ``[s, n]``, the difference to the run's first picture.
     """
-    return _last_place(~(np.abs(since_start - since_start[-1]) <= SAME_PICTURE))
+    with np.errstate(invalid="ignore", over="ignore"):  # of what is not finite, or too far apart: that is away
+        return _last_place(~(np.abs(since_start - since_start[-1]) <= SAME_PICTURE))
 
 
 def _last_place(flags: Array) -> Array:

@@ -54,7 +54,8 @@ def rounded(values: Array) -> list[Any]:
     finite = np.isfinite(values)
     largest = float(np.abs(values[finite]).max(initial=0))
     digits = 5 - int(np.floor(np.log10(largest))) if largest > 0 else 0
-    exact = np.round(values.astype(np.float64), min(max(digits, 0), 300))
+    with np.errstate(invalid="ignore"):  # there are values that are not finite of which a warning is given
+        exact = np.round(values.astype(np.float64), min(max(digits, 0), 300))
     if finite.all():
         listed: list[Any] = exact.tolist()
         return listed

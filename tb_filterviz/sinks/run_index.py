@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from tensorboard.compat.proto.types_pb2 import DT_UINT8
 from tensorboard.util import tensor_util
 
 from tb_filterviz.history import History
@@ -47,7 +48,9 @@ class RunIndex:
     @property
     def layers(self) -> list[str]:
         """The paths of the layers that every step holds."""
-        return [layer["layer"] for layer in (self.recipe or {}).get("layers", [])]
+        listed = (self.recipe or {}).get("layers")
+        layers = [layer.get("layer") for layer in listed if isinstance(layer, dict)] if isinstance(listed, list) else []
+        return [layer for layer in layers if isinstance(layer, str)]
 
 
 def event_file_names(folder: Folder) -> list[str]:
@@ -176,7 +179,9 @@ class _Reading:
             if described["kind"] != "tiles":
                 return
             layer, first_filter, filters = described["layer"], described["first_filter"], described["filters"]
-            tiles = _array_in(value.tensor)
+            tiles = _tiles_in(value.tensor)
+            if tiles is None or not isinstance(layer, str):
+                return
             if first_filter == 0:
                 self.parts[layer] = {}
             self.parts[layer][first_filter] = tiles
@@ -194,25 +199,22 @@ class _Reading:
             del by_step[passed]
 
 
+def _tiles_in(tensor: Any) -> npt.NDArray[np.uint8] | None:
+    """Read tiles; None if it is another array, or one that would become larger than what is stored of it."""
+    sizes = [dim.size for dim in tensor.tensor_shape.dim]
+    is_stored = min(sizes, default=0) >= 0 and math.prod(sizes) <= tensor.ByteSize()
+    if tensor.dtype != DT_UINT8 or len(sizes) != 4 or not is_stored:
+        return None
+    tiles: npt.NDArray[np.uint8] = tensor_util.make_ndarray(tensor)
+    return tiles
+
+
 def _recipe_in(value: Any) -> Recipe | None:
     try:
         recipe = decode_metadata(value.metadata.plugin_data.content)["recipe"]
     except (ValueError, KeyError, TypeError):
         return None
     return recipe if isinstance(recipe, dict) else None
-
-
-def _array_in(tensor: Any) -> npt.NDArray[Any]:
-    """Decode an array, which has no fewer bytes than elements: TensorBoard would fill a shape that lies.
-
-    Raises:
-        ValueError: if it is none, or fewer bytes are there.
-    """
-    elements = math.prod(dim.size for dim in tensor.tensor_shape.dim)
-    if elements > tensor.ByteSize():
-        raise ValueError(f"{elements} elements cannot be in {tensor.ByteSize()} bytes.")
-    array: npt.NDArray[Any] = tensor_util.make_ndarray(tensor)
-    return array
 
 
 def _values(folder: Folder, *, any_writer: bool = False) -> Iterator[tuple[int, Any, Place]]:

@@ -129,6 +129,53 @@ def test_what_the_caller_has_registered_is_allowed() -> None:
     assert first_refusal(_model({**mine, "module": "keras.saving"}), {"Mine"}) is not None  # registered as another
 
 
+def test_a_mark_of_keras_is_none_of_the_callers_classes() -> None:
+    for mark in ("__lambda__", "__typespec__"):
+        entry: dict[str, Any] = {"class_name": mark, "config": {}, "registered_name": "my>Mine"}
+        assert first_refusal(_model(entry), {"my>Mine"}) is not None
+
+
+@pytest.mark.parametrize("odd", [[], {}, 5, None], ids=repr)
+def test_names_that_are_no_text_are_refused(odd: Any) -> None:
+    own = {"Mine": object}
+    for key in ("class_name", "module", "registered_name"):
+        entry = {
+            "class_name": "Other",
+            "module": "my.layers",
+            "config": {"name": "l"},
+            "registered_name": None,
+            key: odd,
+        }
+        assert first_refusal(_model(entry), own) is not None
+
+
+def test_refusals_are_short_whatever_is_refused() -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    long = "long" * 10_000
+    for name in (long, deep):
+        for entry in (
+            {"class_name": name},
+            {"class_name": name, "module": "keras.layers"},
+            {"class_name": "__numpy__", "config": {"dtype": name}},
+            {"class_name": "function", "config": name, "module": "keras"},
+            {"class_name": "Dense", "module": name},
+        ):
+            refusal = first_refusal({"class_name": "Functional", "config": {"name": long, "layers": [{long: entry}]}})
+            assert refusal is not None
+            assert max(len(refusal.where), len(refusal.what)) < 250
+    while deep:
+        deep = deep.pop()
+
+
+def test_a_shape_is_multiplied_no_further_than_needed() -> None:
+    shape = [10**4000] * 20_000  # their product takes minutes
+    refusal = first_refusal({"class_name": "InputLayer", "config": {"batch_shape": shape}})
+    assert refusal is not None
+    assert "asks for more than" in refusal.what
+
+
 def test_the_deepest_nesting_is_walked() -> None:
     value: Any = {"class_name": "Lambda"}
     for _ in range(100_000):

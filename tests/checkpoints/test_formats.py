@@ -1,11 +1,14 @@
 import pickle
 import re
+import shutil
+import struct
 import zipfile
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tb_filterviz import build_lenet
 from tb_filterviz.checkpoints.formats import recognise
@@ -60,6 +63,33 @@ def test_a_folder_of_a_tensorflow_checkpoint_needs_the_checkpoint_it_names(tmp_p
     (tmp_path / "checkpoint").write_text('model_checkpoint_path: "/somewhere/else/ckpt-9"\n')
     with pytest.raises(CheckpointError, match=r"There is no file '.*ckpt-9'"):
         recognise(tmp_path)
-    (tmp_path / "checkpoint").write_text("nonsense")
-    with pytest.raises(CheckpointError, match="is a folder, and neither"):
-        recognise(tmp_path)
+    (tmp_path / "below").mkdir()
+    for note in ("nonsense", 'model_checkpoint_path: "\\x"', *(f'model_checkpoint_path: "{at}"' for at in NOWHERE)):
+        (tmp_path / "checkpoint").write_text(note)
+        with pytest.raises(CheckpointError, match="is a folder, and neither"):
+            recognise(tmp_path)
+
+
+NOWHERE = ("", ".", "..", "/", "below")  # the folder itself, those above and below it
+
+
+def test_a_tensorflow_checkpoint_has_a_name(tmp_path: Path) -> None:
+    tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(tmp_path / "c"))
+    for name in (".index", "..index"):
+        shutil.copy(tmp_path / "c.index", tmp_path / name)
+        with pytest.raises(CheckpointError, match=r"under another name.*its own, NAME\.index"):
+            recognise(tmp_path / name)
+    (tmp_path / "..data-00000-of-00001").touch()
+    with pytest.raises(CheckpointError, match=r"under another name"):
+        recognise(tmp_path / "..data-00000-of-00001")
+
+
+def test_a_zip_archive_of_several_disks_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+    whole = path.read_bytes()
+    locator = struct.pack("<LLQL", 0x07064B50, 0, len(whole) - 22, 2)  # of two disks
+    path.write_bytes(whole[:-22] + locator + whole[-22:])
+    with pytest.raises(CheckpointError, match="a zip archive that breaks off"):
+        recognise(path)

@@ -162,6 +162,19 @@ def test_zip_bombs_are_not_unpacked(saved: Path, tmp_path: Path) -> None:
             load_model(path, None if member == "config.json" else saved / "m.keras")
 
 
+def test_an_archive_that_lies_about_its_packing_is_not_unpacked(saved: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.keras"
+    with zipfile.ZipFile(saved / "m.keras") as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        new.writestr("config.json", old.read("config.json"))
+        new.writestr("model.weights.h5", bytes(300 << 20))
+    packed = bytearray(path.read_bytes())
+    listed = packed.rindex(b"PK\x01\x02")  # of the last member, whose packed size is 20 bytes on
+    packed[listed + 20 : listed + 24] = (100 << 20).to_bytes(4, "little")
+    path.write_bytes(packed)
+    with pytest.raises(CheckpointError, match=r"would unpack 'model.weights.h5' from [\d,]{7} bytes to 314,572,800"):
+        load_model(path, saved / "m.keras")
+
+
 _LOAD = """
 import sys
 import keras
@@ -284,6 +297,45 @@ def test_messages_name_the_file_that_was_given(saved: Path, tmp_path: Path) -> N
     with pytest.raises(CheckpointError, match=r"m\.keras' is a damaged HDF5 file") as raised:
         load_model(tmp_path / "m.keras")
     assert "model.weights.h5" not in str(raised.value)
+
+
+def _zero_behind_texts(path: Path) -> None:
+    """Leave zeros where HDF5's texts go on, as a crash does that loses a block."""
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    first_bytes = int.from_bytes(content[heap + 24 : heap + 32], "little")
+    behind = heap + 32 + (first_bytes + 7) // 8 * 8
+    content[behind : behind + 16] = bytes(16)
+    path.write_bytes(content)
+
+
+@pytest.mark.timeout(60)  # HDF5 would read such a heap for ever, deaf to Ctrl-C
+def test_texts_that_are_overwritten_are_not_read(saved: Path, tmp_path: Path) -> None:
+    weights, legacy = Path(shutil.copy(saved / "m.weights.h5", tmp_path)), tmp_path / "legacy.h5"
+    with h5py.File(legacy, "w") as file:
+        file.attrs["model_config"] = "{}"
+        file["model_weights/dense"] = np.zeros(3, np.float32)
+    assert hdf5.attribute(legacy, "model_config") == "{}"
+    for path in (weights, legacy):
+        _zero_behind_texts(path)
+    for act in (
+        lambda: load_weights(_small(), weights),
+        lambda: hdf5.attribute(legacy, "model_config"),
+        lambda: load_model(legacy),
+    ):
+        with pytest.raises(CheckpointError, match="is a damaged HDF5 file: its texts are overwritten"):
+            act()
+
+
+def test_a_heap_is_found_wherever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["text"] = "a"
+    _zero_behind_texts(path)
+    for block_bytes in (1, 7, 8, 9, 1000):
+        monkeypatch.setattr(hdf5, "_BLOCK_BYTES", block_bytes)
+        with pytest.raises(CheckpointError, match="texts are overwritten"):
+            hdf5.attribute(path, "text")
 
 
 def _external_link(file: h5py.File, secret: Path) -> None:

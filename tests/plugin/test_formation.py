@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tb_filterviz.history import History
 from tb_filterviz.parts.statistics import SAME_PICTURE
 from tb_filterviz.plugin.decoded import Decoded
-from tb_filterviz.plugin.formation import Formation, form, last_moves, stuck_spans, to_json
+from tb_filterviz.plugin.formation import Formation, form, last_away, last_moves, stuck_spans, to_json
 from tests.plugin import planted
 from tests.plugin.serving import LOADERS, layer_events, snapshot, tab, write_events, write_tiles
 
@@ -140,3 +140,9 @@ def test_a_run_without_change_says_what_it_can(loader: str, tmp_path: Path) -> N
         assert found["since"] == [None, None, 0, None, None, None]
         bare = served.get("statistics", run="bare/filters", layer="conv2d_1")["formation"]
         assert bare == {**to_json(form({}, 2, 6)), "stuck": [[]] * 6}
+
+
+def test_what_is_not_finite_is_away_from_everything() -> None:
+    """Infinity less infinity is no number, and no warning."""
+    rows = np.array([[0, np.inf], [3e38, -np.inf], [-3e38, np.inf], [-3e38, np.inf]], np.float32)
+    assert last_away(rows).tolist() == [1, 3]

@@ -93,6 +93,10 @@ def test_within_one_training_every_step_of_the_score_stays(names: dict[str, list
 def test_numbers_are_rounded_and_what_is_none_is_null() -> None:
     assert rounded(np.array([[1.23456789, 1e-9], [np.nan, np.inf]], np.float32)) == [[1.23457, 0.0], [None, None]]
     assert rounded(np.full((1, 2), 1e-12, np.float32)) == [[1e-12, 1e-12]]
+    signalling = np.array([[0x7FA00000, 0x3F800000]], np.uint32).view(
+        np.float32
+    )  # a NaN that processors warn of, and 1
+    assert rounded(signalling) == [[None, 1.0]]
 
 
 @pytest.mark.parametrize("loader", LOADERS)

@@ -1,22 +1,30 @@
 import io
+import json
 import shutil
 import tempfile
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 
 from tb_filterviz import Config, FilterLogger, FilterVisualizer, MemorySink
 from tb_filterviz.imaging.layout import shrink
-from tb_filterviz.metadata import RECIPE_TAG, STORED_TILE_PX, statistic_tag
+from tb_filterviz.metadata import RECIPE_TAG, STORED_TILE_PX, encode_recipe, encode_tiles, statistic_tag, tiles_tag
 from tb_filterviz.recipe import Recipe
 from tb_filterviz.session import Session
-from tb_filterviz.sinks.event_files import events
+from tb_filterviz.sinks.event_files import events, filters_metadata, tensor_event
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.run_index import RunIndex, read_run_index, read_tiles
 from tb_filterviz.sinks.storage import folder_of
+from tests.plugin import serving
 from tests.reading import read_run, series, steps
 from tests.snapshots import snapshot
 
@@ -151,3 +159,56 @@ def test_foreign_and_damaged_files_are_passed_over(content: bytes, cut: int) -> 
         (log_dir / "filters" / "events.out.tfevents.0000000002.cut").write_bytes(whole[:cut] + content)
         (log_dir / "filters" / "tfevents.folder").mkdir()
         assert _index(log_dir).steps == {0, 1, 2}
+
+
+@pytest.mark.parametrize("layers", [None, 5, "ab", {"a": 1}, [5, "a", {}, {"layer": 5}, {"layer": ["a"]}]], ids=repr)
+def test_a_recipe_that_lists_no_layers_is_read(tmp_path: Path, layers: Any) -> None:
+    metadata = filters_metadata(encode_recipe({"layers": layers}))
+    serving.write_events(tmp_path, [tensor_event(0, RECIPE_TAG, np.uint8(0), metadata), *serving.layer_events(1, 1.0)])
+    index = read_run_index(folder_of(tmp_path))
+    assert index.layers == []
+    assert index.steps == {1}  # as of a run without a recipe: of the layers that there are
+
+
+def _event_of_tiles(tensor: TensorProto, layer: Any = "a") -> Event:
+    taken = serving.snapshot(0, layer="a")
+    described = {**json.loads(encode_tiles(taken, taken.tiles.shape, slice(0, 1))), "layer": layer, "filters": 1}
+    event = tensor_event(1, tiles_tag("a", 0), 0, filters_metadata(json.dumps(described).encode()))
+    event.summary.value[0].tensor.CopyFrom(tensor)
+    return event
+
+
+def _tensor(*sizes: int, dtype: int = 4, **values: Any) -> TensorProto:
+    return TensorProto(
+        dtype=dtype, tensor_shape=TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in sizes]), **values
+    )
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        _tensor(1, 1 << 14, 1 << 14, 1, int_val=[7]),  # one number, to be repeated
+        _tensor(1, 1 << 62, 1 << 62, 1, int_val=[7]),
+        _tensor(1, -(1 << 20), -(1 << 20), 1, int_val=[7]),
+        _tensor(1, 2, 2, 1, dtype=1, tensor_content=bytes(16)),  # float32
+        _tensor(1, 4, tensor_content=bytes(4)),
+        _tensor(1, 2, 2, 1, tensor_content=bytes(3)),
+    ],
+    ids=["repeated", "beyond", "negative", "type", "rank", "cut"],
+)
+def test_tiles_that_are_none_are_passed_over_in_no_memory(tmp_path: Path, tensor: TensorProto) -> None:
+    serving.write_events(tmp_path, [_event_of_tiles(tensor)])
+    tracemalloc.start()
+    read, index = read_tiles(folder_of(tmp_path), 1), read_run_index(folder_of(tmp_path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert read == index.history.tiles == {}
+    assert peak < 8 << 20
+
+
+def test_tiles_of_no_layer_are_passed_over(tmp_path: Path) -> None:
+    tensor = _tensor(1, 2, 2, 1, tensor_content=bytes(range(4)))
+    serving.write_events(tmp_path, [_event_of_tiles(tensor, layer) for layer in (5, None, ["a"], "a")])
+    (tiles,) = read_tiles(folder_of(tmp_path), 1).values()
+    assert tiles.ravel().tolist() == [0, 1, 2, 3]
+    assert list(read_run_index(folder_of(tmp_path)).history.tiles) == []  # the step is not whole
