@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     from tb_filterviz.lenet import build_lenet
     from tb_filterviz.logger import FilterLogger
     from tb_filterviz.optvis.maximize import Maximized, maximize
-    from tb_filterviz.parts.ascent_parts import AscentPart
+    from tb_filterviz.parts.ascent_part import AscentPart
     from tb_filterviz.parts.objectives import Objective, center_unit, channel_mean
+    from tb_filterviz.parts.preconditioners import ColorDecorrelation, GradientBlur, SpectralDecay
+    from tb_filterviz.parts.regularizers import L2, FixedContrast, TotalVariation
     from tb_filterviz.parts.statistics import Statistic
     from tb_filterviz.parts.tones import ToneMapping
+    from tb_filterviz.parts.transformations import Jitter
     from tb_filterviz.session import draw
     from tb_filterviz.sinks import Sink
     from tb_filterviz.sinks.files import FileSink
@@ -71,7 +74,14 @@ else:  # hidden from the type checker, so that a misspelt name stays an error
         "FilterLogger": "logger",
         "Maximized": "optvis.maximize",
         "maximize": "optvis.maximize",
-        "AscentPart": "parts.ascent_parts",
+        "AscentPart": "parts.ascent_part",
+        "ColorDecorrelation": "parts.preconditioners",
+        "FixedContrast": "parts.regularizers",
+        "GradientBlur": "parts.preconditioners",
+        "Jitter": "parts.transformations",
+        "L2": "parts.regularizers",
+        "SpectralDecay": "parts.preconditioners",
+        "TotalVariation": "parts.regularizers",
         "Objective": "parts.objectives",
         "center_unit": "parts.objectives",
         "channel_mean": "parts.objectives",
@@ -96,10 +106,12 @@ else:  # hidden from the type checker, so that a misspelt name stays an error
 
 
 __all__ = [
+    "L2",
     "AscentConfig",
     "AscentPart",
     "CheckpointError",
     "CheckpointWarning",
+    "ColorDecorrelation",
     "Comparison",
     "Config",
     "ConfigError",
@@ -108,7 +120,10 @@ __all__ = [
     "FilterLogger",
     "FilterVisualizer",
     "FilterVizError",
+    "FixedContrast",
+    "GradientBlur",
     "GridConfig",
+    "Jitter",
     "LayerSnapshot",
     "LogDirError",
     "LogEntry",
@@ -120,9 +135,11 @@ __all__ = [
     "Objective",
     "SeriesError",
     "Sink",
+    "SpectralDecay",
     "Statistic",
     "StepError",
     "ToneMapping",
+    "TotalVariation",
     "UnbuiltModelError",
     "UnknownLayerError",
     "VisualizationWarning",

@@ -1,9 +1,10 @@
 """For `model.fit`: decides when filters are drawn; the session decides how."""
 
+import threading
 import traceback
 import warnings
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -19,9 +20,10 @@ from tb_filterviz.progress import shown_if_long, spoken
 from tb_filterviz.session import Session
 from tb_filterviz.sinks import Sink, checked_sinks
 from tb_filterviz.sinks.events import EventSink
-from tb_filterviz.sinks.storage import folder_of
+from tb_filterviz.sinks.storage import folder_of, reason_of
 from tb_filterviz.snapshots import LayerSnapshot, StepUnit
-from tb_filterviz.training.fit import AfterOthers, Fit, current_fit, goes_on, may_change_weights
+from tb_filterviz.training.failures import Failures
+from tb_filterviz.training.fit import AfterOthers, Fit, current_fit, goes_on, may_change_weights, watch
 from tb_filterviz.training.parts import as_part, part_of
 from tb_filterviz.training.schedule import Schedule, TimeBudget, batch_schedule, epoch_schedule, schedule_to_json
 from tb_filterviz.training.stuck import StuckFilters
@@ -125,6 +127,8 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._is_session_said = False
         self._events: EventSink | None = None
         self._fit: Fit | None = None
+        self._end_watch: Callable[[], None] | None = None
+        self._ending = threading.RLock()  # a `fit` that ended of an exception is seen by another thread
         self._last_step: int | None = None
         self._begin_training()
         if self._schedule is not None:  # Keras waits for every batch if a callback has this method
@@ -142,11 +146,22 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._is_budget_said = False
         self._curves: dict[str, float] = {}
         self._stuck = StuckFilters()
+        self._failures = Failures()
         self._budget.begin()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave behind what a copy cannot have: the model, what was compiled for it, and open files."""
-        live = ("_session", "_events", "_fit", "_last", "_pending", "_model", "on_train_batch_end")
+        live = (
+            "_session",
+            "_events",
+            "_fit",
+            "_end_watch",
+            "_ending",
+            "_last",
+            "_pending",
+            "_model",
+            "on_train_batch_end",
+        )
         return {name: value for name, value in vars(self).items() if name not in live}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -174,6 +189,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._may_change = may_change_weights(self._fit, self.model)
         self._last = AfterOthers.joined(self, self._fit.callbacks)
         self._events = EventSink(self.log_dir, self._config, is_live=partial(goes_on, weakref.ref(self._fit)))
+        self._end_watch = watch(self._fit, self._release)
         try:
             self._prepare()
         except UnbuiltModelError:
@@ -245,6 +261,8 @@ class FilterVisualizer(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Draw the epoch, if epochs are what is drawn, and this one is due."""
+        if epoch == self._epoch:  # the callback stands in the list twice
+            return
         self._epoch = epoch
         self._write_pending()  # unless that is done
         self._begin_late(epoch)
@@ -297,6 +315,8 @@ class FilterVisualizer(keras.callbacks.Callback):
                 self._draw_and_write(trained)
             elif is_changed and trained is not None:
                 self._draw_and_write(trained + 1)
+            for line in self._failures.describe():
+                self._say(line)
             for line in self._stuck.describe():
                 self._say(f"{line}.")
         self._close()
@@ -386,19 +406,36 @@ class FilterVisualizer(keras.callbacks.Callback):
             try:
                 sink.report(step, f"{message}\n\n```\n{details}```")
             except Exception as second:  # the sink itself may be what fails: the training goes on all the same
-                message += f" (and it could not be logged: {second})"
-        warnings.warn(f"{message.rstrip('.')}. The training goes on.", VisualizationWarning, stacklevel=3)
+                if reason_of(second) != reason_of(error):
+                    message += f" (and it could not be logged: {second})"
+        if self._failures.add(step, error):
+            said = f"{message.rstrip('.')}. The training goes on, and further steps are tried."
+            warnings.warn(said, VisualizationWarning, stacklevel=3)
+
+    def _release(self) -> None:
+        """Let others write to the run of a training that an exception ended, of which Keras tells nobody."""
+        with self._ending:
+            if self._fit is None or goes_on(weakref.ref(self._fit)):
+                return
+            if self._events is not None and self._events.is_held:
+                self._write_pending()
+                self._events.release()
+            self._fit = None  # which holds the frames of `fit`, and with them its data
 
     def _close(self) -> None:
-        self._write_pending()  # of a training that an exception ended
-        for sink in self._sinks:
-            try:
-                sink.close()
-            except Exception as error:
-                if self._on_error == "raise":
-                    raise
-                warnings.warn(f"{type(sink).__name__} did not close: {error}", VisualizationWarning, stacklevel=2)
-        self._events = self._fit = self._last = self._pending = None
+        with self._ending:
+            if self._end_watch is not None:
+                self._end_watch()
+            if self._events is not None and self._events.is_held:  # or else another training has taken the run
+                self._write_pending()  # of one that an exception ended
+            for sink in self._sinks:
+                try:
+                    sink.close()
+                except Exception as error:
+                    if self._on_error == "raise":
+                        raise
+                    warnings.warn(f"{type(sink).__name__} did not close: {error}", VisualizationWarning, stacklevel=2)
+            self._events = self._fit = self._end_watch = self._last = self._pending = None
 
 
 def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from tb_filterviz.errors import ConfigError
-from tb_filterviz.parts.ascent_parts import AscentPart, ascent_parts_of
+from tb_filterviz.parts.ascent_part import AscentPart
+from tb_filterviz.parts.ascent_parts import ascent_parts_of
 from tb_filterviz.parts.objectives import AUTO, Objective, objective_of
 from tb_filterviz.parts.statistics import Statistic, statistics_of
 from tb_filterviz.parts.tones import ToneMapping, tone_of

@@ -1,5 +1,7 @@
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,19 @@ import pytest
 from tb_filterviz import Config, build_lenet, digits
 from tb_filterviz.datasets import Digits
 
-hypothesis.settings.register_profile("no_deadline", deadline=None)  # a loaded machine is slow, not wrong
-hypothesis.settings.load_profile("no_deadline")
+# A loaded machine is slow, not wrong.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers() -> int:
+    """As many processes as there are cores, but each holds up to 2 GiB."""
+    return min(4, os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +92,31 @@ def small_model() -> keras.Model:
     )
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
+
+
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A folder that anybody may write to, as `tmp_path` is not: what is above it is open as well."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+@pytest.fixture
+def as_nobody() -> Callable[[], AbstractContextManager[None]]:
+    """Gives up the rights of root, which no permission stops, within a block."""
+
+    @contextmanager
+    def block() -> Iterator[None]:
+        before = os.geteuid()
+        if before == 0:
+            os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(before)
+
+    return block
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from tensorboard.context import RequestContext
 from tensorboard.data.provider import RunTagFilter
 
 from tb_filterviz.metadata import PLUGIN_NAME
-from tests.plugin.serving import LOADERS, provider, wait_until_read
+from tests.plugin.serving import LOADERS, provider
 
 Found = dict[str, dict[str, dict[int, Any]]]  # by run, tag and step
 
@@ -17,7 +17,6 @@ _ALL = 1 << 30
 def found_by(loader: str, log_dir: Path) -> Found:
     """Every value under our plugin's name; a step that is there twice fails."""
     with provider(log_dir, loader) as data_provider:
-        wait_until_read(data_provider, log_dir)
         where = {"experiment_id": "", "plugin_name": PLUGIN_NAME}
         listed = data_provider.list_tensors(RequestContext(), **where)
         found: Found = {}

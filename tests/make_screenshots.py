@@ -4,14 +4,13 @@ Run: python -m pytest tests/make_screenshots.py
 """
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.plugin.browser import browser, needs_browser
-from tests.tensorboard import TensorBoard
+from tests.processes import run
+from tests.tensorboard import tensorboard
 
 EPOCHS = 30
 VIEWS: dict[str, dict[str, object]] = {
@@ -26,8 +25,7 @@ README = ("filter-dark", "examples/tab.png")
 
 
 def train(log_dir: Path, seed: int) -> None:
-    command = [sys.executable, "-m", "tb_filterviz", "demo", "--log-dir", str(log_dir)]
-    subprocess.run([*command, "--epochs", str(EPOCHS), "--seed", str(seed)], check=True, timeout=1200)
+    run("-m", "tb_filterviz", "demo", "--log-dir", log_dir, "--epochs", EPOCHS, "--seed", seed)
 
 
 @needs_browser
@@ -36,10 +34,7 @@ def test_make_screenshots(root: Path, tmp_path: Path) -> None:
     output = root / "build" / "screenshots"
     train(tmp_path / "lenet", 0)
     train(tmp_path / "another", 1)
-    server = TensorBoard(tmp_path)
-    try:
-        server.wait_for("data/plugin/images/tags", "lenet/filters")
-        server.wait_for("data/plugin/images/tags", "another/filters")
+    with tensorboard(tmp_path) as server:
         for size, (width, height) in {"": (1280, 720), "-wide": (1920, 1080)}.items():
             with browser(tmp_path / f"profile{size}", width=width, height=height) as window:
                 for name, view in VIEWS.items():
@@ -50,7 +45,5 @@ def test_make_screenshots(root: Path, tmp_path: Path) -> None:
                         window.loaded()
                         window.screenshot(output / f"{name}-{theme}{size}.png")
                         assert window.complaints() == []
-    finally:
-        server.close()
     shot, shown = README
     shutil.copyfile(output / f"{shot}.png", root / shown)

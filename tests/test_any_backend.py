@@ -1,8 +1,5 @@
 """A whole training on whatever backend Keras runs (KERAS_BACKEND=jax, torch or tensorflow)."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,7 @@ import pytest
 
 from tb_filterviz import AscentConfig, AscentPart, Config, FilterLogger, FilterVisualizer, maximize
 from tests.backfill import networks
+from tests.processes import run
 from tests.reading import difference, steps
 
 
@@ -94,14 +92,7 @@ assert not loaded, loaded
 
 @pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="on TensorFlow, Keras itself loads it")
 def test_a_training_on_another_backend_loads_no_tensorflow(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _NO_TENSORFLOW, str(tmp_path)],
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run("-c", _NO_TENSORFLOW, tmp_path)
 
 
 class _Asking(AscentPart):

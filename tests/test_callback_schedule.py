@@ -1,7 +1,7 @@
 """How often the callback draws, what it tells Keras' other callbacks, and what it draws last."""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -135,9 +135,8 @@ def test_after_an_early_stop_a_training_can_be_resumed(tmp_path: Path, small_mod
 
 def test_one_callback_may_serve_several_fits(tmp_path: Path, small_model: keras.Model, fit: Fit) -> None:
     visualizer = FilterVisualizer(tmp_path)
-    callbacks: Sequence[keras.callbacks.Callback] = [visualizer, Stops(1)]
-    fit(small_model, *callbacks, epochs=2)
-    fit(small_model, *callbacks, epochs=4, initial_epoch=2)
+    fit(small_model, visualizer, Stops(1), epochs=2)
+    fit(small_model, visualizer, Stops(1), epochs=4, initial_epoch=2)
     assert steps(tmp_path / "filters", "filters/conv_a") == [-1, 0, 1, 2, 3]
 
 

@@ -47,6 +47,10 @@ def test_keras_own_callback_drops_nothing_of_ours(
     assert steps(tmp_path / "filters", "filterviz/conv_a/mean_score") == [-1, 0, 1, 2]
 
 
+@pytest.mark.skipif(
+    tuple(map(int, keras.__version__.split(".")[:2])) < (3, 15),
+    reason="earlier ones drop none at an epoch's end",
+)
 def test_keras_own_callback_would_drop_a_plain_summary(tmp_path: Path, small_model: keras.Model, fit: Fit) -> None:
     writer = tf.summary.create_file_writer(str(tmp_path / "plain"))
 

@@ -4,8 +4,6 @@ import functools
 import importlib.util
 import json
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 
 from tb_filterviz import build_lenet
 from tb_filterviz.datasets import Digits
+from tests import processes
 from tests.reading import read_run, steps
 
 ROOT = Path(__file__).parent.parent
@@ -70,16 +69,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ran]:
     @functools.cache
     def run(document: str) -> Ran:
         folder = tmp_path_factory.mktemp(Path(document).stem)
-        done = subprocess.run(
-            [sys.executable, "-c", RUN_BLOCKS],
-            input=json.dumps(_blocks(document, "python")),
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=500,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+        processes.run("-c", RUN_BLOCKS, input=json.dumps(_blocks(document, "python")), cwd=folder)
         return Ran(folder, json.loads((folder / "outcomes.json").read_text()))
 
     return run
@@ -243,10 +233,7 @@ EXAMPLE_STEPS = {  # of the examples that write a run
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_runs(example: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(example), str(tmp_path)], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    processes.run(example, tmp_path)
     if example.stem == "maximize":
         _check_pictures(tmp_path)
     else:

@@ -1,7 +1,6 @@
-import subprocess
-import sys
-
 import pytest
+
+from tests.processes import run
 
 HEAVY = ("tensorflow", "keras", "tensorboard", "torch", "jax", "h5py")
 CHECK = f"import sys; loaded = [name for name in {HEAVY!r} if name in sys.modules]; assert not loaded, loaded"
@@ -25,7 +24,7 @@ CHECK = f"import sys; loaded = [name for name in {HEAVY!r} if name in sys.module
     ],
 )
 def test_neither_tensorflow_nor_keras_is_loaded(use: str) -> None:
-    subprocess.run([sys.executable, "-c", f"{use}\n{CHECK}"], check=True, timeout=60)
+    run("-c", f"{use}\n{CHECK}")
 
 
 def test_logs_are_written_and_read_without_tensorflow() -> None:
@@ -40,12 +39,11 @@ for name in names:
     loaded = {"tensorflow", "keras", "torch", "jax"} & set(sys.modules)
     assert not loaded, (name, loaded)
 """
-    subprocess.run([sys.executable, "-c", use], check=True, timeout=60)
+    run("-c", use)
 
 
 def test_a_heavy_import_would_be_noticed() -> None:
-    done = subprocess.run([sys.executable, "-c", f"import h5py\n{CHECK}"], timeout=60, stderr=subprocess.PIPE)
-    assert done.returncode == 1
+    run("-c", f"import h5py\n{CHECK}", status=1)
 
 
 def test_every_public_name_is_there() -> None:

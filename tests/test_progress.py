@@ -14,6 +14,7 @@ from tb_filterviz.errors import ConfigError, ModelError
 from tb_filterviz.progress import Cost, shown, shown_if_long, shown_once_long, spoken
 from tb_filterviz.session import Session
 from tests.backfill import networks
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -159,12 +160,16 @@ def test_without_a_terminal_there_is_a_line_from_time_to_time(
 def test_on_a_terminal_there_is_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")
+    frames = []
+
+    def bar_is_shown() -> None:
+        frames.append(capsys.readouterr().err)
+        assert "Filters at step 3: conv, 16 of 64 filters" in "".join(frames)
+        assert "25%" in "".join(frames)
+
     with shown("Filters at step 3") as report:
         report(1.0, 4.0, "conv, 16 of 64 filters")
-        time.sleep(0.3)  # a few of its frames
-    shown_text = capsys.readouterr().err
-    assert "Filters at step 3: conv, 16 of 64 filters" in shown_text
-    assert "25%" in shown_text
+        until(bar_is_shown)
 
 
 @pytest.mark.parametrize(("seconds", "verbose", "lines"), [(60, 1, 5), (60, 0, 0), (4, 1, 0)])

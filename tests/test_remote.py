@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tb_filterviz import FilterLogger, FilterVisualizer, LogDirError, MemorySink
-from tests.tensorboard import TensorBoard
+from tests.tensorboard import tensorboard
 
 pytest_plugins = ["tests.sinks.s3"]
 
@@ -39,18 +39,21 @@ def test_a_training_writes_to_s3_goes_on_there_and_tensorboard_shows_it(
         callback = FilterVisualizer(log_dir, sinks=[memory], on_error="raise")
         model.fit(X, Y, initial_epoch=initial, epochs=initial + 2, verbose=0, callbacks=[callback])
     _model(5).fit(X, Y, epochs=1, verbose=0, callbacks=[FilterVisualizer(log_dir, on_error="raise")])  # another network
-    board = TensorBoard(None, command=["-m", "tb_filterviz", "board", log_dir])
-    try:
-        board.wait_for("data/plugin/images/tags", "filters_2")
-        runs = board.get_json("data/plugin/filterviz/layers")["runs"]
-        assert [run["run"] for run in runs] == ["filters", "filters_2"]
-        answer = board.get_json("data/plugin/filterviz/statistics", run="filters", layer="conv_b")
-        assert answer["steps"] == [-1, 0, 1, 2, 3]
-        for at, snapshot in enumerate(snapshot for snapshot in memory.snapshots if snapshot.layer == "conv_b"):
-            np.testing.assert_allclose(answer["statistics"]["score"][at], snapshot.scores, rtol=1e-3)
-        assert board.get_json("data/plugin/filterviz/statistics", run="filters_2", layer="conv_a")["steps"] == [-1, 0]
-    finally:
-        board.close()
+    with tensorboard(None, command=["-m", "tb_filterviz", "board", log_dir]) as server:
+
+        def statistics(run: str, layer: str) -> Any:
+            return server.get_json("data/plugin/filterviz/statistics", run=run, layer=layer)
+
+        def everything_is_served() -> None:
+            runs = server.get_json("data/plugin/filterviz/layers")["runs"]
+            assert [run["run"] for run in runs] == ["filters", "filters_2"]
+            answer = statistics("filters", "conv_b")
+            assert answer["steps"] == [-1, 0, 1, 2, 3]
+            for at, snapshot in enumerate(snapshot for snapshot in memory.snapshots if snapshot.layer == "conv_b"):
+                np.testing.assert_allclose(answer["statistics"]["score"][at], snapshot.scores, rtol=1e-3)
+            assert statistics("filters_2", "conv_a")["steps"] == [-1, 0]
+
+        server.until(everything_is_served)
 
 
 def test_a_path_means_the_same_and_makes_no_folder(

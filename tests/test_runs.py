@@ -1,8 +1,11 @@
 """A run holds one training, drawn one way: what trainings do to a log directory, read back by both loaders."""
 
 import copy
+import os
 import pickle
+import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,9 @@ from tb_filterviz.imaging.layout import shrink
 from tb_filterviz.metadata import STORED_TILE_PX, statistic_tag, tiles_tag
 from tests.loaders import found_by_both, steps_of_runs
 from tests.parts import own
+
+if sys.platform != "win32":
+    import fcntl
 
 LAYERS = keras.layers
 X = np.random.default_rng(0).random((32, 12, 12, 1)).astype(np.float32)
@@ -178,6 +184,74 @@ def test_a_training_resumed_after_a_gap_goes_on_in_its_run(tmp_path: Path) -> No
     _fit(model, FilterVisualizer(tmp_path))
     _fit(model, FilterVisualizer(tmp_path), initial_epoch=5, epochs=6)
     assert steps_of_runs(tmp_path) == {"filters": [-1, 0, 1, 4, 5]}
+
+
+def _is_free(run: Path) -> bool:
+    """Whether any process could take the run's lock: this one's own would be in the way as well."""
+    descriptor = os.open(run, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _wait_until_free(run: Path) -> None:
+    """Wait as long as it takes: the time limit of the test is the only one."""
+    while not _is_free(run):
+        time.sleep(0.05)
+
+
+class _Interrupts(keras.callbacks.Callback):
+    """Ctrl-C, as a notebook takes it; tells meanwhile whether the run is held."""
+
+    def __init__(self, run: Path, when: str) -> None:
+        super().__init__()
+        self.was_free: list[bool] = []
+
+        def interrupt(*_: Any, **__: Any) -> None:
+            self.was_free.append(_is_free(run))
+            raise KeyboardInterrupt
+
+        setattr(self, when, interrupt)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+@pytest.mark.parametrize(
+    "when", ["on_train_batch_end", "on_epoch_end", pytest.param("on_epoch_begin", marks=pytest.mark.slow)]
+)
+def test_an_interrupted_training_lets_go_of_its_run_while_its_process_lives_on(tmp_path: Path, when: str) -> None:
+    visualizer, interrupts = FilterVisualizer(tmp_path), _Interrupts(tmp_path / "filters", when)
+    with pytest.raises(KeyboardInterrupt) as kept:  # and with it the frames of `fit`, as a notebook keeps them
+        _fit(_model(seed=3), visualizer, interrupts)
+    assert interrupts.was_free == [False]
+    _wait_until_free(tmp_path / "filters")
+    before = [-1, 0] if when == "on_epoch_end" else [-1]
+    assert steps_of_runs(tmp_path) == {"filters": before}
+    _fit(_model(seed=3), visualizer, initial_epoch=before[-1] + 1)
+    assert steps_of_runs(tmp_path) == {"filters": [-1, 0, 1]}
+    assert kept.value is not None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+def test_a_loop_that_goes_on_from_cell_to_cell_stays_in_its_run(tmp_path: Path) -> None:
+    callbacks = keras.callbacks.CallbackList([FilterVisualizer(tmp_path)], model=_model(seed=3))
+
+    def begin() -> None:  # a cell, which ends, and with it all that could be seen of a training
+        callbacks.on_train_begin()
+        callbacks.on_epoch_begin(0)
+        assert not _is_free(tmp_path / "filters")
+
+    begin()
+    _wait_until_free(tmp_path / "filters")
+    for epoch in range(3):
+        callbacks.on_epoch_begin(epoch)
+        callbacks.on_epoch_end(epoch, {})
+        assert not _is_free(tmp_path / "filters")
+    callbacks.on_train_end()
+    assert steps_of_runs(tmp_path) == {"filters": [-1, 0, 1, 2]}
 
 
 class _PowerCut(keras.callbacks.Callback):

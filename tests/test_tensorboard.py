@@ -2,8 +2,6 @@
 
 import io
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +11,9 @@ from PIL import Image
 from tensorboard.data.server_ingester import NoDataServerError, get_server_binary
 
 from tb_filterviz import FilterLogger
+from tests.processes import run
 from tests.reading import difference, series, steps
-from tests.tensorboard import TensorBoard
+from tests.tensorboard import TensorBoard, tensorboard
 
 EPOCHS = 5
 
@@ -23,15 +22,7 @@ EPOCHS = 5
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The log directory of a demo, and what it printed."""
     log_dir = tmp_path_factory.mktemp("demo") / "logs"
-    done = subprocess.run(
-        [sys.executable, "-m", "tb_filterviz", "demo", "--log-dir", str(log_dir), "--epochs", str(EPOCHS)],
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return log_dir, done.stdout
+    return log_dir, run("-m", "tb_filterviz", "demo", "--log-dir", log_dir, "--epochs", EPOCHS).stdout
 
 
 def test_the_demo_learns_saves_and_says_what_to_type(demo: tuple[Path, str]) -> None:
@@ -60,24 +51,23 @@ def test_its_checkpoints_logged_afterwards_give_the_same_run(demo: tuple[Path, s
 
 
 @pytest.fixture(scope="module", params=["true", "false"], ids=["fast-loader", "python-loader"])
-def tensorboard(request: pytest.FixtureRequest, demo: tuple[Path, str]) -> Iterator[TensorBoard]:
+def server(request: pytest.FixtureRequest, demo: tuple[Path, str]) -> Iterator[TensorBoard]:
     if request.param == "true":
         try:
             get_server_binary()
         except NoDataServerError as error:
             pytest.skip(f"TensorBoard's fast loader is not to be had on this platform: {error}")
-    server = TensorBoard(demo[0], f"--load_fast={request.param}")
-    yield server
-    server.close()
+    with tensorboard(demo[0], f"--load_fast={request.param}") as started:
+        yield started
 
 
-def test_the_images_tab_has_every_epoch_and_one_before(tensorboard: TensorBoard) -> None:
-    tags = tensorboard.wait_for("data/plugin/images/tags", "filters")
+def test_the_images_tab_has_every_epoch_and_one_before(server: TensorBoard) -> None:
+    tags = server.get_json("data/plugin/images/tags")
     assert set(tags["filters"]) == {"filters/conv2d_1", "filters/conv2d_2"}
     for tag in tags["filters"]:
-        images = tensorboard.get_json("data/plugin/images/images", run="filters", tag=tag, sample="0")
+        images = server.get_json("data/plugin/images/images", run="filters", tag=tag, sample="0")
         assert [image["step"] for image in images] == [-1, *range(EPOCHS)]
-        pictures = [tensorboard.get(f"data/plugin/images/individualImage?{image['query']}") for image in images]
+        pictures = [server.get(f"data/plugin/images/individualImage?{image['query']}") for image in images]
         assert len(set(pictures)) == EPOCHS + 1
         for png in pictures:
             with Image.open(io.BytesIO(png)) as picture:
@@ -85,22 +75,21 @@ def test_the_images_tab_has_every_epoch_and_one_before(tensorboard: TensorBoard)
                 assert np.asarray(picture).std() > 10
 
 
-def test_the_filters_tab_has_every_epoch_and_one_before(tensorboard: TensorBoard) -> None:
-    tensorboard.wait_for("data/plugin/images/tags", "filters")
-    assert tensorboard.get_json("data/plugins_listing")["filterviz"]["enabled"]
-    (run,) = tensorboard.get_json("data/plugin/filterviz/layers")["runs"]
-    assert [layer["name"] for layer in run["layers"]] == ["conv2d_1", "conv2d_2"]
-    stats = tensorboard.get_json("data/plugin/filterviz/statistics", run="filters", layer="conv2d_2")
+def test_the_filters_tab_has_every_epoch_and_one_before(server: TensorBoard) -> None:
+    assert server.get_json("data/plugins_listing")["filterviz"]["enabled"]
+    (shown,) = server.get_json("data/plugin/filterviz/layers")["runs"]
+    assert [layer["name"] for layer in shown["layers"]] == ["conv2d_1", "conv2d_2"]
+    stats = server.get_json("data/plugin/filterviz/statistics", run="filters", layer="conv2d_2")
     assert stats["steps"] == [-1, *range(EPOCHS)]
-    curves = tensorboard.get_json("data/plugin/filterviz/curves", run="filters", layer="conv2d_2")["curves"]
+    curves = server.get_json("data/plugin/filterviz/curves", run="filters", layer="conv2d_2")["curves"]
     assert {("accuracy", "train"), ("accuracy", "validation"), ("loss", "train"), ("loss", "validation")} <= {
         (curve["metric"], curve["of"]) for curve in curves
     }
 
 
-def test_the_curves_are_scalars_on_the_same_steps(tensorboard: TensorBoard) -> None:
-    scalars = tensorboard.wait_for("data/plugin/scalars/tags", "filters")
+def test_the_curves_are_scalars_on_the_same_steps(server: TensorBoard) -> None:
+    scalars = server.get_json("data/plugin/scalars/tags")
     assert "epoch_accuracy" in scalars["train"]
-    accuracy = tensorboard.get_json("data/plugin/scalars/scalars", run="train", tag="epoch_accuracy")
-    change = tensorboard.get_json("data/plugin/scalars/scalars", run="filters", tag="filterviz/conv2d_2/mean_change")
+    accuracy = server.get_json("data/plugin/scalars/scalars", run="train", tag="epoch_accuracy")
+    change = server.get_json("data/plugin/scalars/scalars", run="filters", tag="filterviz/conv2d_2/mean_change")
     assert [step for _, step, _ in accuracy] == [step for _, step, _ in change] == list(range(EPOCHS))

@@ -2,9 +2,6 @@
 
 import importlib.util
 import re
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +12,7 @@ from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.run_index import read_run_index, read_tiles
 from tb_filterviz.sinks.storage import folder_of
 from tests.snapshots import snapshot
-from tests.tensorboard import TensorBoard
+from tests.tensorboard import board, tensorboard
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is not None,
@@ -55,22 +52,13 @@ def test_a_run_of_the_first_format_is_read() -> None:
 
 @pytest.mark.parametrize("loader", ["true", "false"])
 def test_tensorboard_shows_the_tab(log_dir: Path, loader: str) -> None:
-    board = TensorBoard(log_dir, "--load_fast", loader)
-    try:
-        board.wait_for("data/plugin/images/tags", "filters")
-        assert board.get_json("data/plugins_listing")["filterviz"]["enabled"]
-        (run,) = board.get_json("data/plugin/filterviz/layers")["runs"]
+    with tensorboard(log_dir, "--load_fast", loader) as server:
+        (run,) = server.get_json("data/plugin/filterviz/layers")["runs"]
         assert [layer["name"] for layer in run["layers"]] == ["conv"]
-        answer = board.get_json("data/plugin/filterviz/statistics", run="filters", layer="conv")
+        answer = server.get_json("data/plugin/filterviz/statistics", run="filters", layer="conv")
         assert answer["steps"] == [0, 1]
-    finally:
-        board.close()
 
 
 def test_the_command_board_serves(log_dir: Path) -> None:
-    command = [sys.executable, "-m", "tb_filterviz", "board", str(log_dir), "--host", "127.0.0.1", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout
-        assert re.match(r"Filters: http://127\.0\.0\.1:\d+/#filterviz", process.stdout.readline())
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
+    with board(str(log_dir), "--host", "127.0.0.1") as line:
+        assert re.match(r"Filters: http://127\.0\.0\.1:\d+/#filterviz", line)

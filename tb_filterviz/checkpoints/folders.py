@@ -88,8 +88,14 @@ def candidates(paths: Iterable[str | Path]) -> Iterator[Candidate]:
     """List every path to look at.
 
     A pattern (``run/*.h5``) stands for what it matches, unless there is a file of this name.
+
+    Raises:
+        CheckpointError: if one has no name: it would stand for the folder that one happens to be in.
     """
-    for given in map(Path, paths):
+    for text in paths:
+        if text == "":
+            raise CheckpointError("A path of checkpoints needs a name; '.' is the folder you are in. Received: ''")
+        given = Path(text)
         for path in _expanded(given):
             try:
                 if path.is_dir() and not _is_saved_model(path):

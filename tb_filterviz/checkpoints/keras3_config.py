@@ -40,7 +40,6 @@ def to_newest(config: Config, written_by: str | None) -> Config:
     parts = list(_dicts(config))
     for part in parts:
         _leave_out_unused(part)
-        part.pop("compile_config", None)  # how it was trained
     models = [part for part in parts if _is_functional(part)]
     if _has_lists_of_one(models, version):
         for model in models:
@@ -48,6 +47,14 @@ def to_newest(config: Config, written_by: str | None) -> Config:
     if version is None or version in (*_WITH_CALLS_ELSEWHERE, _WITHOUT_CALLS):
         for model in models:
             _count_calls(model, version)
+    return config
+
+
+def without_training(config: Config) -> Config:
+    """Leave out how a model, and each in it, was trained: it need not be known to draw it."""
+    config = copy.deepcopy(config)
+    for part in _dicts(config):
+        part.pop("compile_config", None)
     return config
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tb_filterviz.cli.console import say
+from tb_filterviz.errors import LogDirError
 
 _LOG_DIR = "logs"
 _OWN_OPTIONS = ("--open", "-h", "--help")
@@ -37,6 +38,8 @@ def board(args: argparse.Namespace) -> int:
     """Serve a log directory, the Filters tab in front."""
     from tb_filterviz.plugin.server import serve
 
+    if not args.log_dir:
+        raise LogDirError(f"A log directory needs a name; '.' is the folder you are in. Received: {args.log_dir!r}")
     if "://" not in args.log_dir and not Path(args.log_dir).is_dir():
         say(f"There is no directory {args.log_dir!r} yet: the tab fills as soon as something is logged there.")
     options = [option for option in args.options if option != "--open"]

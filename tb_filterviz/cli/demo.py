@@ -9,14 +9,13 @@ from typing import Any
 
 from tb_filterviz.cli.console import add_drawing_arguments, drawing_config, load_keras, say, tensorboard_command
 from tb_filterviz.errors import ConfigError
+from tb_filterviz.sinks.storage import folder_of
 
 
 def add_demo(commands: Any) -> None:
     """Add the command and its options."""
     command = commands.add_parser("demo", help="train LeNet on real digits, and draw its filters at every epoch")
-    command.add_argument(
-        "--log-dir", "--logdir", type=Path, default=Path("logs"), help="where TensorBoard looks (default: logs)"
-    )
+    command.add_argument("--log-dir", "--logdir", default="logs", help="where TensorBoard looks (default: logs)")
     command.add_argument("--epochs", type=int, default=5, help="default: 5")
     command.add_argument("--seed", type=int, default=0, help="of the training (default: 0)")
     command.add_argument("--layer", action="append", help="name or pattern; may be repeated (default: all)")
@@ -33,7 +32,8 @@ def demo(args: argparse.Namespace) -> int:
     if args.epochs < 1:
         raise ConfigError(f"`epochs` must be a positive integer. Received: epochs={args.epochs}")
     config = drawing_config(args)
-    log_dir: Path = args.log_dir
+    folder_of(args.log_dir)  # refuses what is no name
+    log_dir = Path(args.log_dir)
     ours = [log_dir / name for name in ("train", "validation", "filters", "checkpoints", "lenet.keras")]
     taken = [path for path in ours if path.exists()]
     if taken and not args.overwrite:

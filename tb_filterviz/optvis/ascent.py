@@ -18,7 +18,7 @@ from tb_filterviz.optvis.image_model import ImageModel
 from tb_filterviz.optvis.layer_calls import LayerCall
 from tb_filterviz.optvis.layer_info import LayerInfo
 from tb_filterviz.optvis.scoring import magnification_of, scoring
-from tb_filterviz.parts.ascent_parts import AscentPart
+from tb_filterviz.parts.ascent_part import AscentPart
 from tb_filterviz.parts.objectives import Objective, own_channel
 
 _MOST_TOGETHER = 64  # filters; more in a batch are not faster

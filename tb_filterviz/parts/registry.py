@@ -47,7 +47,9 @@ def resolve(
         ConfigError: if it is neither, or is an object of one's own with the name of another.
     """
     if isinstance(part, kind):
-        if known.get(part.name, part) != part:
+        named = known.get(part.name, part)
+        is_kind_of_its_own = type(part) is not kind and type(part) is type(named)  # with settings of its own
+        if named != part and not is_kind_of_its_own:
             raise ConfigError(
                 f"`{setting}` has the name {part.name!r}, which another one has. Give it a name of its own."
             )

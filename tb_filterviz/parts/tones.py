@@ -1,5 +1,6 @@
 """Tone mappings: from images in a model's own units to pictures that a screen shows."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -75,7 +76,33 @@ standardized = ToneMapping(
     description="each picture by itself to gray on average, with the same contrast",
 )
 
-TONES = registered((standardized,))
+
+def to_uint8_by_channel(images: Images, contrast: float) -> Pictures:
+    """Bring each channel of an image to mean 0.5, and the image to standard deviation `contrast`, as `to_uint8` does.
+
+    A cast of colour that lies over the whole image goes.
+
+    Args:
+        images: ``[n, h, w, c]``, any range; what is not finite becomes the channel's mean.
+        contrast: standard deviation of the result, where 1 is the full range.
+
+    Returns:
+        uint8 ``[n, h, w, c]``.
+    """
+    values = np.where(np.isfinite(images), images, np.nan).astype(np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a channel may hold nothing that is finite
+        means = np.nan_to_num(np.nanmean(values, axis=(1, 2), keepdims=True))
+    return to_uint8(np.nan_to_num(values - means).astype(np.float32), contrast)
+
+
+standardized_by_channel = ToneMapping(
+    name="standardized_by_channel",
+    apply=to_uint8_by_channel,
+    description="each channel by itself to gray on average, and each picture to the same contrast",
+)
+
+TONES = registered((standardized, standardized_by_channel))
 
 
 def tone_of(tone: object) -> ToneMapping:

@@ -53,10 +53,10 @@ def serve(log_dir: str, options: Sequence[str], *, open_browser: bool = False) -
         raise ConfigError(str(error)) from error
     except program.TensorBoardServerException as error:
         raise LogDirError(error.msg) from error
-    print(f"Filters: {address}   (Ctrl+C ends)", flush=True)
-    if open_browser:
-        webbrowser.open(address)
     try:
+        print(f"Filters: {address}   (Ctrl+C ends)", flush=True)
+        if open_browser:
+            webbrowser.open(address)
         threading.Event().wait()
     except KeyboardInterrupt:
         print()

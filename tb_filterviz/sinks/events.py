@@ -41,7 +41,7 @@ from tb_filterviz.sinks.event_files import (
     text_metadata,
 )
 from tb_filterviz.sinks.lock import IsLive
-from tb_filterviz.sinks.run_index import RunIndex, event_file_names
+from tb_filterviz.sinks.run_index import RunIndex, event_file_names, read_recipe
 from tb_filterviz.sinks.runs import Choose, TakenRun, take_run
 from tb_filterviz.sinks.storage import Folder, folder_of, reason_of
 from tb_filterviz.snapshots import LayerSnapshot
@@ -73,6 +73,8 @@ class EventSink:
         self._is_live = is_live
         self._run: TakenRun | None = None
         self._file: EventFile | None = None
+        self._written: set[str] = set()  # the names of all files that were begun in the run
+        self._what_happened = ""  # to the last file, if nobody has been told yet
         with self._raising():
             self._missing = self._log_dir.missing()
             self._log_dir.check_writable()
@@ -93,6 +95,7 @@ class EventSink:
         """
         self.close()
         self._recipe, self._first_step = recipe, first_step or 0
+        self._written, self._what_happened = set(), ""
         with self._raising():
             run = self._take_run(first_step, choose)
             try:
@@ -117,6 +120,11 @@ class EventSink:
     def is_begun(self) -> bool:
         """Whether a run is being written."""
         return self._run is not None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nobody else may write to the run."""
+        return self._run is not None and self._run.lock.is_held
 
     def goes_on(self, recipe: Recipe, step: int) -> bool:
         """Tell whether the run that is being written has room for a step that is drawn so."""
@@ -163,11 +171,15 @@ class EventSink:
             file.write([tensor_event(step, FAILURES_TAG, text.encode(), text_metadata())])
             file.flush()
 
-    def close(self) -> None:
-        """Close the event file, and let others write to the run. Twice is fine."""
+    def release(self) -> None:
+        """Let others write to the run, for as long as nothing more is written to it here."""
         self._give_up_file()
         if self._run is not None:
             self._run.lock.release()
+
+    def close(self) -> None:
+        """Close the event file, and let others write to the run. Twice is fine."""
+        self.release()
         self._run = None
 
     def discard_if_empty(self) -> None:
@@ -190,23 +202,19 @@ class EventSink:
             file.write([tensor_event(self._first_step, RECIPE_TAG, np.uint8(0), recipe)])
             file.flush()
             self.index.recipe = self._recipe
+        self._written.add(file.name)
         self._file = file
         return file
 
     @contextmanager
     def _file_of_now(self) -> Iterator[EventFile]:
         """Write in this block to the open file, or a new one; what fails leaves nothing of the block behind."""
-        file = self._file
-        if file is not None and not file.is_there():
-            warnings.warn(
-                f"The event file in {self.run_dir!r} is gone: somebody deleted it, and what it held is lost. "
-                "Writing goes on in a new one.",
-                VisualizationWarning,
-                stacklevel=2,
-            )
+        if self._file is not None and (happened := self._file.what_happened()):
+            self._what_happened = f"The event file in {self.run_dir!r} {happened}."
             self._give_up_file()
-            file = None
-        file = file or self._reopened()
+        elif self._run is not None and not self._run.lock.is_held:  # another training of this process asked for the run
+            self._give_up_file()
+        file = self._file or self._reopened()
         mark = file.mark()
         try:
             yield file
@@ -215,17 +223,34 @@ class EventSink:
                 file.rewind(mark)
             self._give_up_file()
             raise
+        self._written.add(file.name)
 
     def _reopened(self) -> EventFile:
-        """Open a new file in the same run; in a new run, if somebody else has taken it meanwhile."""
+        """Open a new file in the same run; in a new run, if it is gone, or somebody else has taken it meanwhile."""
         if self._run is None:
             raise LogDirError(f"No run of {self._log_dir.path!r} has been begun.")
         folder = self._run.folder
-        if not self._run.lock.is_of(folder.path) or not event_file_names(folder):  # deleted, and with it the lock
+        if self._run.lock.is_of(folder.address) and event_file_names(folder):
+            self.index.recipe = read_recipe(folder)  # it may have been in a file that was deleted
+        else:
             self._run.lock.release()
             kept = self._run.index
-            self._take_run(None, lambda _: None).index = replace(kept, recipe=None)  # which was deleted with the rest
-        return self._open()
+            found = self._take_run(None, self._own)
+            found.index = replace(kept, recipe=found.index.recipe)
+        file = self._open()
+        if self._what_happened:
+            said, self._what_happened = self._what_happened, ""
+            warnings.warn(
+                f"{said} Writing goes on in a new one, in {self.run_dir!r}.", VisualizationWarning, stacklevel=2
+            )
+        return file
+
+    def _own(self, indices: Sequence[RunIndex]) -> RunIndex | None:
+        """Choose of several runs the one that was written here: it may have been moved away, and back."""
+        for index in indices:
+            if index.folder is not None and self._written.intersection(index.folder.names()):
+                return index
+        return None
 
     def _give_up_file(self) -> None:
         if self._file is not None:

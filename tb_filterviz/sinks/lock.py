@@ -25,17 +25,19 @@ class RunLock:
         descriptor: of the open folder; None where the file system has no locks, and only this process is known.
         is_live: whether what writes goes on; a training that an exception ended cannot release anything.
         process: that took it.
+        is_held: False once it was released, by its writer or because that does not go on.
     """
 
     path: str
     descriptor: int | None
     is_live: IsLive
     process: int = field(default_factory=os.getpid)
+    is_held: bool = True
 
     def is_of(self, path: str) -> bool:
-        """Tell whether the folder of this path is the one that is held, and not another that took its place."""
+        """Tell whether the folder of this path is held, and not another that took its place."""
         if self.descriptor is None:
-            return True
+            return self.is_held
         try:
             return os.path.samestat(os.fstat(self.descriptor), os.stat(path))
         except OSError:
@@ -44,6 +46,7 @@ class RunLock:
     def release(self) -> None:
         """Let others write. Twice is fine."""
         with _guard:
+            self.is_held = False
             if self.descriptor is not None and fcntl is not None:
                 if os.getpid() == self.process:  # a forked child ends without letting go of what is its parent's
                     fcntl.flock(self.descriptor, fcntl.LOCK_UN)  # not only closed: such a child may have it open
@@ -57,11 +60,10 @@ def take(path: str, *, is_local: bool, is_live: IsLive) -> RunLock | None:
     """Take a run's folder, which is there; None if another writer has it, in this process or, locally, in any other.
 
     Args:
-        path: of the folder.
+        path: of the folder, absolute where it is local.
         is_local: False for a remote folder, of which only this process is known.
         is_live: whether the writer goes on; once it does not, this process may take the folder again.
     """
-    path = os.path.abspath(path) if is_local else path
     with _guard:
         other = _held.get(path)
         if other is not None and not other.is_live():

@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tensorboard.util import tensor_util
 from tb_filterviz.history import History
 from tb_filterviz.metadata import FAILURES_TAG, PLUGIN_NAME, RECIPE_TAG, decode_metadata, last_tag
 from tb_filterviz.recipe import Recipe, draws_the_same
-from tb_filterviz.sinks.event_files import events
+from tb_filterviz.sinks.event_files import MAX_PARSED_BYTES, WRITER, events, read_records
 from tb_filterviz.sinks.storage import Folder
 
 Place = tuple[str, int]  # a file's name, and an offset in it
@@ -58,19 +59,33 @@ def event_file_names(folder: Folder) -> list[str]:
 
 
 def holds_anything(folder: Folder) -> bool:
-    """Tell whether a run's event files hold any value."""
-    return next(_values(folder), None) is not None
+    """Tell whether anybody's event files in a run hold anything, or cannot be looked at."""
+    try:
+        return any(_has_two_records(folder, name) for name in event_file_names(folder))
+    except PermissionError:
+        return True
+
+
+def _has_two_records(folder: Folder, name: str) -> bool:
+    """Tell whether an event file holds more than its version."""
+    with folder.open(name) as stream:
+        return len(list(islice(read_records(stream), 2))) == 2
 
 
 def read_recipe(folder: Folder) -> Recipe | None:
-    """Read how a run was drawn: that is the first value of its first event file that has any."""
-    first = next(_values(folder), None)
-    return None if first is None else _recipe_in(first[1])
+    """Read how a run was drawn: that is the first value that was written to it."""
+    try:
+        recipes = (
+            _recipe_in(value) for _, value, _ in _values(folder) if value is not None and value.tag == RECIPE_TAG
+        )
+        return next(recipes, None)
+    except PermissionError:
+        return None
 
 
 def read_run_index(folder: Folder) -> RunIndex:
     """Read what the event files of a run hold; nothing if there are none. Damaged tails are passed over."""
-    return _read_index(folder) or RunIndex(folder)
+    return _read_index(folder, any_writer=True) or RunIndex(folder)
 
 
 def read_index_to_go_on(folder: Folder, recipe: Recipe, before: int | None) -> RunIndex | None:
@@ -82,27 +97,32 @@ def read_index_to_go_on(folder: Folder, recipe: Recipe, before: int | None) -> R
         before: None, or a step that has to be above all that are whole.
 
     Returns:
-        None if the run was drawn otherwise, or holds `before` or a later step.
+        None if the run was drawn otherwise, holds `before` or a later step, or must not be read.
     """
     found = read_recipe(folder)
     if found is None or not draws_the_same(recipe, found):
         return None
-    return _read_index(folder, before)
+    try:
+        return _read_index(folder, before)
+    except PermissionError:
+        return None
 
 
-def read_tiles(folder: Folder, step: int) -> dict[str, npt.NDArray[np.uint8]]:
-    """Read the tiles of every layer at one step, as they are stored."""
+def read_tiles(folder: Folder, step: int, *, any_writer: bool = False) -> dict[str, npt.NDArray[np.uint8]]:
+    """Read the tiles of every layer at one step, as they are stored; of a run of the first edition, by any writer."""
     reading = _Reading()
-    for at, value, place in _values(folder):
-        if at == step:
+    for at, value, place in _values(folder, any_writer=any_writer):
+        if at == step and value is not None:
             reading.add(step, value, place)
     return {layer: by_step[step] for layer, by_step in reading.tiles.items()}
 
 
-def _read_index(folder: Folder, before: int | None = None) -> RunIndex | None:
+def _read_index(folder: Folder, before: int | None = None, *, any_writer: bool = False) -> RunIndex | None:
     index, reading = RunIndex(folder), _Reading()
-    for step, value, place in _values(folder):
-        if value.tag == RECIPE_TAG:
+    for step, value, place in _values(folder, any_writer=any_writer):
+        if value is None:
+            reading.begin(step, place)
+        elif value.tag == RECIPE_TAG:
             index.recipe = index.recipe or _recipe_in(value)
         elif value.tag != FAILURES_TAG:
             reading.add(step, value, place)
@@ -139,9 +159,12 @@ class _Reading:
     tiles: dict[str, dict[int, npt.NDArray[np.uint8]]] = field(default_factory=lambda: defaultdict(dict))
     parts: dict[str, dict[int, Any]] = field(default_factory=dict)
 
-    def add(self, step: int, value: Any, place: Place) -> None:
+    def begin(self, step: int, place: Place) -> None:
         first, _ = self.places.get(step, (place, place))
         self.places[step] = (first, place)
+
+    def add(self, step: int, value: Any, place: Place) -> None:
+        self.begin(step, place)
         self.last_tags[step].add(value.tag)
         if value.metadata.plugin_data.plugin_name == PLUGIN_NAME:
             self._collect_tiles(step, value)
@@ -194,12 +217,20 @@ def _recipe_in(value: Any) -> Recipe | None:
     return recipe if isinstance(recipe, dict) else None
 
 
-def _values(folder: Folder) -> Iterator[tuple[int, Any, Place]]:
-    """Read every value of a run, with its step, and where the record that holds it begins."""
+def _values(folder: Folder, *, any_writer: bool = False) -> Iterator[tuple[int, Any, Place]]:
+    """Read every value of a run, with its step, and where the record that holds it begins.
+
+    A value is None if it is too large to be anything but a picture. Files of other writers are passed over; those of
+    the first edition were written by TensorFlow.
+    """
     for name in event_file_names(folder):
         with folder.open(name) as stream:
             began = 0
             for event, ended in events(stream):
+                if began == 0 and not any_writer and event.source_metadata.writer != WRITER:
+                    break
+                if ended - began > MAX_PARSED_BYTES:
+                    yield event.step, None, (name, began)
                 for value in event.summary.value:
                     yield event.step, value, (name, began)
                 began = ended

@@ -42,6 +42,8 @@ def take_run(
         choose: which of several that may go on does; None for none of them. The last one is the newest.
         is_live: whether the writer goes on, see `lock.take`.
 
+    A run of somebody else, which must not be read or written, stays as it is.
+
     Raises:
         OSError: whatever the file system or the service says.
     """
@@ -56,7 +58,7 @@ def take_run(
         if chosen is None:
             break
         folder = next(folder for folder, index in candidates if index is chosen)
-        held = lock.take(folder.path, is_local=folder.can_append, is_live=is_live)
+        held = lock.take(folder.address, is_local=folder.can_append, is_live=is_live) if folder.is_writable() else None
         index = None if held is None else read_index_to_go_on(folder, recipe, before)  # as it is now that it is ours
         if held is not None and index is not None and index.steps == chosen.steps:
             _cut(folder, index)
@@ -76,27 +78,34 @@ def _new_run(log_dir: Folder, recipe: Recipe, taken: Sequence[int], is_live: IsL
     number = max(taken, default=0) + 1
     while True:
         folder = log_dir.child(run_name(number))
-        if log_dir.exists(run_name(number)) and run_name(number) not in log_dir.folders():  # a file of that name
-            number += 1
-            continue
+        if log_dir.exists(run_name(number)):
+            is_ours = run_name(number) in log_dir.folders() and folder.is_writable()
+            if not is_ours:  # a file of that name, or somebody else's folder
+                number += 1
+                continue
         folder.make()
-        held = lock.take(folder.path, is_local=folder.can_append, is_live=is_live)
+        held = lock.take(folder.address, is_local=folder.can_append, is_live=is_live)
         if held is not None and not holds_anything(folder):  # empty still: another may have come and gone
-            return TakenRun(folder, held, RunIndex(), _notice(log_dir, number, recipe))
+            return TakenRun(folder, held, RunIndex(), _notice(folder, _newest_below(log_dir, number), recipe))
         if held is not None:
             held.release()
         number += 1
 
 
-def _notice(log_dir: Folder, number: int, recipe: Recipe) -> str:
+def _newest_below(log_dir: Folder, number: int) -> Folder | None:
+    """Find the run that a new one is begun beside; None if there is none."""
+    below = [there for name in log_dir.folders() if (there := run_number(name)) and there < number]
+    return log_dir.child(run_name(max(below))) if below else None
+
+
+def _notice(folder: Folder, beside: Folder | None, recipe: Recipe) -> str:
     """Say which run is begun beside which, and why, as far as that shows; nothing of the first of all."""
-    if number == 1:
+    if beside is None:
         return ""
-    beside = log_dir.child(run_name(number - 1))
     found = read_recipe(beside)
     is_alike = found is not None and draws_the_same(recipe, found)
     what = "another training" if is_alike else "another network, or one that was drawn in another way"
-    return f"This is written to {log_dir.child(run_name(number)).path!r}, beside {beside.path!r}, which holds {what}."
+    return f"This is written to {folder.path!r}, beside {beside.path!r}, which holds {what}."
 
 
 def _cut(folder: Folder, index: RunIndex) -> None:

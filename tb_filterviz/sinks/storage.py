@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import PurePath
 from typing import Any, BinaryIO, ClassVar, Protocol
@@ -40,11 +40,15 @@ class Folder(Protocol):
 
     Attributes:
         path: as a user would write it.
+        address: the same, for whatever becomes the working folder.
         can_append: whether a file can grow after it was made; if not, `put` is the only way to write.
     """
 
     @property
     def path(self) -> str: ...  # noqa: D102
+
+    @property
+    def address(self) -> str: ...  # noqa: D102
 
     @property
     def can_append(self) -> bool: ...  # noqa: D102
@@ -82,6 +86,9 @@ class Folder(Protocol):
     def delete(self, name: str) -> None:
         """Delete a file."""
 
+    def is_writable(self) -> bool:
+        """Tell whether this user may make files in the folder, which is there; of a remote one nobody knows: True."""
+
     def missing(self) -> "Sequence[Folder]":
         """List this folder and those above it that are not there, the innermost first; none in a remote store."""
 
@@ -97,29 +104,33 @@ class LocalFolder:
     """A folder of this machine."""
 
     path: str
+    address: str = field(default="", compare=False)  # absolute: the working folder may become another
     can_append: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "address", self.address or os.path.abspath(self.path))
+
     def _file(self, name: str) -> str:
-        return os.path.join(self.path, name)
+        return os.path.join(self.address, name)
 
     def _entries(self, is_wanted: Callable[[os.DirEntry[str]], bool]) -> list[str]:
         try:
-            with os.scandir(self.path) as entries:
+            with os.scandir(self.address) as entries:
                 return sorted(entry.name for entry in entries if is_wanted(entry))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def child(self, name: str) -> "LocalFolder":  # noqa: D102  as in Folder, like all below
-        return LocalFolder(self._file(name))
+        return LocalFolder(os.path.join(self.path, name), self._file(name))
 
     def make(self) -> None:  # noqa: D102
         for _ in range(_ATTEMPTS):
             try:
-                os.makedirs(self.path, exist_ok=True)
+                os.makedirs(self.address, exist_ok=True)
             except (FileNotFoundError, FileExistsError):  # another process only checks, and removes what it made
                 continue
             return
-        os.makedirs(self.path, exist_ok=True)
+        os.makedirs(self.address, exist_ok=True)
 
     def names(self) -> list[str]:  # noqa: D102
         return self._entries(os.DirEntry.is_file)
@@ -145,7 +156,7 @@ class LocalFolder:
             raise
 
     def exists(self, name: str) -> bool:  # noqa: D102
-        return os.path.exists(self._file(name))
+        return os.path.lexists(self._file(name))  # a link that leads nowhere is in the way as well
 
     def size(self, name: str) -> int:  # noqa: D102
         return os.path.getsize(self._file(name))
@@ -156,13 +167,16 @@ class LocalFolder:
     def delete(self, name: str) -> None:  # noqa: D102
         os.unlink(self._file(name))
 
+    def is_writable(self) -> bool:  # noqa: D102
+        return os.access(self.address, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+
     def missing(self) -> "Sequence[LocalFolder]":  # noqa: D102
-        folders = _with_all_above(os.path.abspath(self.path))
+        folders = _with_all_above(self.address)
         return [LocalFolder(folder) for folder in takewhile(lambda folder: not os.path.isdir(folder), folders)]
 
     def remove_if_empty(self) -> None:  # noqa: D102
         with suppress(OSError):
-            os.rmdir(self.path)
+            os.rmdir(self.address)
 
     def check_writable(self) -> None:  # noqa: D102
         missing = self.missing()
@@ -205,6 +219,10 @@ class RemoteFolder:
     _root: str  # the path as `_system` writes it
     _has_buckets: bool
     can_append: ClassVar[bool] = False
+
+    @property
+    def address(self) -> str:  # noqa: D102
+        return self.path
 
     def _file(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
@@ -261,6 +279,9 @@ class RemoteFolder:
 
     def delete(self, name: str) -> None:  # noqa: D102
         self._system.rm_file(self._file(name))
+
+    def is_writable(self) -> bool:  # noqa: D102
+        return True
 
     def missing(self) -> "Sequence[RemoteFolder]":  # noqa: D102
         return []

@@ -2,13 +2,16 @@
 
 import inspect
 import sys
+import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Protocol
 
 import keras
+
+_BETWEEN_LOOKS_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -100,6 +103,32 @@ def goes_on(fit_of_callback: "weakref.ref[Fit]") -> bool:
     """
     fit = fit_of_callback()
     return fit is not None and (fit.frame is None or _is_running(fit.frame))
+
+
+def watch(fit: Fit, act: Callable[[], object]) -> Callable[[], None]:
+    """Call a method once a `fit` has ended without a word, in a thread of its own.
+
+    Args:
+        fit: which is looked at twice a second; nothing else could tell, as a notebook keeps the frames of an exception.
+        act: a bound method; neither its object nor the `fit` is kept alive.
+
+    Returns:
+        What ends the watch.
+    """
+    is_over = threading.Event()
+    if fit.frame is not None:
+        arguments = (weakref.ref(fit), weakref.WeakMethod(act), is_over)
+        threading.Thread(target=_wait, args=arguments, name="tb_filterviz watch", daemon=True).start()
+    return is_over.set
+
+
+def _wait(fit: "weakref.ref[Fit]", act: "weakref.WeakMethod[Callable[[], object]]", is_over: threading.Event) -> None:
+    while not is_over.wait(_BETWEEN_LOOKS_S):
+        if not goes_on(fit):
+            method = act()
+            if method is not None:
+                method()
+            return
 
 
 def _frames(innermost: FrameType) -> Iterator[FrameType]:

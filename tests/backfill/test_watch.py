@@ -1,7 +1,5 @@
 import shutil
-import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -28,31 +26,59 @@ def _name(epoch: int) -> str:
     return f"epoch-{epoch:02d}.weights.h5"
 
 
-def _watch_while(write: Callable[[], None], folder: Path, log_dir: Path, *, idle_s: float = 3.0) -> LogReport:
-    writer = threading.Thread(target=write)
+class _Clock:
+    """Time that goes on only while somebody sleeps; meanwhile another does the next part of its work."""
+
+    def __init__(self, work: Iterator[None]) -> None:
+        self._work, self.now_s = work, 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        next(self._work, None)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterator[None]], _Clock]:
+    """Between two looks, what it is given runs to its next `yield`."""
+
+    def begin(work: Iterator[None]) -> _Clock:
+        clock = _Clock(work)
+        monkeypatch.setattr("tb_filterviz.backfill.watch.time", clock)
+        return clock
+
+    return begin
+
+
+Meanwhile = Callable[[Iterator[None]], _Clock]
+
+
+def _watched(folder: Path, log_dir: Path) -> LogReport:
     with FilterLogger(log_dir) as logger:
-        writer.start()
-        report = logger.watch(folder, PLAIN, poll_s=0.2, idle_s=idle_s)
-    writer.join()
-    return report
+        return logger.watch(folder, PLAIN, poll_s=0.2, idle_s=3.0)
 
 
-def test_what_a_training_writes_is_logged_as_it_comes_and_never_half(saved: Path, tmp_path: Path) -> None:
+def test_what_a_training_writes_is_logged_as_it_comes_and_never_half(
+    saved: Path, tmp_path: Path, meanwhile: Meanwhile
+) -> None:
     folder = tmp_path / "later"  # not there yet
 
-    def train() -> None:
-        time.sleep(0.5)
+    def train() -> Iterator[None]:
+        yield
         folder.mkdir()
         for epoch in range(1, 12):
             content = (saved / _name(epoch)).read_bytes()
-            with (folder / _name(epoch)).open("wb") as file:  # in pieces, with pauses longer than a look
+            with (folder / _name(epoch)).open("wb") as file:
                 for start in range(0, len(content), len(content) // 2 + 1):
                     file.write(content[start : start + len(content) // 2 + 1])
                     file.flush()
-                    time.sleep(0.5 if epoch in (2, 7) else 0.02)
-            time.sleep(0.1)
+                    yield
+                    yield from (None for _ in range(3) if epoch in (2, 7))  # longer than a look
 
-    report = _watch_while(train, folder, tmp_path)
+    meanwhile(train())
+    report = _watched(folder, tmp_path)
     assert not report.failed
     assert [entry.step for entry in report.logged] == list(range(11))
     with FilterLogger(tmp_path / "afterwards") as logger:
@@ -60,35 +86,35 @@ def test_what_a_training_writes_is_logged_as_it_comes_and_never_half(saved: Path
     assert difference(tmp_path / "filters", tmp_path / "afterwards" / "filters") == ""
 
 
-@pytest.mark.slow
-def test_a_file_that_another_holds_open_is_waited_for(saved: Path, tmp_path: Path) -> None:
+def test_a_file_that_another_holds_open_is_waited_for(saved: Path, tmp_path: Path, meanwhile: Meanwhile) -> None:
     folder = tmp_path / "saved"
     folder.mkdir()
     shutil.copy(saved / _name(1), folder)
     shutil.copy(saved / _name(3), folder)
 
-    def train() -> None:
+    def train() -> Iterator[None]:
         with h5py.File(saved / _name(2)) as whole, h5py.File(folder / _name(2), "w") as file:
             for name in whole:
                 whole.copy(name, file)
                 file.flush()
-                time.sleep(0.7)
+                yield from (None for _ in range(4))
 
-    report = _watch_while(train, folder, tmp_path)
+    meanwhile(train())
+    report = _watched(folder, tmp_path)
     assert not report.failed
     assert [entry.step for entry in report.logged] == [0, 1, 2]
 
 
-def test_what_stays_unreadable_is_given_up_and_said(saved: Path, tmp_path: Path) -> None:
+def test_what_stays_unreadable_is_given_up_and_said(saved: Path, tmp_path: Path, meanwhile: Meanwhile) -> None:
     folder = tmp_path / "saved"
     folder.mkdir()
     (folder / "notes.txt").write_text("not a checkpoint")
     for epoch in (1, 2, 3):
         shutil.copy(saved / _name(epoch), folder)
     (folder / _name(2)).write_bytes(b"half of it")
-    started = time.monotonic()
+    clock = meanwhile(iter(()))
     batches = list(Watch([folder], poll_s=0.1, idle_s=0.5, patience_s=1.0).batches())
-    assert time.monotonic() - started >= 1.5
+    assert clock.now_s == pytest.approx(1.5, abs=0.2)
     assert [[checkpoint.path.name for checkpoint in found] for found, _ in batches] == [[_name(1)], [_name(3)]]
     assert [[path.name for path in wrong] for _, wrong in batches] == [[], [_name(2)]]
 
@@ -106,21 +132,23 @@ def test_steps_go_on_over_restarts_and_deletions(saved: Path, tmp_path: Path) ->
             old.unlink()
         for epoch in range(first, first + 3):
             shutil.copy(saved / _name(epoch), folder)
-        _watch_while(lambda: None, folder, tmp_path, idle_s=1.0)
+        with FilterLogger(tmp_path) as logger:
+            logger.watch(folder, PLAIN, poll_s=0.1, idle_s=0.3)  # by a real clock
     assert steps(tmp_path / "filters", "filters/conv_b") == list(range(6))
 
 
-def test_what_says_no_epoch_is_left_out_and_the_others_go_on(saved: Path, tmp_path: Path) -> None:
+def test_what_says_no_epoch_is_left_out_and_the_others_go_on(saved: Path, tmp_path: Path, meanwhile: Meanwhile) -> None:
     folder = tmp_path / "saved"
     folder.mkdir()
     shutil.copy(saved / _name(1), folder / "w.1.h5")
 
-    def train() -> None:
-        time.sleep(1.0)
+    def train() -> Iterator[None]:
+        yield from (None for _ in range(5))
         shutil.copy(saved / _name(2), folder / "best.h5")
         shutil.copy(saved / _name(3), folder / "w.3.h5")
 
-    report = _watch_while(train, folder, tmp_path)
+    meanwhile(train())
+    report = _watched(folder, tmp_path)
     assert [entry.step for entry in report.logged] == [0, 2]
     assert not report.failed
     assert [(Path(entry.checkpoint).name, entry.step, entry.error) for entry in report.left_out] == [
@@ -128,35 +156,35 @@ def test_what_says_no_epoch_is_left_out_and_the_others_go_on(saved: Path, tmp_pa
     ]
 
 
-@pytest.mark.slow
-def test_watching_begins_before_any_name_says_an_epoch(saved: Path, tmp_path: Path) -> None:
+def test_watching_begins_before_any_name_says_an_epoch(saved: Path, tmp_path: Path, meanwhile: Meanwhile) -> None:
     folder = tmp_path / "saved"
     folder.mkdir()
     shutil.copy(saved / _name(1), folder / "best.h5")
     shutil.copy(saved / _name(5), folder / "cnn_5.h5")  # alone, that says nothing
 
-    def train() -> None:
-        time.sleep(1.0)
+    def train() -> Iterator[None]:
+        yield from (None for _ in range(5))
         shutil.copy(saved / _name(6), folder / "cnn_6.h5")
 
-    report = _watch_while(train, folder, tmp_path)
+    meanwhile(train())
+    report = _watched(folder, tmp_path)
     assert [entry.step for entry in report.logged] == [4, 5]
     assert [Path(entry.checkpoint).name for entry in report.left_out] == ["best.h5"]
 
 
-@pytest.mark.slow
 def test_names_that_say_other_steps_than_before_are_left_out_with_the_way_that_works(
-    saved: Path, tmp_path: Path
+    saved: Path, tmp_path: Path, meanwhile: Meanwhile
 ) -> None:
     folder = tmp_path / "saved"
     folder.mkdir()
     shutil.copy(saved / _name(1), folder / "w-01-5.h5")
 
-    def train() -> None:
-        time.sleep(1.0)
+    def train() -> Iterator[None]:
+        yield from (None for _ in range(5))
         shutil.copy(saved / _name(2), folder / "w-01-6.h5")  # so the second number tells
 
-    report = _watch_while(train, folder, tmp_path)
+    meanwhile(train())
+    report = _watched(folder, tmp_path)
     assert [entry.step for entry in report.logged] == [0]
     ((name, error),) = [(Path(entry.checkpoint).name, entry.error or "") for entry in report.left_out]
     assert name == "w-01-6.h5"

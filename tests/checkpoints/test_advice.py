@@ -1,8 +1,6 @@
 """What messages about files advise is done, and works."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import tensorflow as tf
 from tb_filterviz import build_lenet, load_model, load_weights
 from tb_filterviz.checkpoints.formats import recognise
 from tb_filterviz.errors import CheckpointError
+from tests.processes import run
 
 HERE = __name__
 
@@ -170,11 +169,8 @@ def test_a_script_gets_its_guard(tmp_path: Path) -> None:
     (tmp_path / "saved").mkdir()
     build_lenet().save_weights(tmp_path / "saved" / "epoch-1.weights.h5")
 
-    def run(guard: str) -> "subprocess.CompletedProcess[str]":
-        (tmp_path / "script.py").write_text(SCRIPT.format(guard=guard))
-        command = [sys.executable, "script.py"]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
-
-    assert "must stand under `if __name__ == '__main__':`" in run("if True:").stderr
-    done = run("if __name__ == '__main__':")
-    assert done.stdout.strip() == "1 logged", done.stderr
+    (tmp_path / "without.py").write_text(SCRIPT.format(guard="if True:"))
+    (tmp_path / "with.py").write_text(SCRIPT.format(guard="if __name__ == '__main__':"))
+    said = run("without.py", status=None, cwd=tmp_path).stderr
+    assert "must stand under `if __name__ == '__main__':`" in said
+    assert run("with.py", cwd=tmp_path).stdout.strip() == "1 logged"

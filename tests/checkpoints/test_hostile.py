@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +23,7 @@ from tb_filterviz.checkpoints.loading import load_model, load_weights
 from tb_filterviz.error_context import raising_checkpoint_error
 from tb_filterviz.errors import CheckpointError
 from tests.memory import forget_peak, peak_mib
+from tests.processes import run
 
 needs_peak = pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of a process by itself"
@@ -194,9 +193,7 @@ print(peak_mib() - before)
 
 def _refusal(*arguments: Path) -> tuple[str, float]:
     """What a process of its own says to a file, and how much memory it takes for it, in MiB."""
-    done = subprocess.run(
-        [sys.executable, "-c", _LOAD, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=True
-    )
+    done = run("-c", _LOAD, *arguments)
     *said, memory = done.stdout.splitlines()
     return "\n".join(said), float(memory)
 
@@ -262,10 +259,10 @@ with h5py.File(sys.argv[1], "w") as file:
 def test_looking_does_not_keep_a_training_from_writing(saved: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(saved / "m.weights.h5", tmp_path))
     with hdf5.opened(path):
-        subprocess.run([sys.executable, "-c", _SAVE, str(path)], check=True)
+        run("-c", _SAVE, path)
     shutil.copy(saved / "m.weights.h5", path)
     with hdf5.private_copy(path, ".weights.h5") as copy:
-        subprocess.run([sys.executable, "-c", _SAVE, str(path)], check=True)
+        run("-c", _SAVE, path)
         assert load_weights(_small(), copy) == 4
 
 
@@ -447,18 +444,11 @@ print(refused)
 def test_whatever_bytes_are_damaged_the_answer_is_a_sentence(saved: Path, tmp_path: Path, name: str) -> None:
     for path in saved.iterdir():
         shutil.copy(path, tmp_path)
-    done = subprocess.run(  # a process of its own, since a library in C might take it down
-        [sys.executable, "-c", _DAMAGE, str(tmp_path / name), str(saved / "m.keras"), "100"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    done = run("-c", _DAMAGE, tmp_path / name, saved / "m.keras", 100)  # a library in C might take its process down
     assert int(done.stdout) > 0
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(content=st.binary(max_size=300), start=st.sampled_from([b"", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"{"]))
 def test_any_bytes_are_refused_with_a_sentence(tmp_path: Path, content: bytes, start: bytes) -> None:
     path = tmp_path / "bytes.keras"
@@ -467,7 +457,7 @@ def test_any_bytes_are_refused_with_a_sentence(tmp_path: Path, content: bytes, s
         load_model(path, "lenet")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     value=st.recursive(
         st.none() | st.integers() | st.text(max_size=8),

@@ -2,7 +2,6 @@
 
 import inspect
 import math
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +17,7 @@ from tb_filterviz.checkpoints.architecture import Architecture, as_architecture
 from tb_filterviz.checkpoints.weights import Stored
 from tb_filterviz.cli import main
 from tests.checkpoints.harm import LARGE, WAYS, Mark, Way, functional, h5_file, json_file, keras_file, watched
+from tests.processes import run
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
@@ -75,7 +75,6 @@ def test_the_mark_is_there_where_code_is_allowed(folder: Path, name: str) -> Non
 _MEASURED = """
 import inspect
 import math
-import subprocess
 import sys
 from pathlib import Path
 from tb_filterviz import load_model
@@ -92,8 +91,7 @@ for unsafe in (False, True):
 @pytest.mark.parametrize("name", LARGE)
 def test_memory_is_taken_only_where_code_is_allowed(tmp_path: Path, name: str) -> None:
     """In a process of its own: TensorFlow keeps what it has freed, so a second time nothing would show."""
-    command = [sys.executable, "-c", _MEASURED, name, str(tmp_path)]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["False", "True"]
+    assert run("-c", _MEASURED, name, tmp_path).stdout.split() == ["False", "True"]
 
 
 @pytest.mark.parametrize("command", ["layers", "render", "log", "log --model"])

@@ -1,13 +1,12 @@
 import json
 import re
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tb_filterviz.cli.board import with_log_dir
 from tests.plugin.serving import write
-from tests.tensorboard import board
+from tests.tensorboard import board, get
 
 
 @pytest.mark.parametrize(
@@ -32,5 +31,4 @@ def test_board_alone_serves_logs(tmp_path: Path) -> None:
     with board(cwd=tmp_path) as line:
         found = re.fullmatch(r"Filters: (http://\S+:\d+/)#filterviz   \(Ctrl\+C ends\)\n", line)
         assert found, line
-        with urllib.request.urlopen(f"{found[1]}data/environment", timeout=30) as answer:
-            assert json.load(answer)["data_location"] == "logs"
+        assert json.loads(get(f"{found[1]}data/environment"))["data_location"] == "logs"

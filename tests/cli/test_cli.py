@@ -1,14 +1,12 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tb_filterviz import build_lenet, cli, load_model
+from tests.processes import run
 
 
 @pytest.fixture(scope="module")
@@ -115,12 +113,6 @@ def test_demo_does_not_overwrite_a_training_unasked(tmp_path: Path, capsys: pyte
 
 
 def test_the_module_runs_as_a_command() -> None:
-    def run(*arguments: str) -> Any:
-        return subprocess.run(
-            [sys.executable, "-m", "tb_filterviz", *arguments], capture_output=True, text=True, timeout=60, check=False
-        )
-
-    assert run("--help").returncode == 0
-    assert "demo" in run("--help").stdout
-    assert run("nonsense").returncode == 2
-    assert run().returncode == 2
+    assert "demo" in run("-m", "tb_filterviz", "--help").stdout
+    run("-m", "tb_filterviz", "nonsense", status=2)
+    run("-m", "tb_filterviz", status=2)

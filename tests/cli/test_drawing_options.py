@@ -1,7 +1,5 @@
 """The options that say how filters are drawn mean the same to every command that draws."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -10,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tb_filterviz import Config, __version__, build_lenet, cli, load_model, maximize
+from tests.processes import run
 from tests.reading import series
 
 CHOSEN = (3, 17, 42)
@@ -80,7 +79,7 @@ def test_demo_keeps_the_old_training_if_the_new_one_is_refused(
 
 def test_the_version_is_told_without_keras() -> None:
     code = "import sys; from tb_filterviz import cli\ntry: cli.main(['--version'])\nfinally: print(sorted(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = run("-c", code)
     version, modules = done.stdout.splitlines()
     assert version == f"tb-filterviz {__version__}"
     assert "'keras'" not in modules

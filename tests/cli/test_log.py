@@ -1,9 +1,6 @@
 import json
 import os
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,9 @@ from tb_filterviz import FilterLogger, cli
 from tb_filterviz.sinks.run_index import read_run_index
 from tb_filterviz.sinks.storage import folder_of
 from tests.backfill import networks
+from tests.processes import interrupt, run, started
 from tests.reading import difference, steps
+from tests.waiting import until
 
 PLAIN = "tests.backfill.networks:plain"
 
@@ -25,12 +24,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "tb_filterviz", "log", *map(str, arguments)]
-
-
-def _run(*arguments: object, root: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(_command(*arguments), capture_output=True, text=True, timeout=300, check=False, cwd=root)
+LOG = ("-m", "tb_filterviz", "log")
 
 
 def test_a_folder_is_logged_and_the_rest_is_said(
@@ -130,28 +124,24 @@ def _workers_of(pid: int) -> list[int]:
 def test_killed_in_the_middle_it_is_readable_and_the_same_command_completes_it(
     saved: Path, tmp_path: Path, root: Path, workers: list[str]
 ) -> None:
-    arguments = [saved, "--model", PLAIN, "--logdir", tmp_path, *workers]
-    process = subprocess.Popen(_command(*arguments), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=root)
-    children: list[int] = []
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        files = list(tmp_path.glob("filters/*tfevents*"))
-        if files and files[0].stat().st_size > 60_000:
-            break
-        time.sleep(0.02)
-    children = _workers_of(process.pid)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    arguments = [*LOG, saved, "--model", PLAIN, "--logdir", tmp_path, *workers]
+    with started(*arguments, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=root) as process:
+
+        def some_are_logged() -> None:
+            assert sum(path.stat().st_size for path in tmp_path.glob("filters/*tfevents*")) > 60_000
+
+        until(some_are_logged, lives=lambda: process.poll() is None)
+        children = _workers_of(process.pid)
+        process.kill()
     logged = steps(tmp_path / "filters", "filterviz/conv_b/share_responsive")
     assert logged == list(range(len(logged)))
     assert 0 < len(logged) < 30
-    deadline = time.monotonic() + 20
-    while children and time.monotonic() < deadline:  # a killed parent's workers end by themselves
-        children = [pid for pid in children if Path(f"/proc/{pid}").exists()]
-        time.sleep(0.1)
-    assert not children
-    done = _run(*arguments, root=root)
-    assert done.returncode == 0, done.stderr
+
+    def workers_have_ended() -> None:
+        assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
+
+    until(workers_have_ended)  # by themselves
+    run(*arguments, cwd=root)
     with FilterLogger(tmp_path / "at_once") as logger:
         logger.log_checkpoints(saved, PLAIN)
     assert difference(tmp_path / "filters", tmp_path / "at_once" / "filters") == ""
@@ -159,22 +149,16 @@ def test_killed_in_the_middle_it_is_readable_and_the_same_command_completes_it(
 
 @pytest.mark.slow
 def test_ctrl_c_ends_watching_with_a_summary(saved: Path, tmp_path: Path, root: Path) -> None:
-    process = subprocess.Popen(
-        _command(saved, "--model", PLAIN, "--logdir", tmp_path, "--watch"),
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=root,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if read_run_index(folder_of(tmp_path / "filters")).last_step == 29:
-            break
-        time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE}
+    unbuffered = os.environ | {"PYTHONUNBUFFERED": "1"}
+    arguments = [*LOG, saved, "--model", PLAIN, "--logdir", tmp_path, "--watch"]
+    with started(*arguments, cwd=root, env=unbuffered, **pipes) as process:
+
+        def all_are_logged() -> None:
+            assert read_run_index(folder_of(tmp_path / "filters")).last_step == 29
+
+        until(all_are_logged, lives=lambda: process.poll() is None)
+        out, err = interrupt(process)
     assert "Logged: 30 checkpoints (steps 0 to 29)" in out
     assert "Traceback" not in err
 

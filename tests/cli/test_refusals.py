@@ -4,8 +4,6 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import tf_keras
 from tb_filterviz import FilterLogger, build_lenet, cli, maximize
 from tb_filterviz.errors import CheckpointWarning
 from tests.backfill import networks
+from tests.processes import run
 from tests.reading import series, steps
 
 # of Keras, which `pytest.warns` says once more, where it is nobody's
@@ -75,25 +74,40 @@ def test_a_refused_log_leaves_nothing_and_loads_nothing(
 ) -> None:
     folder = _folder(tmp_path / "saved", *names)
     given = [argument.replace("FOLDER", str(folder)) for argument in arguments]
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, "log", *given, "--logdir", str(tmp_path / "new" / "logs")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    done = run("-c", RUN, "log", *given, "--logdir", tmp_path / "new" / "logs")
     assert done.stdout == f"status {status} loaded []\n"
     assert message in done.stderr
     assert "Loading Keras" not in done.stderr
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["log", ".", "--model", "lenet", "--logdir", ""], "A log directory needs a name"),
+        (["log", "", "--model", "lenet"], "A path of checkpoints needs a name"),
+        (["demo", "--logdir", ""], "A log directory needs a name"),
+        (["board", ""], "A log directory needs a name"),
+    ],
+)
+def test_an_empty_name_does_not_stand_for_the_folder_one_is_in(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    _folder(tmp_path, "epoch-1.weights.h5")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) != 0
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-1.weights.h5"]
+
+
 def test_a_model_that_nothing_says_is_refused_without_keras(tmp_path: Path) -> None:
     path = _folder(tmp_path, "m.weights.h5") / "m.weights.h5"
     for arguments in (["render", str(path)], ["layers", str(path)], ["render", str(tmp_path / "absent")]):
-        done = subprocess.run(
-            [sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, timeout=60, check=True
-        )
+        done = run("-c", RUN, *arguments)
         assert done.stdout == "status 1 loaded []\n"
 
 
@@ -401,9 +415,7 @@ def test_dask_is_asked_for_by_its_extra(tmp_path: Path) -> None:
     without = f"import sys; sys.modules['distributed'] = None\n{RUN}"
     arguments = ["log", str(folder), "--dask", "tcp://127.0.0.1:9", "--logdir", str(tmp_path / "logs")]
     for code, message in ((without, "--dask needs Dask: pip install 'tb_filterviz[dask]'"), (RUN, "No Dask scheduler")):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=True
-        )
+        done = run("-c", code, *arguments)
         assert message in done.stderr
         assert done.stdout.endswith("loaded []\n")
         assert not (tmp_path / "logs").exists()
@@ -411,9 +423,7 @@ def test_dask_is_asked_for_by_its_extra(tmp_path: Path) -> None:
 
 def test_warnings_are_one_line_without_code(tmp_path: Path) -> None:
     build_lenet(28, 28, 3, 4).save_weights(tmp_path / "w.weights.h5")
-    command = [sys.executable, "-m", "tb_filterviz", "layers", str(tmp_path / "w.weights.h5"), "--model", "lenet"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
+    done = run("-m", "tb_filterviz", "layers", tmp_path / "w.weights.h5", "--model", "lenet")
     (line,) = [line for line in done.stderr.splitlines() if "is taken for a LeNet" in line]
     assert line.startswith("tb-filterviz: '")
     assert ".py" not in done.stderr

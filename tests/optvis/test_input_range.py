@@ -128,7 +128,7 @@ def _clipped(x: Any) -> Any:
         (lambda x: L.Concatenate()([x / 255, 0.3 * ops.ones_like(x)]), 3, (0, 255), "the model brings it to 0 to 1"),
         (L.Normalization(mean=[0.5], variance=[0.07]), 1, (0, 1), "as is usual for images of this range"),
     ],
-    ids=str,
+    ids=lambda each: getattr(each, "__name__", str(each)),
 )
 def test_the_range_is_measured(front: Front, channels: int, limits: tuple[float, float], reason: str) -> None:
     found = _range(_network(front, channels))
@@ -152,7 +152,11 @@ def test_channels_may_have_ranges_of_their_own() -> None:
     assert rgb.min() > rgb.max() / 4
 
 
-@pytest.mark.parametrize("front", [lambda x: x, L.RandomFlip(), _clipped], ids=["nothing", "augmentation", "clip"])
+@pytest.mark.parametrize(
+    "front",
+    [lambda x: x, L.RandomFlip(), _clipped, L.Rescaling(0.0)],
+    ids=["nothing", "augmentation", "clip", "times 0"],
+)
 def test_where_nothing_tells_it_is_said_that_it_is_assumed_and_what_changes_it(front: Front) -> None:
     found = _range(_network(front))
     assert (found.limits, found.is_assumed) == ((0, 1), True)

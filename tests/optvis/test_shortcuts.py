@@ -48,7 +48,7 @@ def _check(layer: keras.Layer, images: npt.NDArray[np.float32]) -> None:
 
 
 @needs_tensorflow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     size=st.tuples(st.integers(7, 19), st.integers(7, 19)),
     kernel=st.tuples(st.integers(3, 7), st.integers(3, 7)),
@@ -64,7 +64,7 @@ def test_a_convolution_of_few_channels(
 
 
 @needs_tensorflow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     kernel=st.tuples(st.integers(1, 5), st.integers(1, 5)),
     groups=st.integers(2, 4),
@@ -103,7 +103,7 @@ def test_other_convolutions_are_left_alone(layer: Any, channels: int) -> None:
 
 
 @needs_jax
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     size=st.tuples(st.integers(6, 14), st.integers(6, 14)),
     window=st.tuples(st.integers(1, 3), st.integers(1, 3)),

@@ -80,7 +80,7 @@ class Blur(AscentPart):
 
 @dataclass(frozen=True)
 class Jitter(AscentPart):
-    name = "jitter"
+    name = "own_jitter"
     description = "the model is shown the image moved, at every step otherwise"
     rows: tuple[int, ...] = (0, 3)
     columns: tuple[int, ...] = (0, 0)

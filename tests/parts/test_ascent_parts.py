@@ -169,7 +169,7 @@ def test_parts_reach_other_processes() -> None:
     config = Config(objective=own.energy - own.contrast, ascent=AscentConfig(steps=3, parts=parts))
     assert pickle.loads(pickle.dumps(config)) == config
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        assert pool.submit(own.drawn, config).result(timeout=120) == own.drawn(config)
+        assert pool.submit(own.drawn, config).result() == own.drawn(config)
 
 
 @pytest.mark.parametrize(
@@ -190,5 +190,5 @@ def test_a_part_says_what_it_is(texts: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("wrong", [own.Decay, "decay", None, 3])
 def test_what_is_no_part_is_refused(wrong: Any) -> None:
-    with pytest.raises(ConfigError, match="must be an object of class AscentPart. Received: parts="):
+    with pytest.raises(ConfigError, match=r"an object of class AscentPart\. Received: parts="):
         AscentConfig(parts=[wrong])

@@ -240,7 +240,7 @@ def _atoms(tree: Tree) -> set[str]:
     return {atom for part in tree[1:] if isinstance(part, str | tuple) for atom in _atoms(part)}
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(TREES)
 def test_any_sum_scores_the_sum_of_the_scores(tree: Tree) -> None:
     objective, atoms = _objective(tree), _atoms(tree)

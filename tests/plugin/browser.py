@@ -1,9 +1,8 @@
 """A real browser on the tab: Debian's Chromium, headless, that reaches nothing but this machine."""
 
 import shutil
-import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.tensorboard import TensorBoard
+from tests.tensorboard import TensorBoard, tensorboard
+from tests.waiting import PATIENCE_S, until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -97,18 +97,19 @@ class Browser:
         self.driver.switch_to.frame(frame)
         self.wait(lambda: self.all("main.page"), "the tab")
 
-    def wait(self, seek: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    def wait(self, seek: Callable[[], Any], what: str) -> Any:
         """What `seek` finds, as soon as it is something."""
-        deadline, last = time.monotonic() + seconds, ""
-        while time.monotonic() < deadline:
+
+        def found() -> Any:
             try:
-                found = seek()
-            except WebDriverException as error:  # elements come and go while a page builds itself
-                found, last = None, str(error)
-            if found:
-                return found
-            time.sleep(0.05)
-        raise AssertionError(f"{what} did not come up: {last}\n{self.text()}")
+                seen = seek()
+                instead = "" if seen else self.text()
+            except WebDriverException as failure:  # elements come and go while a page builds itself
+                seen, instead = None, str(failure.msg)
+            assert seen, f"{what} did not come up: {instead}"
+            return seen
+
+        return until(found)
 
     def loaded(self) -> None:
         """Until all pictures are there."""
@@ -201,7 +202,7 @@ def browser(profile: Path, *, width: int = 1280, height: int = 720, downloads: P
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.set_script_timeout(30)
+    driver.set_script_timeout(PATIENCE_S)
     driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
@@ -221,24 +222,14 @@ def view(server: TensorBoard, **state: object) -> str:
     return f"{server.address}#filterviz{pairs}"
 
 
-def wait_for_tab(server: TensorBoard) -> None:
-    for _ in range(100):
-        if server.get_json("data/plugins_listing")["filterviz"]["enabled"]:
-            return
-        time.sleep(0.2)
-    raise AssertionError("the tab was never enabled")
-
-
 @contextmanager
-def showing(window: Browser, log_dir: Path, *options: str, **state: object) -> Iterator[TensorBoard]:
+def showing(
+    window: Browser, log_dir: Path | Mapping[str, Path], *options: str, **state: object
+) -> Iterator[TensorBoard]:
     """A TensorBoard of its own for one log directory, the tab in a state."""
-    server = TensorBoard(log_dir, *options)
-    try:
-        wait_for_tab(server)
+    with tensorboard(log_dir, *options) as server:
         window.open(view(server, **state))
         yield server
-    finally:
-        server.close()
 
 
 def readout(tab: Browser) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import struct
-import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,6 +44,7 @@ from tb_filterviz.sinks.event_files import filters_metadata, new_event_file, sca
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.storage import folder_of
 from tb_filterviz.snapshots import LayerSnapshot, StepUnit
+from tests.waiting import until
 
 LOADERS = ("fast-loader", "python-loader")
 HOSTILE = (
@@ -259,7 +259,7 @@ def write_raw(folder: Path, values: dict[str, tuple[bytes, Any]], steps: Sequenc
 def _written(log_dir: Path) -> dict[tuple[str, str], float]:
     """When the last value of every series was written, by run and tag."""
     last: dict[tuple[str, str], float] = {}
-    for path in sorted(log_dir.rglob("*tfevents*")):
+    for path in filter(Path.is_file, sorted(log_dir.rglob("*tfevents*"))):
         with path.open("rb") as stream:
             for event, _ in read_events(stream):
                 for value in event.summary.value:
@@ -267,20 +267,20 @@ def _written(log_dir: Path) -> dict[tuple[str, str], float]:
     return last
 
 
-def wait_until_read(data_provider: Any, log_dir: Path, seconds: float = 3) -> None:
+def wait_until_read(data_provider: Any, log_dir: Path) -> None:
     """The fast loader answers while it still reads: until it is at the end of every series of ours, and of curves."""
     written = _written(log_dir)
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+
+    def is_read() -> None:
         at: dict[tuple[str, str], float] = {}
         for listed, plugin in ((data_provider.list_tensors, PLUGIN_NAME), (data_provider.list_scalars, "scalars")):
             for run, tags in listed(RequestContext(), experiment_id="", plugin_name=plugin).items():
                 at.update({(run, tag): series.max_wall_time for tag, series in tags.items()})
-        if at and all(wall_time == written.get(key) for key, wall_time in at.items()):
-            expected = {run for run, _ in written}
-            if expected <= {run for run, _ in at}:
-                return
-        time.sleep(0.02)
+        missing = {run for run, _ in written} - {run for run, _ in at}
+        behind = {key: wall_time for key, wall_time in at.items() if wall_time != written.get(key)}
+        assert (missing, behind) == (set(), {}), f"it lacks the runs {missing}, and is behind in {behind}"
+
+    until(is_read)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The tab as it is seen and used, in a real browser on a real TensorBoard."""
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,10 @@ from tests.plugin.browser import (
     needs_browser,
     readout,
     view,
-    wait_for_tab,
 )
 from tests.plugin.described import TILES, encoded
 from tests.plugin.serving import HOSTILE, pixels, scalars, write, write_raw
-from tests.tensorboard import TensorBoard
+from tests.tensorboard import TensorBoard, tensorboard
 
 pytestmark = needs_browser
 
@@ -44,10 +42,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TensorBoard]:
     accuracy = [(epoch, 1 - 0.5**epoch) for epoch in range(EPOCHS)]
     scalars(log_dir / "one" / "train", {"epoch_accuracy": accuracy, "epoch_loss": accuracy})
     scalars(log_dir / "one" / "validation", {"epoch_accuracy": accuracy})
-    started = TensorBoard(log_dir, "--reload_interval", "1")
-    wait_for_tab(started)
-    yield started
-    started.close()
+    with tensorboard(log_dir, "--reload_interval", "1") as started:
+        yield started
 
 
 @pytest.fixture
@@ -313,26 +309,26 @@ def test_accessible(window: Browser, server: TensorBoard, shown: str, filter_: i
     check_accessibility(window)
 
 
+def reload(window: Browser) -> None:
+    """TensorBoard's own button."""
+    window.driver.switch_to.default_content()
+    window.one("button.reload-button").click()
+    window.enter()
+
+
 @pytest.mark.slow
 def test_it_follows_a_training_without_losing_the_place(window: Browser, tmp_path: Path) -> None:
     write(tmp_path, range(-1, 3), FIRST, SECOND)
-    server = TensorBoard(tmp_path, "--reload_interval", "1")
-    try:
-        wait_for_tab(server)
+    with tensorboard(tmp_path, "--reload_interval", "1") as server:
         window.open(server.address)
         window.loaded()
         window.choose("Layer", "conv_a")
         assert readout(window) == "Epoch 2"
         write(tmp_path, range(3, 5), FIRST, SECOND)
 
-        def reloaded(text: str) -> bool:
-            window.driver.switch_to.default_content()
-            window.one("button.reload-button").click()
-            window.enter()
-            time.sleep(0.5)
-            return text in window.text()
-
-        window.wait(lambda: reloaded("6 of 6 pictures"), "the new epochs")
+        server.wait_until_read()
+        reload(window)
+        window.wait(lambda: "6 of 6 pictures" in window.text(), "the new epochs")
         assert readout(window) == "Epoch 4"  # was at the latest, stays at the latest
         plain = [0, 1, 4, 5]
         assert np.array_equal(window.tiles("Filters", 5, 5)[plain], truth(4, FIRST)[plain])
@@ -340,7 +336,9 @@ def test_it_follows_a_training_without_losing_the_place(window: Browser, tmp_pat
         window.run("document.activeElement.blur()")
         window.press("]")
         write(tmp_path, range(5, 6), FIRST, SECOND)
-        window.wait(lambda: reloaded("2 of 7 pictures"), "the new epoch")
+        server.wait_until_read()
+        reload(window)
+        window.wait(lambda: "2 of 7 pictures" in window.text(), "the new epoch")
         assert readout(window) == "Epoch 0"
         assert window.one(".side h2").text == "Filter 0"
         slider = window.one(SLIDER)
@@ -350,8 +348,6 @@ def test_it_follows_a_training_without_losing_the_place(window: Browser, tmp_pat
         slider.send_keys(Keys.ARROW_LEFT)
         window.settle()
         assert readout(window) == "Epoch 4"
-    finally:
-        server.close()
     window.choose("Layer", "conv_b")
     assert "TensorBoard does not answer. Is it still running?" in window.text()
     assert window.one(".message button").text == "Try again"
@@ -361,26 +357,19 @@ def test_it_follows_a_training_without_losing_the_place(window: Browser, tmp_pat
 @pytest.mark.slow
 def test_nothing_yet_and_a_sample_say_what_to_do(window: Browser, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    server = TensorBoard(tmp_path / "empty")
-    try:
+    with tensorboard(tmp_path / "empty") as server:
         window.open(server.address)
         window.wait(lambda: "No filters have been logged here yet" in window.text(), "the empty state")
         assert "FilterVisualizer(" in window.text()
         if AXE.exists():
             check_accessibility(window)
-    finally:
-        server.close()
     write(tmp_path / "full", range(200), FIRST)
-    server = TensorBoard(tmp_path / "full", "--samples_per_plugin", "filterviz=12")
-    try:
-        wait_for_tab(server)
+    with tensorboard(tmp_path / "full", "--samples_per_plugin", "filterviz=12") as server:
         window.open(server.address)
         window.loaded()
         notice = window.one(".notice").text
         assert notice.startswith("12 of 200 epochs are here: TensorBoard kept a sample.")
         assert "--samples_per_plugin filterviz=0" in notice
-    finally:
-        server.close()
     window.complaints()
 
 
@@ -391,31 +380,23 @@ def test_nothing_yet_and_a_sample_say_what_to_do(window: Browser, tmp_path: Path
 )
 def test_two_hundred_of_two_hundred(window: Browser, tmp_path: Path, options: tuple[str, ...]) -> None:
     write(tmp_path, range(-1, 199), FIRST)
-    server = TensorBoard(tmp_path, *options)
-    try:
-        wait_for_tab(server)
+    with tensorboard(tmp_path, *options) as server:
         window.open(server.address)
         window.loaded()
         assert "200 of 200 pictures" in window.text()
-    finally:
-        server.close()
 
 
 @pytest.mark.slow
 def test_two_log_directories(window: Browser, tmp_path: Path) -> None:
     write(tmp_path / "a", range(3), FIRST)
     write(tmp_path / "b", range(4), FIRST)
-    server = TensorBoard(None, f"--logdir_spec=left:{tmp_path / 'a'},right:{tmp_path / 'b'}")
-    try:
-        wait_for_tab(server)
+    with tensorboard({"left": tmp_path / "a", "right": tmp_path / "b"}) as server:
         window.open(server.address)
         window.loaded()
         assert "4 of 4 pictures" in window.text()  # the one that was written last
         window.choose("Run", "left/filters")
         window.loaded()
         assert "3 of 3 pictures" in window.text()
-    finally:
-        server.close()
 
 
 @pytest.mark.slow
@@ -424,9 +405,7 @@ def test_hostile_names_are_text(window: Browser, tmp_path: Path) -> None:
     run = "<img src=x onerror=window.hacked=1>'&"
     write(tmp_path / run, [0, 1], *layers)
     write(tmp_path / "b", [0, 1], *layers)
-    server = TensorBoard(tmp_path)
-    try:
-        wait_for_tab(server)
+    with tensorboard(tmp_path) as server:
         window.open(server.address)
         window.loaded()
         window.choose("Run", f"{run}/filters")
@@ -447,8 +426,6 @@ def test_hostile_names_are_text(window: Browser, tmp_path: Path) -> None:
         assert all(path.parent == window.downloads for path in window.downloads.rglob("*"))
         assert window.complaints() == []
         assert server.get_json("data/plugins_listing")["filterviz"]["enabled"]
-    finally:
-        server.close()
 
 
 @pytest.mark.slow
@@ -456,9 +433,7 @@ def test_a_damaged_run_does_not_keep_one_from_the_others(window: Browser, tmp_pa
     write(tmp_path / "whole", range(3), FIRST)
     content = encoded(TILES, {"layer": "conv_a"})
     write_raw(tmp_path / "damaged", {"filterviz/conv_a/tiles": (content, np.zeros(FIRST["shape"], np.float32))})
-    server = TensorBoard(tmp_path)
-    try:
-        wait_for_tab(server)
+    with tensorboard(tmp_path) as server:
         window.open(server.address)
         window.wait(lambda: "This could not be shown" in window.text(), "the error")
         assert "holds nothing of the type and shape that its metadata says" in window.text()
@@ -476,8 +451,6 @@ def test_a_damaged_run_does_not_keep_one_from_the_others(window: Browser, tmp_pa
         window.loaded()
         assert window.shown(".stage .notice") is None
         assert window.one(".stage-hint").text.startswith("Crossed out: stuck")
-    finally:
-        server.close()
     window.complaints()  # the browser's own, about the answer 400
 
 
@@ -520,9 +493,7 @@ def test_places_orders_and_sizes(tab: Browser) -> None:
 def test_a_large_layer_is_sharp_once_one_looks_closely(window: Browser, tmp_path: Path) -> None:
     large: Layer = {"layer": "large", "shape": (512, 64, 64, 3)}
     write(tmp_path, range(3), large)
-    server = TensorBoard(tmp_path)
-    try:
-        wait_for_tab(server)
+    with tensorboard(tmp_path) as server:
         window.open(server.address)
         window.loaded()
         requests = "return performance.getEntriesByType('resource').map((one) => one.name)"
@@ -538,6 +509,4 @@ def test_a_large_layer_is_sharp_once_one_looks_closely(window: Browser, tmp_path
         window.wait(lambda: is_sharp(2), "the latest step in full size")
         window.press_at(SLIDER, Keys.HOME)
         window.wait(lambda: is_sharp(0), "the first step in full size")
-    finally:
-        server.close()
     assert window.complaints() == []

@@ -1,6 +1,4 @@
 import argparse
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,8 @@ from tensorboard.plugins.core.core_plugin import CorePluginLoader
 
 import tb_filterviz
 from tb_filterviz.plugin.loader import FiltersLoader
-from tests.tensorboard import TensorBoard
+from tests.processes import run
+from tests.tensorboard import tensorboard
 
 HEAVY = ("tensorflow", "keras", "torch", "jax", "h5py", "PIL", "numpy")
 
@@ -51,12 +50,12 @@ def test_what_tensorboard_imports_at_its_start_is_light() -> None:
     check = f"import sys; heavy = [name for name in {HEAVY!r} if name in sys.modules]; assert not heavy, heavy"
     before = "import tensorboard.plugins.base_plugin"
     use = "import tb_filterviz.plugin.loader as loader; loader.FiltersLoader().define_flags(None)"
-    subprocess.run([sys.executable, "-c", f"{before}\n{use}\n{check}"], check=True, timeout=60)
+    run("-c", f"{before}\n{use}\n{check}")
 
 
 def test_the_tab_itself_needs_neither_tensorflow_nor_keras() -> None:
     check = "import sys; assert not {'tensorflow', 'keras'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", f"import tb_filterviz.plugin.plugin\n{check}"], check=True, timeout=60)
+    run("-c", f"import tb_filterviz.plugin.plugin\n{check}")
 
 
 @pytest.mark.slow
@@ -69,10 +68,7 @@ def test_tensorboard_starts_with_a_broken_installation(broken: str, tmp_path: Pa
         copy.write_bytes(path.read_bytes())
     (tmp_path / "tb_filterviz" / broken).write_text("import nothing_of_this_name\n")
     (tmp_path / "logs").mkdir()
-    server = TensorBoard(tmp_path / "logs", package_from=tmp_path)
-    try:
+    with tensorboard(tmp_path / "logs", package_from=tmp_path) as server:
         listed = server.get_json("data/plugins_listing")
-    finally:
-        server.close()
     assert "scalars" in listed
     assert "filterviz" not in listed

@@ -262,7 +262,7 @@ CHANGES = st.dictionaries(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(changes=st.tuples(CHANGES, CHANGES, CHANGES, CHANGES))
 def test_no_metadata_breaks_a_route(changes: tuple[dict[str, Any], ...]) -> None:
     contents = [
@@ -324,7 +324,7 @@ QUESTIONS = st.dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(route=st.sampled_from(["layers", "statistics", "tiles", "curves"]), query=QUESTIONS)
 def test_no_question_breaks_a_route(small: Tab, route: str, query: dict[str, str]) -> None:
     answer = small.answer(route, **query)

@@ -1,13 +1,12 @@
 import json
 import re
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tb_filterviz import cli
 from tests.plugin.serving import write
-from tests.tensorboard import board
+from tests.tensorboard import board, get
 
 
 def test_board_serves_a_log_directory_with_the_tab_in_front(tmp_path: Path) -> None:
@@ -15,8 +14,7 @@ def test_board_serves_a_log_directory_with_the_tab_in_front(tmp_path: Path) -> N
     with board(str(tmp_path), "--path_prefix", "/here") as line:
         found = re.fullmatch(r"Filters: (http://\S+:\d+/here/)#filterviz   \(Ctrl\+C ends\)\n", line)
         assert found, line
-        with urllib.request.urlopen(f"{found[1]}data/plugins_listing", timeout=30) as answer:
-            assert json.load(answer)["filterviz"]["tab_name"] == "Filters"
+        assert json.loads(get(f"{found[1]}data/plugins_listing"))["filterviz"]["tab_name"] == "Filters"
 
 
 def test_options_that_tensorboard_does_not_take(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

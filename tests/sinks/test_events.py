@@ -2,15 +2,24 @@ import gc
 import io
 import shutil
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from tb_filterviz import FileSink, GridConfig, LogDirError, MemorySink, VisualizationWarning
+from tb_filterviz import (
+    FileSink,
+    FilterLogger,
+    FilterVisualizer,
+    GridConfig,
+    LogDirError,
+    MemorySink,
+    VisualizationWarning,
+)
 from tb_filterviz.imaging.layout import grid
 from tb_filterviz.metadata import decode_metadata, last_tag, statistic_tag
 from tb_filterviz.parts.statistics import STANDARD
@@ -18,7 +27,9 @@ from tb_filterviz.session import Session
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.run_index import RunIndex, read_run_index
 from tb_filterviz.sinks.storage import folder_of
+from tests.processes import run, started
 from tests.reading import read_run, series
+from tests.snapshots import snapshot
 
 _STATISTICS = [f"statistics/{statistic.name}" for statistic in STANDARD]
 
@@ -40,21 +51,21 @@ def test_everything_of_the_table_is_written_and_read_back(tmp_path: Path, small_
         ),
     }
     for layer in ("conv_a", "conv_b"):
-        snapshots = {snapshot.step: snapshot for snapshot in memory.snapshots if snapshot.layer == layer}
+        snapshots = {each.step: each for each in memory.snapshots if each.layer == layer}
         tiles = series(tmp_path / "filters", f"filterviz/{layer}/tiles")
         images = series(tmp_path / "filters", f"filters/{layer}")
         statistics = {each.name: series(tmp_path / "filters", statistic_tag(layer, each.name)) for each in STANDARD}
         assert all(list(found) == [-1, 0] for found in (tiles, images, *statistics.values()))
-        for step, snapshot in snapshots.items():
+        for step, drawing in snapshots.items():
             assert tiles[step].dtype == np.uint8
-            assert np.array_equal(tiles[step], snapshot.tiles)
-            for name, values in snapshot.statistics.items():
+            assert np.array_equal(tiles[step], drawing.tiles)
+            for name, values in drawing.statistics.items():
                 assert statistics[name][step].dtype == np.float32
                 assert np.array_equal(statistics[name][step], values)
             width, height, png = images[step].tolist()
             picture = np.asarray(Image.open(io.BytesIO(png)))
             assert picture.shape[:2] == (int(height), int(width))
-            drawn = grid(snapshot.tiles, snapshot.scores, snapshot.responsive, snapshot.flat, GridConfig())
+            drawn = grid(drawing.tiles, drawing.scores, drawing.responsive, drawing.flat, GridConfig())
             assert np.array_equal(picture.reshape(drawn.shape), drawn)
         assert snapshots[0].change.max() > 0
         curve = series(tmp_path / "filters", f"filterviz/{layer}/mean_change")
@@ -135,6 +146,24 @@ def test_pictures_go_to_files(tmp_path: Path, small_model: keras.Model) -> None:
     assert names == ["conv_a-0003.png", "conv_b-0003.png", "failed-0004.txt"]
 
 
+def test_pictures_are_written_again_where_their_folder_was_deleted(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path / "pictures")
+    for step in range(2):
+        sink.write(step, [snapshot(np.zeros((2, 4, 4, 1), np.uint8), step, "conv")])
+        assert [path.name for path in (tmp_path / "pictures").iterdir()] == [f"conv-{step:04d}.png"]
+        shutil.rmtree(tmp_path / "pictures")
+    (tmp_path / "pictures").touch()
+    with pytest.raises(LogDirError, match=r"Cannot write pictures to '.*pictures': File exists$"):
+        sink.report(2, "nothing")
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", Path("a\0b"), b"logs", None], ids=repr)
+@pytest.mark.parametrize("door", [EventSink, FileSink, FilterLogger, FilterVisualizer])
+def test_what_is_no_name_of_a_folder_is_refused_at_every_door(door: Callable[[Any], Any], name: Any) -> None:
+    with pytest.raises(LogDirError, match=r"^A log directory (needs a name|is a string or a path).* Received: "):
+        door(name)
+
+
 _HOLD = """
 import sys
 from tb_filterviz.sinks.events import EventSink
@@ -146,8 +175,7 @@ input()
 
 
 def test_a_run_that_another_process_writes_is_left_to_it(tmp_path: Path, small_model: keras.Model) -> None:
-    command = [sys.executable, "-c", _HOLD, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+    with started("-c", _HOLD, tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout
         assert other.stdout.readline() == f"{tmp_path / 'filters'}\n"
         session, events = Session(small_model), EventSink(tmp_path)
@@ -180,7 +208,7 @@ def test_a_log_directory_that_vanishes_is_said_once_and_written_anew(tmp_path: P
     shutil.rmtree(tmp_path)
     small_model.set_weights([weights[::-1] for weights in small_model.get_weights()])
     with pytest.warns(
-        VisualizationWarning, match=r"The event file in '.*filters' is gone: somebody deleted it"
+        VisualizationWarning, match=r"The event file in '.*filters' was deleted, with the steps in it\. Writing goes on"
     ) as told:
         session.log(1, [events])
     session.log(2, [events])
@@ -192,9 +220,7 @@ def test_a_log_directory_that_vanishes_is_said_once_and_written_anew(tmp_path: P
 
 
 def test_a_full_disk_is_told_in_a_sentence_and_what_comes_after_it_is_readable(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _FULL, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
+    done = run("-c", _FULL, tmp_path)
     failed = [line for line in done.stdout.splitlines() if line.startswith("failed")]
     assert failed == ["failed 1: File too large", "failed 2: File too large", "failed 4: File too large"]
     for tag in ("filters/conv_a", last_tag("conv_b"), statistic_tag("conv_a", "score")):

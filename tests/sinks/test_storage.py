@@ -1,8 +1,6 @@
 import errno
 import io
 import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +18,7 @@ from hypothesis import strategies as st
 
 from tb_filterviz.errors import LogDirError
 from tb_filterviz.sinks.storage import Folder, LocalFolder, RemoteFolder, folder_of, reason_of
+from tests import processes
 
 pytest_plugins = ["tests.sinks.s3"]
 
@@ -40,10 +39,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
 def run(code: str, *, without: str = "") -> str:
     """What a new process prints; it cannot import what is named in `without`."""
     blocked = f"import sys; sys.modules.update(dict.fromkeys({without.split()!r}))\n"
-    command = [sys.executable, "-W", "error::ResourceWarning", "-c", blocked + code]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return processes.run("-W", "error::ResourceWarning", "-c", blocked + code, cwd=ROOT).stdout.strip()
 
 
 def test_a_folder_that_is_not_there_is_empty(folder: Folder) -> None:
