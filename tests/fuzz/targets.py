@@ -20,7 +20,8 @@ from types import SimpleNamespace
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-from tensorboard.compat.proto.event_pb2 import Event
+from google.protobuf.message import DecodeError
+from tensorboard.compat.proto.event_pb2 import Event, SourceMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 
 from tb_filterviz.checkpoints.allowed import first_refusal
@@ -37,8 +38,8 @@ from tb_filterviz.plugin.recipe import read_recipe as read_recipe_for_the_tab
 from tb_filterviz.plugin.statistics import tabulate
 from tb_filterviz.plugin.trainings import trainings
 from tb_filterviz.sinks import run_index
+from tb_filterviz.sinks.event_files import MAX_PARSED_BYTES, WRITER, filters_metadata, frame, read_records
 from tb_filterviz.sinks.event_files import events as read_events
-from tb_filterviz.sinks.event_files import filters_metadata, frame, read_records
 from tb_filterviz.sinks.storage import Folder
 from tests.fuzz import configurations
 from tests.fuzz.choices import Choices
@@ -275,6 +276,8 @@ def _value(choices: Choices, shape: tuple[int, ...], kind: str) -> Any:
 # Event files
 
 _MOST_READ = 1 << 20  # bytes that a file of a few hundred may become
+_FIRST = Event(file_version="brain.Event:2", source_metadata=SourceMetadata(writer=WRITER)).SerializeToString()
+_LARGE = b"\x1a\x80\x80\x40" + bytes(1 << 20)  # what makes an event too large to be read as a whole
 
 
 class _Files:
@@ -298,6 +301,8 @@ def events(data: bytes) -> None:
     files = {}
     for number in range(1 + choices.below(2)):
         payloads = [_payload(choices) for _ in range(choices.below(6))]
+        if choices.below(8):
+            payloads.insert(0, _FIRST)
         content = b"".join(map(frame, payloads))
         damaged = _damaged(choices, content)
         read = list(read_records(io.BytesIO(damaged)))
@@ -317,8 +322,9 @@ def events(data: bytes) -> None:
 def _whole_events(read: list[tuple[bytes, int]]) -> int:
     for place, (payload, _) in enumerate(read):
         try:
-            Event.FromString(payload)
-        except Exception:
+            if len(payload) <= MAX_PARSED_BYTES:
+                Event.FromString(payload)
+        except DecodeError:
             return place
     return len(read)
 
@@ -353,8 +359,7 @@ def _payload(choices: Choices) -> bytes:
         return choices.take(choices.below(64))
     event = Event(wall_time=float(choices.below(9)), step=choices.below(4) - 1)
     if kind == 6:
-        event.file_version = "brain.Event:2"
-        return bytes(event.SerializeToString())
+        event.file_version = choices.one_of(("brain.Event:2", "a"))
     for _ in range(1 + choices.below(3)):
         value = event.summary.value.add(tag=choices.one_of(_EVENT_TAGS))
         if choices.below(4):
@@ -362,7 +367,7 @@ def _payload(choices: Choices) -> bytes:
         value.tensor.CopyFrom(_tensor(choices))
     if choices.below(8) == 7:
         event.step = choices.one_of((-(1 << 63), (1 << 63) - 1))
-    return bytes(event.SerializeToString())
+    return bytes(event.SerializeToString()) + (_LARGE if choices.below(64) == 63 else b"")
 
 
 def _tensor(choices: Choices) -> TensorProto:
