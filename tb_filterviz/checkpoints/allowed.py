@@ -30,11 +30,12 @@ _NUMBERS = (
     *("float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64", "complex64", "complex128"),
 )
 _NAMES_OF_FILES = ("vocabulary", "idf_weights")  # unless they list what would be in the file
-_SHAPES = ("batch_input_shape", "batch_shape", "build_config", "build_input_shape", "input_shape", "shape")
-_UNBOUNDED = ("salt", "seed", "shared_object_id")
+_UNBOUNDED = ("mask_token", "mask_value", "oov_token", "salt", "seed", "shared_object_id", "value")
 _PLACES_OF_LAYERS = ("", "backward_layer", "cell", "cells", "layer", "layers")
-_COUNTS_OF_TENSORS = ("indices_or_sections", "num")
-_MOST_TENSORS = 1 << 12
+_COUNTS = {  # of what is made one by one, or at once, as soon as a layer is made
+    **dict.fromkeys(("indices_or_sections", "num"), 1 << 12),
+    **dict.fromkeys(("max_tokens", "num_oov_indices"), 1 << 20),
+}
 _MOST_IN_A_SHAPE = 1 << 26
 _LARGEST_NUMBER = 1 << 31
 _LONGEST_NAME = 100  # characters, in messages
@@ -73,6 +74,7 @@ def first_refusal(config: Any, own: Collection[str] = ()) -> Refusal | None:
         if isinstance(value, dict):
             left.extend((value[name], layer, key if name == "config" else name) for name in reversed(value))
         elif isinstance(value, list):
+            key = "value" if key in _NAMES_OF_FILES else key  # what would be in the file
             left.extend((item, layer, key) for item in reversed(value))
     return None
 
@@ -90,9 +92,10 @@ def _refused(value: Any, key: str, own: Collection[str]) -> Refusal | None:
         return (_refused_class(value, own) if "class_name" in value else None) or _refused_calls(value)
     if isinstance(value, str):
         return Refusal("", "names a file, which is not opened", "unsafe") if key in _NAMES_OF_FILES else None
-    if isinstance(value, list) and key in _SHAPES and _is_too_large(value):
+    is_shape = key == "build_config" or key.endswith("shape")  # of a call of `build` by any name
+    if isinstance(value, list) and is_shape and _is_too_large(value):
         return Refusal("", f"asks for more than {_MOST_IN_A_SHAPE:,} numbers at once. That is too large")
-    most = _MOST_TENSORS if key in _COUNTS_OF_TENSORS else _LARGEST_NUMBER
+    most = _COUNTS.get(key, _LARGEST_NUMBER)
     if isinstance(value, int) and abs(value) > most and key not in _UNBOUNDED:
         return Refusal("", f"is more than {most:,}. That is too large")
     return None
@@ -116,8 +119,27 @@ def _refused_class(entry: Config, own: Collection[str]) -> Refusal | None:
     registered = entry.get("registered_name", name)
     is_own = isinstance(registered, str) and registered in own and not str(name).startswith("__")  # Keras' own marks
     if isinstance(name, str) and (is_own or name in CLASSES.get(_text(module), ())):
-        return None
+        return _refused_spread(inner) if name == "Normalization" and not is_own and isinstance(inner, dict) else None
     return _refusal(name, module)
+
+
+def _refused_spread(settings: Config) -> Refusal | None:
+    """Refuse few numbers for many places: Keras would make all of them as soon as it builds a Normalization."""
+    axis = settings.get("axis")
+    axes = 0 if axis is None else len(axis) if isinstance(axis, list) else 1
+    given = [settings.get(key) for key in ("mean", "variance") if settings.get(key) is not None]
+    is_spread = axes > 0 and any(_axes_of(numbers) != axes for numbers in given)
+    return Refusal("", "spreads its 'mean' or 'variance' over more axes than it lists", "unsafe") if is_spread else None
+
+
+def _axes_of(numbers: Any) -> int:
+    """Count the axes of nested lists; 0 if one of them holds a single number, which could be spread."""
+    axes = 0
+    while isinstance(numbers, list):
+        if len(numbers) < 2:
+            return 0
+        numbers, axes = numbers[0], axes + 1
+    return axes
 
 
 def _text(module: Any) -> str | None:
@@ -149,15 +171,23 @@ def _refused_calls(entry: Config) -> Refusal | None:
 
 
 def _is_on_a_tensor(call: Any) -> bool:
+    """Tell whether Keras finds a tensor of the model among the arguments; it takes `training` out before it looks."""
     if isinstance(call, list):  # as Keras 2 wrote it: the names of layers
         return True
-    left = [call]
+    keywords = call.get("kwargs") if isinstance(call, dict) else None
+    left = [call.get("args")] if isinstance(call, dict) else []
+    left.extend(value for key, value in (keywords if isinstance(keywords, dict) else {}).items() if key != "training")
     while left:
         value = left.pop()
-        if isinstance(value, dict):
-            if value.get("class_name") == "__keras_tensor__":
-                return True
-            left.extend(value.values())
-        elif isinstance(value, list):
+        if _is_tensor(value):
+            return True
+        if isinstance(value, list):
             left.extend(value)
+        elif isinstance(value, dict) and "class_name" not in value:  # of anything else, it is a setting
+            left.extend(value.values())
     return False
+
+
+def _is_tensor(value: Any) -> bool:
+    inner = value.get("config") if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__" else None
+    return isinstance(inner, dict) and isinstance(inner.get("keras_history"), list)

@@ -25,6 +25,7 @@ from tb_filterviz.errors import CheckpointError, ConfigError
 
 _MOST_INPUTS = 1 << 24  # values in one image
 _MOST_OUTPUTS = 1 << 26  # values that a layer makes of one image
+_MOST_VALUES = 1 << 20  # lists, and what has names; a large network has a hundredth
 _MOST_CALLS_BESIDE = 200  # of layers without weights
 _MOST_CALLS_PER_ARRAY = 10  # a normalization, an activation, dropout, ..., or a layer that is called again
 
@@ -80,6 +81,7 @@ class Architecture:
     def _checked_config(self, unsafe: bool, own: Collection[str], stored: Stored | None) -> Any:
         """Read the configuration in the manner of today's Keras, and look whether it is allowed."""
         with self._raising_checkpoint_error():
+            self._check_values(self.config or "")
             config = json.loads(self.config or "")
             if stored is not None:
                 self._check_calls(config, _MOST_CALLS_PER_ARRAY * stored.arrays + _MOST_CALLS_BESIDE)
@@ -130,6 +132,13 @@ class Architecture:
                 f"Keras cannot build the model that {self.origin} describes. {advice(error, self.written_by)}"
             ) from error
 
+    def _check_values(self, config: str) -> None:
+        """Before they become objects, which are some 30 times as large as `{}`, and are copied several times."""
+        if config.count("{") + config.count("[") > _MOST_VALUES:
+            raise CheckpointError(
+                f"{self.origin} describes a model with more than {_MOST_VALUES:,} settings. It is damaged or hostile."
+            )
+
     def _check_calls(self, config: Any, most_calls: int) -> None:
         calls = _calls(config)
         if calls > most_calls:
@@ -140,7 +149,7 @@ class Architecture:
 
     def _check_sizes(self, model: keras.Model) -> None:
         """Count what is unknown before an image is there as 1."""
-        for tensor in model.inputs or []:
+        for tensor in getattr(model, "inputs", None) or []:  # a class of the caller's need not have any
             if math.prod(size or 1 for size in tensor.shape) > _MOST_INPUTS:
                 raise CheckpointError(
                     f"{self.origin} describes a model of images of {tensor.shape[1:]}. That is too large."

@@ -1,5 +1,6 @@
 """What a file is, told from what it holds and never from its name."""
 
+import ast
 import json
 import re
 from dataclasses import dataclass, field
@@ -145,6 +146,8 @@ def _recognise_tf_checkpoint(index: Path) -> Checkpoint:
             f"{max(shards, default=1)} data files ({prefix.name}.data-?????-of-?????) are there."
         )
     for part in _parts(prefix):
+        if not part.is_file():
+            raise CheckpointError(f"{str(part)!r} is not a file, and was not opened.")
         if (pointer := foreign.pointer(part)) is not None:
             raise CheckpointError(f"{str(part)!r} is {pointer}.")
     return Checkpoint(prefix, Kind.TF_CHECKPOINT)
@@ -165,7 +168,15 @@ def _latest(state: Path) -> str:
     if not state.is_file():
         return ""
     named = re.match(r'model_checkpoint_path: ("(?:[^"\\]|\\.)*")', state.read_text("utf-8", "replace"))
+    return Path(_unquoted(named[1])).name if named else ""
+
+
+def _unquoted(text: str) -> str:
     try:
-        return Path(json.loads(named[1])).name if named else ""
-    except ValueError:
+        return str(json.loads(text))
+    except ValueError:  # octal escapes, as TensorFlow writes what is not ASCII
+        pass
+    try:
+        return bytes(ast.literal_eval(f"b{text}")).decode("utf-8", "replace")
+    except (SyntaxError, ValueError):
         return ""

@@ -1,5 +1,6 @@
 """Read untrusted HDF5 files: never out of the file, never more than it holds."""
 
+import math
 import shutil
 import sys
 import tempfile
@@ -26,6 +27,7 @@ class Array(NamedTuple):
     is_integer: bool
 
 
+_NUMBERS = "biufcV"  # V: the types that NumPy does not know, as bfloat16
 _DEEPEST = 64  # groups in groups
 _HIGHEST_RATIO = 20  # of what all arrays declare to what the file is; weights compress by a tenth
 _UNSUSPICIOUS_BYTES = 64 << 20
@@ -109,7 +111,9 @@ def arrays(path: Path, *, of: Path | None = None) -> dict[str, Array]:
                 )
             if member.shape is None:
                 continue
-            declared_bytes += max(member.nbytes, member.size * _LEAST_BYTES_OF_A_NUMBER)
+            if member.dtype.kind not in _NUMBERS or member.dtype.names is not None:
+                raise CheckpointError(f"{str(source)!r} holds no numbers in {where!r}, but {member.dtype}; not read.")
+            declared_bytes += max(member.nbytes, member.size * _LEAST_BYTES_OF_A_NUMBER, _bytes_of_a_chunk(member))
             if declared_bytes > most_bytes:
                 raise CheckpointError(
                     f"{str(source)!r} has {source.stat().st_size:,} bytes, and declares arrays of {declared_bytes:,} "
@@ -117,6 +121,11 @@ def arrays(path: Path, *, of: Path | None = None) -> dict[str, Array]:
                 )
             found[where.lstrip("/")] = Array(member.shape, member.dtype.kind in "iu")
     return found
+
+
+def _bytes_of_a_chunk(array: h5py.Dataset) -> int:
+    """Return how much is unpacked at once to read any of it, which may be far more than the array."""
+    return math.prod(array.chunks) * array.dtype.itemsize if array.chunks else 0
 
 
 def names(path: Path) -> list[str]:
@@ -152,11 +161,10 @@ def attribute(path: Path, name: str, group: str = "/") -> str | None:
     with opened(path) as file:
         is_here = group == "/" or isinstance(file.get(group, getlink=True), h5py.HardLink)
         attributes: Any = file[group].attrs if is_here else {}
-        if name not in attributes:
-            return None
-        if attributes.get_id(name).dtype.hasobject:
+        is_one = name in attributes and attributes.get_id(name).shape == ()  # many could all be one long text
+        if is_one and attributes.get_id(name).dtype.hasobject:
             _check_heaps(path, path)
-        value = attributes[name]
+        value = attributes[name] if is_one else None
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value if isinstance(value, str) else None
 
 

@@ -19,7 +19,11 @@ _LAST_WITH_LISTS_OF_ONE = (3, 10)
 _WITH_CALLS_ELSEWHERE = ((3, 0), (3, 1))
 _WITHOUT_CALLS = (3, 2)
 _LONGEST_NAME = 100  # characters, in messages
-_UNUSED = [("RandomRotation", "value_range")]  # until 3.5; nothing depended on it
+_RECURRENT = ("RNN", "SimpleRNN", "GRU", "LSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+_UNUSED = [
+    ("RandomRotation", "value_range"),  # until 3.5; nothing depended on it
+    *((name, "stateful") for name in _RECURRENT),  # from one batch to the next, of which there is none here
+]
 
 
 class LostCallError(ValueError):
@@ -76,6 +80,21 @@ def _leave_out_unused(config: Config) -> None:
     for name, setting in _UNUSED:
         if config.get("class_name") == name and isinstance(config.get("config"), dict):
             config["config"].pop(setting, None)
+    if config.get("class_name") == "Normalization" and isinstance(config.get("config"), dict):
+        _spread_when_called(config["config"])
+
+
+def _spread_when_called(settings: Config) -> None:
+    """Have a Normalization keep one number as one: Keras would spread it over the axes as soon as it builds it."""
+    numbers = [_only_number(settings.get(key)) for key in ("mean", "variance")]
+    if None not in numbers:
+        settings["mean"], settings["variance"], settings["axis"] = *numbers, None
+
+
+def _only_number(value: Any) -> float | None:
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, int | float) else None
 
 
 def _is_functional(config: Config) -> bool:

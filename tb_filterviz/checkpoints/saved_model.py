@@ -18,7 +18,7 @@ def variables_of(saved_model: Path) -> Path:
 def saved_model_config(saved_model: Path) -> str | None:
     """Read the configuration that Keras 2 put beside a SavedModel's program, as JSON; None if there is none."""
     metadata = saved_model / "keras_metadata.pb"
-    if not metadata.exists():
+    if not metadata.is_file():  # nor a pipe or a device, which may never end
         return None
     with raising_checkpoint_error(metadata, "description of a SavedModel"):
         for node in _texts_of_nodes(metadata.read_bytes()):

@@ -39,7 +39,8 @@ class Reader:
 
         self._prefix = prefix
         with self._read():
-            self._reader = tf.train.load_checkpoint(str(prefix))
+            # tf.train.load_checkpoint would take a folder of the prefix's name for the checkpoint, wherever that leads
+            self._reader = tf.compat.v1.train.NewCheckpointReader(str(prefix))
             shapes, types = self._reader.get_variable_to_shape_map(), self._reader.get_variable_to_dtype_map()
             self.shapes = {key: tuple(shape) for key, shape in shapes.items() if key != _GRAPH_KEY}
             _check_stored(prefix, sum(math.prod(shape) * types[key].size for key, shape in shapes.items()))

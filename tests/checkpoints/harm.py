@@ -372,6 +372,23 @@ FURTHER = {
     "an operation on a constant": Way(_operation("numpy", "BroadcastTo", 1.0, shape=[_MUCH]), _is_large),
     "a range": Way(_operation("numpy", "Arange", 0, _MUCH), _is_large),
     "a layer on a constant": Way(lambda _: _called(_layer("RepeatVector", n=_MUCH), _array(1, 1)), _is_large),
+    "a layer on a constant, trained by a tensor": Way(
+        lambda _: _called(_layer("RepeatVector", n=_MUCH), _array(1, 1), training=IMAGES), _is_large
+    ),
+    "a layer on a constant, beside a tensor's name": Way(
+        lambda _: _called(_layer("RepeatVector", n=_MUCH), _array(1, 1), training={"class_name": "__keras_tensor__"}),
+        _is_large,
+    ),
+    "a mean for many": Way(
+        lambda _: {
+            **_uncalled(_layer("Normalization", mean=[0.0] * 3, variance=[1.0] * 3, axis=[1, 2])),
+            "build_config": {"input_shape": [None, 22_000_000, 3]},
+        },
+        _is_large,
+    ),
+    "places for unknown numbers": Way(
+        lambda _: _uncalled(_layer("IntegerLookup", vocabulary=[1], num_oov_indices=_MUCH)), _is_large
+    ),
     "an array of texts": Way(lambda _: _called(_layer("Add"), [IMAGES, _array(2, dtype=f"U{_MUCH // 2}")]), _is_large),
 }
 WAYS = PUBLISHED | FURTHER

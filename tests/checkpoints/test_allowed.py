@@ -176,6 +176,28 @@ def test_a_shape_is_multiplied_no_further_than_needed() -> None:
     assert "asks for more than" in refusal.what
 
 
+@pytest.mark.parametrize("registered_name", [[], {}, 1, None])
+def test_a_registered_name_that_is_no_name_is_nobodys(registered_name: Any) -> None:
+    layer = {"module": "my.layers", "class_name": "Mine", "config": {"name": "l"}, "registered_name": registered_name}
+    assert first_refusal(_model(layer), {"my>Mine": object}) is not None
+
+
+@pytest.mark.parametrize("key", ["input_shape", "sequences_shape", "query_shape", "target_shape"])
+def test_a_shape_is_bounded_whatever_it_is_of(key: str) -> None:
+    layer = {"module": "keras.layers", "class_name": "LSTM", "config": {"name": "l"}}
+    refusal = first_refusal(_model({**layer, "build_config": {"shapes_dict": {key: [1 << 13, 1 << 14, 1]}}}))
+    assert refusal is not None
+    assert refusal.what.startswith("asks for more than")
+
+
+def test_numbers_and_words_that_are_listed_are_no_sizes_and_no_files() -> None:
+    words = {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": ["a", "b"]}}
+    numbers = {"module": "keras.layers", "class_name": "IntegerLookup", "config": {"vocabulary": [1 << 40]}}
+    array = {"class_name": "__numpy__", "config": {"value": [1 << 40], "dtype": "int64"}}
+    for layer in (words, numbers, {"module": "keras.layers", "class_name": "Add", "config": {"x": array}}):
+        assert first_refusal(_model(layer)) is None
+
+
 def test_the_deepest_nesting_is_walked() -> None:
     value: Any = {"class_name": "Lambda"}
     for _ in range(100_000):

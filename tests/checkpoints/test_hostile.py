@@ -247,6 +247,46 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
             load_model(path, "lenet")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no such files")
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "name", ["keras_metadata.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"]
+)
+def test_no_part_of_a_folder_is_opened_that_is_no_file(saved: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "saved_model.pb").touch()
+    for suffix in ("index", "data-00000-of-00001"):
+        shutil.copy(saved / f"m.{suffix}", tmp_path / "variables" / f"variables.{suffix}")
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(CheckpointError, match="is not a file, and was not opened|holds weights only"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", [".", "..", "/", "not-there", "\\303\\244", "\\x"])
+def test_whatever_a_folder_calls_its_latest_checkpoint_the_answer_is_a_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{name}"')
+    with pytest.raises(CheckpointError, match="neither a SavedModel nor|There is no file"):
+        load_model(tmp_path, "lenet")
+
+
+def test_a_folder_of_a_checkpoints_name_does_not_stand_for_it(saved: Path, tmp_path: Path) -> None:
+    for suffix in ("index", "data-00000-of-00001"):
+        shutil.copy(saved / f"m.{suffix}", tmp_path / f"m.{suffix}")
+    other, model = _small(), _small()
+    tf.train.Checkpoint(model=other).write(str(tmp_path / "secret"))
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "checkpoint").write_text(f'model_checkpoint_path: "{tmp_path / "secret"}"')
+    load_weights(model, tmp_path / "m.index")
+    assert not np.array_equal(model.get_weights()[0], other.get_weights()[0])
+
+
+def test_a_configuration_of_many_small_things_is_not_unpacked(saved: Path, tmp_path: Path) -> None:
+    path = _with_config(saved / "m.keras", tmp_path / "m.keras", lambda config: config.update(x=[{}] * (1 << 20)))
+    with pytest.raises(CheckpointError, match="a model with more than 1,048,576 settings"):
+        load_model(path)
+
+
 _SAVE = """
 import sys
 import h5py
@@ -376,7 +416,18 @@ def _declared_only(file: h5py.File, secret: Path) -> None:  # noqa: ARG001
     file.create_dataset("layers/dense/vars/0", (1 << 20, 1 << 16), "f4", chunks=(1024, 1024))
 
 
+def _texts(file: h5py.File, secret: Path) -> None:  # noqa: ARG001  all could be one, as long as the file
+    file.create_dataset("layers/dense/vars/0", (48, 2), h5py.string_dtype())
+
+
+def _huge_chunk(file: h5py.File, secret: Path) -> None:  # noqa: ARG001  which is unpacked for the least of it
+    settings = {"maxshape": (None, None), "chunks": (1 << 14, 1 << 14), "compression": 9}
+    file.create_dataset("layers/dense/vars/0", (48, 2), "f4", **settings)
+
+
 ELSEWHERE = {
+    "texts": (_texts, "holds no numbers in '/layers/dense/vars/0', but object; not read"),
+    "huge chunk": (_huge_chunk, r"declares arrays of 1,073,7[\d,]+ up to '/layers/dense/vars/0'"),
     "external link": (_external_link, "holds a link at '/layers/dense/vars/0'"),
     "soft link": (_soft_link, "holds a link at '/layers/dense/vars/0'"),
     "external storage": (_external_storage, "keeps '/layers/dense/vars/0' in another file"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -152,6 +153,22 @@ def test_networks_of_keras_are_still_loaded(name: str) -> None:
 def test_all_networks_of_keras_are_still_loaded(name: str) -> None:
     _built_again(name)
     keras.backend.clear_session()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: [keras.Input((8, 3), batch_size=2), keras.layers.LSTM(4, stateful=True)],
+        lambda: [keras.Input((8, 1)), keras.layers.Normalization(mean=[2.0], variance=[4.0]), keras.layers.Dense(2)],
+        lambda: [keras.Input((8, 3)), keras.layers.Normalization(mean=2.0, variance=4.0), keras.layers.Dense(2)],
+        lambda: [keras.Input((8, 2)), keras.layers.Normalization(mean=[1, 2], variance=[3, 4]), keras.layers.Dense(2)],
+    ],
+)
+def test_what_is_built_in_another_way_predicts_the_same(tmp_path: Path, make: Callable[[], list[Any]]) -> None:
+    network = keras.Sequential(make())
+    network.save(tmp_path / "m.keras")
+    images = np.random.default_rng(0).random((2, *network.input_shape[1:]), np.float32)
+    np.testing.assert_array_equal(load_model(tmp_path / "m.keras")(images), network(images))
 
 
 def test_a_network_of_keras_is_saved_and_loaded(tmp_path: Path) -> None:
