@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.fuzz import corpus
 
-MOST_BYTES = {"recogniser": 8192, "configuration": 600, "metadata": 600, "tiles": 400, "events": 1200}  # of an input
+MOST_BYTES = {"recogniser": 8192, "configuration": 300, "metadata": 600, "tiles": 400, "events": 1200}  # of an input
 _DEFAULTS = {"timeout": 30, "rss_limit_mb": 3000, "max_total_time": 600, "print_final_stats": 1}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "corpus"
-MOST_INPUTS = 150
+MOST_INPUTS = 200
 MOST_BYTES = 150_000  # of an archive
 _FAILED = "failed-"
 
