@@ -17,7 +17,7 @@ from tb_filterviz.checkpoints.advice import IF_TRUSTED, OWN_FACTORY, WITH_THIS_F
 from tb_filterviz.checkpoints.allowed import first_refusal
 from tb_filterviz.checkpoints.confined import ConfinedError, confined
 from tb_filterviz.checkpoints.keras2_config import to_keras3
-from tb_filterviz.checkpoints.keras3_config import LostCallError, to_newest, without_training
+from tb_filterviz.checkpoints.keras3_config import LostCallError, for_drawing, to_newest
 from tb_filterviz.checkpoints.sources import ModelSource, described
 from tb_filterviz.checkpoints.weights import Stored
 from tb_filterviz.error_context import circumstance
@@ -85,7 +85,7 @@ class Architecture:
             config = json.loads(self.config or "")
             if stored is not None:
                 self._check_calls(config, _MOST_CALLS_PER_ARRAY * stored.arrays + _MOST_CALLS_BESIDE)
-            config = without_training(to_newest(to_keras3(config), self.written_by))
+            config = for_drawing(to_newest(to_keras3(config), self.written_by))
         refusal = None if unsafe else first_refusal(config, own)
         if refusal is not None:
             raise CheckpointError(f"{self.origin} is not built: {advice_if_refused(refusal)}")

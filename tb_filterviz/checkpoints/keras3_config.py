@@ -19,11 +19,8 @@ _LAST_WITH_LISTS_OF_ONE = (3, 10)
 _WITH_CALLS_ELSEWHERE = ((3, 0), (3, 1))
 _WITHOUT_CALLS = (3, 2)
 _LONGEST_NAME = 100  # characters, in messages
+_UNUSED = [("RandomRotation", "value_range")]  # until 3.5; nothing depended on it
 _RECURRENT = ("RNN", "SimpleRNN", "GRU", "LSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
-_UNUSED = [
-    ("RandomRotation", "value_range"),  # until 3.5; nothing depended on it
-    *((name, "stateful") for name in _RECURRENT),  # from one batch to the next, of which there is none here
-]
 
 
 class LostCallError(ValueError):
@@ -54,11 +51,20 @@ def to_newest(config: Config, written_by: str | None) -> Config:
     return config
 
 
-def without_training(config: Config) -> Config:
-    """Leave out how a model, and each in it, was trained: it need not be known to draw it."""
+def for_drawing(config: Config) -> Config:
+    """Leave out what a drawing does not need, and what Keras would make as soon as it builds a layer.
+
+    How a model was trained; states that last from one batch to the next, of which there is none; and one number of a
+    Normalization, which Keras would spread over all places: it predicts the same when that is done as it is called.
+    """
     config = copy.deepcopy(config)
     for part in _dicts(config):
         part.pop("compile_config", None)
+        settings = part.get("config")
+        if isinstance(settings, dict) and part.get("class_name") in _RECURRENT:
+            settings.pop("stateful", None)
+        if isinstance(settings, dict) and part.get("class_name") == "Normalization":
+            _spread_when_called(settings)
     return config
 
 
@@ -80,8 +86,6 @@ def _leave_out_unused(config: Config) -> None:
     for name, setting in _UNUSED:
         if config.get("class_name") == name and isinstance(config.get("config"), dict):
             config["config"].pop(setting, None)
-    if config.get("class_name") == "Normalization" and isinstance(config.get("config"), dict):
-        _spread_when_called(config["config"])
 
 
 def _spread_when_called(settings: Config) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from google.protobuf.message import DecodeError
 from tensorboard.backend import application
 from tensorboard.backend.event_processing import data_provider as multiplexer_provider
 from tensorboard.backend.event_processing import plugin_event_multiplexer
@@ -39,8 +40,13 @@ from tb_filterviz.parts.objectives import channel_mean
 from tb_filterviz.parts.statistics import STATISTICS, Statistic
 from tb_filterviz.plugin.plugin import FiltersPlugin
 from tb_filterviz.recipe import Recipe, Source, make_recipe
-from tb_filterviz.sinks.event_files import events as read_events
-from tb_filterviz.sinks.event_files import filters_metadata, new_event_file, scalar_metadata, tensor_event
+from tb_filterviz.sinks.event_files import (
+    filters_metadata,
+    new_event_file,
+    read_records,
+    scalar_metadata,
+    tensor_event,
+)
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.storage import folder_of
 from tb_filterviz.snapshots import LayerSnapshot, StepUnit
@@ -261,7 +267,11 @@ def _written(log_dir: Path) -> dict[tuple[str, str], float]:
     last: dict[tuple[str, str], float] = {}
     for path in filter(Path.is_file, sorted(log_dir.rglob("*tfevents*"))):
         with path.open("rb") as stream:
-            for event, _ in read_events(stream):
+            for payload, _ in read_records(stream):  # of any size: our own reader leaves large ones unread
+                try:
+                    event = Event.FromString(payload)
+                except DecodeError:
+                    break
                 for value in event.summary.value:
                     last[path.parent.relative_to(log_dir).as_posix(), value.tag] = event.wall_time
     return last
