@@ -29,7 +29,7 @@ _LAYERS = _names(
     GroupQueryAttention HashedCrossing Hashing Identity InputLayer IntegerLookup LSTM LSTMCell
     LayerNormalization LeakyReLU Masking MaxNumBoundingBoxes MaxPool1D MaxPool2D MaxPool3D MaxPooling1D
     MaxPooling2D MaxPooling3D Maximum MelSpectrogram Minimum MixUp MultiHeadAttention Multiply Normalization
-    PReLU Permute Pipeline RMSNormalization RNN RandAugment RandomBrightness RandomColorDegeneration
+    PReLU Permute RMSNormalization RNN RandAugment RandomBrightness RandomColorDegeneration
     RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip
     RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization
     RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom ReLU RepeatVector
@@ -81,7 +81,7 @@ _ELEMENTWISE = _ACTIVATIONS | _names(
 _OPERATIONS = {  # without those that call a function which they are given: Map, Scan, Switch, WhileLoop, Cond, ...
     "core": _names(
         """
-        Cast ConvertToTensor SaturateCast Scatter ScatterUpdate Slice SliceUpdate StopGradient Unstack
+        Cast ConvertToTensor SaturateCast Scatter ScatterUpdate Slice SliceUpdate StopGradient
         """
     ),
     "image": _names(

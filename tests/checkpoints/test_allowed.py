@@ -19,9 +19,11 @@ LEFT_OUT = {
     "keras.layers": {
         *("FlaxLayer", "InputSpec", "JaxLayer", "Lambda", "Layer", "TFSMLayer", "TorchModuleWrapper", "Wrapper"),
         "TextVectorization",  # of texts, which are no images; takes any number of loops
+        "Pipeline",  # on PyTorch, what it holds is computed as soon as it is built
     },
     "keras.src.ops.core": {
         *("AssociativeScan", "Cond", "ForiLoop", "Map", "Scan", "Switch", "VectorizedMap", "WhileLoop"),  # of functions
+        "Unstack",  # makes as many tensors as an axis is long
     },
     "keras.src.ops.linalg": {"JVP"},  # of a function
 }
