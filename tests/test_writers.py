@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 
 from tb_filterviz import FilterLogger, FilterVisualizer, LogDirError, MemorySink, VisualizationWarning
+from tests.disks import mounted
 from tests.loaders import steps_of_runs
 
 LAYERS = keras.layers
@@ -204,13 +204,8 @@ def test_another_working_folder_changes_nothing(
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 1 MiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", place], capture_output=True, check=False)
-    if mount.returncode:
-        pytest.skip(f"only root can mount a small disk: {mount.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", place], check=True)
+    with mounted(tmp_path / "disk", "1m") as place:
+        yield place
 
 
 @pytest.mark.parametrize("left_kib", [0, 8, *(pytest.param(left, marks=pytest.mark.slow) for left in (4, 12, 16))])

@@ -2,8 +2,6 @@
 
 import importlib.util
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from tests.fuzz import corpus
 from tests.fuzz.__main__ import MOST_BYTES
 from tests.fuzz.targets import TARGETS
+from tests.processes import run
 
 
 def test_every_target_has_a_size_and_a_corpus_that_stays_small() -> None:
@@ -31,15 +30,13 @@ def test_what_was_found_is_read_or_refused(target: str) -> None:
 )
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_short_search_finds_nothing(target: str, root: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.fuzz", target, "-runs=3000", "-seed=1", f"-artifact_prefix={tmp_path}/"]
+    arguments = ["-m", "tests.fuzz", target, "-runs=3000", "-seed=1", f"-artifact_prefix={tmp_path}/"]
     environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 0, done.stderr[-4000:]
+    done = run(*arguments, cwd=root, env=environment)
     assert "Done 3000 runs" in done.stderr, done.stderr[-4000:]
     assert not list(tmp_path.iterdir())
 
 
 def test_unknown_targets_are_refused_with_those_that_there_are() -> None:
-    done = subprocess.run([sys.executable, "-m", "tests.fuzz", "x"], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+    done = run("-m", "tests.fuzz", "x", status=2)
     assert "Targets: recogniser, configuration, metadata, tiles, events" in done.stderr

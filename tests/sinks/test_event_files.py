@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import struct
-import subprocess
 import time
 import tracemalloc
 import uuid
@@ -39,6 +38,7 @@ from tb_filterviz.sinks.event_files import (
 )
 from tb_filterviz.sinks.storage import Folder, folder_of, reason_of
 from tests import processes
+from tests.disks import mounted
 from tests.reading import read_run, series, steps
 
 pytest_plugins = ["tests.sinks.s3"]
@@ -388,13 +388,8 @@ def test_a_file_is_closed_once_and_also_when_forgotten(tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 64 KiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", place], capture_output=True, check=False)
-    if mount.returncode:
-        pytest.skip(f"only root can mount a small disk: {mount.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", place], check=True)
+    with mounted(tmp_path / "disk", "64k") as place:
+        yield place
 
 
 def picture(step: int) -> Event:
