@@ -37,17 +37,17 @@ from tb_filterviz import Config, GridConfig
 from tb_filterviz.sinks.events import EventSink
 from tests.snapshots import snapshot
 
-tiles = np.random.default_rng(0).integers(0, 255, (60, 48, 48, 3), np.uint8)
+tiles = np.random.default_rng(0).integers(0, 255, (60, 24, 24, 3), np.uint8)
 sink = EventSink(sys.argv[1], Config(grid=GridConfig(top_k=1)))
 if fatal_write:
     sys.setprofile(watch)
 sink.begin({{"layers": [{{"layer": "conv_a"}}, {{"layer": "conv_b"}}]}})
-step = -1 if sink.last_step is None else sink.last_step
-while True:
-    step += 1
+first = 0 if sink.last_step is None else sink.last_step + 1
+for step in range(first, first + 20):  # a reader has to hold what all of the processes have written
     tiles[:, 0, 0, 0] = step % 256
     sink.write(step, [snapshot(tiles, step, layer) for layer in ("conv_a", "conv_b")])
     print(step, flush=True)
+signal.pause()
 """
 
 
