@@ -58,7 +58,7 @@ class FilterVisualizer(keras.callbacks.Callback):
             Before the training and at its end, filters are drawn all the same.
         write_initial: draw once before the training, at the step before its first: -1 for epochs, 0 for batches. A
             model that its first batch builds is drawn from the end of its first epoch on.
-        config: a `Config`, or the name of a preset, ``"default"`` or ``"classic"``.
+        config: a `Config`, or the name of a preset, ``"clean"``, ``"plain"`` or ``"classic"``.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
         examples: some images as the model is given them, ``[n, h, w, c]``, which tell its input range.
         sinks: further places to write to.
@@ -87,7 +87,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         every: int | Schedule = 1,
         budget: float | None = None,
         write_initial: bool = True,
-        config: Config | str = "default",
+        config: Config | str = "clean",
         other_inputs: Mapping[str, Any] | None = None,
         examples: Any = None,
         sinks: Sequence[Sink] = (),

@@ -11,10 +11,13 @@ from tb_filterviz.errors import ConfigError
 from tb_filterviz.parts.ascent_part import AscentPart
 from tb_filterviz.parts.ascent_parts import ascent_parts_of
 from tb_filterviz.parts.objectives import AUTO, Objective, objective_of
+from tb_filterviz.parts.preconditioners import ColorDecorrelation, SpectralDecay
 from tb_filterviz.parts.statistics import Statistic, statistics_of
 from tb_filterviz.parts.tones import ToneMapping, tone_of
+from tb_filterviz.parts.transformations import Jitter
 
 Order = Literal["index", "score"]
+Drawn = Literal["linear", "field", "texture"]  # what is drawn of a filter
 Indices = tuple[int, ...]
 Filters = Indices | tuple[tuple[str, Indices], ...]  # of every layer, or by the layers that a pattern names
 Bound = float | tuple[float, ...]  # of all channels, or of each
@@ -38,7 +41,15 @@ def _is_finite(value: object) -> bool:
 class AscentConfig:
     """How the pictures start, how far and how fast they climb.
 
-    Intensities are on a scale of 0 to 255, stretched to the model's own input range.
+    Intensities are on a scale of 0 to 255, stretched to the model's own input range. What is None is chosen for each
+    layer by what is drawn of it (source: measured, see `docs/design.md`):
+
+    | | the filter is linear in the image | its receptive field (a local objective) | its texture |
+    | --- | --- | --- | --- |
+    | `steps` | 20 | 20 | 32 |
+    | `step_size` | 4 | 8 | 2.5 |
+    | `noise` | 2 | 2 | 2 |
+    | `parts` | none | ``"spectral_decay"`` | the same, ``"color_decorrelation"``, `Jitter` of 4 px, 5 degrees, 5 % |
 
     Attributes:
         steps: ascent steps per picture.
@@ -48,6 +59,9 @@ class AscentConfig:
         final_score: True scores the finished picture; False takes the score before the last step, as the article does.
         stays_positive: True makes a filter stuck whose score was not above 0 at any step: the article stops there.
         epsilon: added to the gradient's RMS, which is small in large images.
+        canvas_px: how many pixels a side a picture needs at most. A local objective climbs on its receptive field
+            alone, where that gives the same picture (no layer below looks at the whole image), others on an image of
+            this size, if the model can be run on one. None: always on the whole image.
         filters_per_batch: filters that climb together; None for as many as the memory allows, to 64.
         memory_mb: MiB that an ascent may take, about.
         parts: transformations, regularizers, preconditioners and projections, see `AscentPart`.
@@ -56,33 +70,65 @@ class AscentConfig:
         ConfigError: if a setting cannot work.
     """
 
-    steps: int = 20
-    step_size: float = 4.0
+    steps: int | None = None
+    step_size: float | None = None
     gray: float = 128.0
-    noise: float = 20.0
+    noise: float | None = None
     final_score: bool = True
     stays_positive: bool = False
     epsilon: float = 1e-12
+    canvas_px: int | None = 128
     filters_per_batch: int | None = None
     memory_mb: float = 1024.0
-    parts: Sequence[AscentPart | str] = ()
+    parts: Sequence[AscentPart | str] | None = None
 
     def __post_init__(self) -> None:
-        _require(_is_count(self.steps), "steps", "a positive integer", self.steps)
-        _require(_is_finite(self.step_size) and self.step_size > 0, "step_size", "a positive number", self.step_size)
+        steps, size, noise = self.steps, self.step_size, self.noise
+        _require(steps is None or _is_count(steps), "steps", "None or a positive integer", steps)
+        _require(size is None or (_is_finite(size) and size > 0), "step_size", "None or a positive number", size)
         _require(_is_finite(self.gray), "gray", "a finite number", self.gray)
-        _require(_is_finite(self.noise) and self.noise >= 0, "noise", "zero or a positive number", self.noise)
+        _require(noise is None or (_is_finite(noise) and noise >= 0), "noise", "None, or a number from 0 on", noise)
         for name in ("epsilon", "memory_mb"):
             value = getattr(self, name)
             _require(_is_finite(value) and value > 0, name, "a positive number", value)
-        size = self.filters_per_batch
-        _require(size is None or _is_count(size), "filters_per_batch", "None or a positive integer", size)
-        object.__setattr__(self, "parts", ascent_parts_of(self.parts))
+        for name in ("canvas_px", "filters_per_batch"):
+            value = getattr(self, name)
+            _require(value is None or _is_count(value), name, "None or a positive integer", value)
+        if self.parts is not None:
+            object.__setattr__(self, "parts", ascent_parts_of(self.parts))
 
     @property
     def ascent_parts(self) -> tuple[AscentPart, ...]:
         """The parts themselves, not their names."""
-        return ascent_parts_of(self.parts)
+        return ascent_parts_of(self.parts or ())
+
+    def suiting(self, drawn: Drawn) -> "SuitedAscentConfig":
+        """Choose what is None for what is drawn of a filter."""
+        given = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        return SuitedAscentConfig(**{**given, **{n: v for n, v in _SUITING[drawn].items() if given[n] is None}})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SuitedAscentConfig(AscentConfig):
+    """An `AscentConfig` in which nothing is left open."""
+
+    steps: int
+    step_size: float
+    noise: float
+    parts: Sequence[AscentPart | str]
+
+
+_FIELD: dict[str, Any] = {"steps": 20, "step_size": 8.0, "noise": 2.0, "parts": (SpectralDecay(),)}
+_SUITING: dict[Drawn, dict[str, Any]] = {
+    "linear": {**_FIELD, "step_size": 4.0, "parts": ()},
+    "field": _FIELD,
+    "texture": {
+        "steps": 32,
+        "step_size": 2.5,
+        "noise": 2.0,
+        "parts": (SpectralDecay(), ColorDecorrelation(), Jitter(shift=4.0, rotation=5.0, scale=0.05)),
+    },
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,12 +167,14 @@ class GridConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """How filters are drawn. `Config()` is the default preset, `Config.classic()` the article's procedure.
+    """How filters are drawn. `Config()` is the preset ``"clean"``, `Config.classic()` the article's procedure.
 
     Attributes:
-        objective: what is maximized: an `Objective`, or the name of one; ``"auto"`` takes the channel's mean, or the
-            centre unit where that would be flat.
-        tone: how images become pictures: a `ToneMapping`, or the name of one.
+        objective: what is maximized: an `Objective`, or the name of one. ``"auto"`` takes the centre unit where the
+            filter is linear in the image, or sees at most `small_field_px` of it a side; else the channel's mean.
+        small_field_px: see `objective`; 0 takes the channel's mean wherever that is not flat.
+        tone: how images become pictures: a `ToneMapping`, or the name of one. ``"auto"`` standardizes receptive fields,
+            whose colours count, as a whole, and textures by channel, over which a cast of one colour lies.
         contrast: standard deviation of a picture after tone mapping, where 1 is the full range.
         crop: cut the picture of a centre unit to its receptive field.
         input_range: ``(low, high)`` of the model's inputs, each a number, or one for each channel. None finds it: from
@@ -147,7 +195,8 @@ class Config:
     """
 
     objective: Objective | str = AUTO
-    tone: ToneMapping | str = "standardized"
+    small_field_px: int = 32
+    tone: ToneMapping | str = AUTO
     contrast: float = 0.2
     crop: bool = True
     input_range: Range | None = None
@@ -162,7 +211,10 @@ class Config:
     def __post_init__(self) -> None:
         if self.objective != AUTO:
             objective_of(self.objective)
-        tone_of(self.tone)
+        if self.tone != AUTO:
+            tone_of(self.tone)
+        least = self.small_field_px
+        _require(least == 0 or _is_count(least), "small_field_px", "zero or a positive integer", least)
         limits = self.input_range
         _require(limits is None or _is_range(limits), "input_range", "(low, high) with low < high", limits)
         sizes = self.image_shape
@@ -185,7 +237,7 @@ class Config:
     @property
     def has_own_parts(self) -> bool:
         """Whether parts were given as objects, which may be wrong."""
-        parts = (self.objective, self.tone, *self.statistics, *self.ascent.parts)
+        parts = (self.objective, self.tone, *self.statistics, *(self.ascent.parts or ()))
         return not all(isinstance(part, str) for part in parts)
 
     @property
@@ -200,6 +252,15 @@ class Config:
         return () if not chosen else chosen if isinstance(chosen[0], tuple) else (("*", chosen),)
 
     @classmethod
+    def plain(cls) -> "Config":
+        """Make what the first edition drew by default: the channel's mean of the whole image, and nothing smoothed.
+
+        20 steps of size 4 from gray with noise of 20; the centre unit only where a filter is linear in the image.
+        """
+        whole = AscentConfig(steps=20, step_size=4.0, noise=20.0, canvas_px=None, parts=())
+        return cls(small_field_px=0, tone="standardized", ascent=whole)
+
+    @classmethod
     def classic(cls) -> "Config":
         """Make the procedure of the article of January 2018, exactly.
 
@@ -208,14 +269,24 @@ class Config:
         """
         return cls(
             objective="channel_mean",
+            tone="standardized",
             input_range=(0.0, 255.0),
             contrast=0.1,
-            ascent=AscentConfig(step_size=1.0, epsilon=1e-5, final_score=False, stays_positive=True),
+            ascent=AscentConfig(
+                steps=20,
+                step_size=1.0,
+                noise=20.0,
+                epsilon=1e-5,
+                final_score=False,
+                stays_positive=True,
+                canvas_px=None,
+                parts=(),
+            ),
             grid=GridConfig(columns=6, order="score", top_k=36, show_stuck=False),
         )
 
 
-PRESETS = {"default": Config, "classic": Config.classic}
+PRESETS = {"clean": Config, "plain": Config.plain, "classic": Config.classic}
 
 
 def as_config(config: Config | str) -> Config:
@@ -304,6 +375,11 @@ def _value_to_json(name: str, value: Any) -> Any:
         plain = {each: held for each, held in fields.items() if isinstance(held, str | int | float | bool | None)}
         return {"name": value.name, **plain}  # the fingerprint in the recipe tells what is not plain
     return value
+
+
+def drawn_by(ascent: AscentConfig) -> dict[str, Any]:
+    """List, as JSON can hold it, what makes the pictures of an ascent differ from those of another."""
+    return {name: value for name, value in _value_to_json("", ascent).items() if name not in _COST_ONLY}
 
 
 def identity(settings: Mapping[str, Any]) -> dict[str, Any]:

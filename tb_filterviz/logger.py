@@ -57,7 +57,7 @@ class FilterLogger:
             ``<log_dir>/filters``; it holds one training, drawn one way, and any other one gets a run beside it.
         layers: names, paths or patterns (``"conv*"``) of convolutional layers, or layers themselves; None for all
             convolutional ones.
-        config: a `Config`, or the name of a preset, ``"default"`` or ``"classic"``.
+        config: a `Config`, or the name of a preset, ``"clean"``, ``"plain"`` or ``"classic"``.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
         examples: some images as the model is given them, ``[n, h, w, c]``, which tell its input range.
         sinks: further places to write to.
@@ -75,7 +75,7 @@ class FilterLogger:
         log_dir: str | Path = "logs",
         layers: str | keras.Layer | Iterable[str | keras.Layer] | None = None,
         *,
-        config: Config | str = "default",
+        config: Config | str = "clean",
         other_inputs: Mapping[str, Any] | None = None,
         examples: Any = None,
         sinks: Sequence[Sink] = (),

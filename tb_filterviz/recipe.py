@@ -5,7 +5,7 @@ import functools
 import hashlib
 import importlib.metadata
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from types import CodeType, MappingProxyType
 from typing import Any, Literal
@@ -14,10 +14,12 @@ import numpy as np
 
 from tb_filterviz import config as settings
 from tb_filterviz.config import Config, Range
+from tb_filterviz.parts.ascent_part import AscentPart
 from tb_filterviz.parts.ascent_parts import ASCENT_PARTS
 from tb_filterviz.parts.objectives import AUTO, OBJECTIVES, objective_of
+from tb_filterviz.parts.registry import Part
 from tb_filterviz.parts.statistics import STATISTICS, statistics_of
-from tb_filterviz.parts.tones import TONES, tone_of
+from tb_filterviz.parts.tones import TONES, ToneMapping, tone_of
 from tb_filterviz.snapshots import StepUnit
 
 Recipe = dict[str, Any]  # JSON
@@ -36,6 +38,7 @@ def make_recipe(
     model: Mapping[str, Any],
     layers: list[dict[str, Any]],
     backend: str,
+    parts: Iterable[Part] = (),
     other_inputs: Mapping[str, Any] = MappingProxyType({}),
     schedule: Mapping[str, Any] = MappingProxyType({}),
 ) -> Recipe:
@@ -48,7 +51,8 @@ def make_recipe(
         input_range: of the model, as it was taken.
         input_range_reason: why it was.
         model: its name, and its layers with the shapes of their weights.
-        layers: those that are drawn: path, position, filters, tile, objective.
+        layers: those that are drawn: path, position, filters, size of a tile, objective, tone, ascent.
+        parts: tone mappings and parts of the ascent that were chosen for them, beside those of `config`.
         backend: of Keras.
         other_inputs: what the model's inputs are that are not the image; their values are hashed.
         schedule: how often is drawn, if that is settled: no picture differs by it.
@@ -57,7 +61,7 @@ def make_recipe(
         "written_by": written_by,
         "unit": unit,
         "config": settings.to_json(config),
-        "parts": _parts(config),
+        "parts": _parts(config, parts),
         "input_range": [list(bound) if isinstance(bound, tuple) else float(bound) for bound in input_range],
         "input_range_reason": input_range_reason,
         "model": dict(model),
@@ -68,16 +72,24 @@ def make_recipe(
     }
 
 
-def _parts(config: Config) -> dict[str, Any]:
+def _parts(config: Config, more: Iterable[Part]) -> dict[str, list[dict[str, str]]]:
     """List what the parts say of themselves; a name alone may mean a part that only its owner has."""
-    chosen: dict[str, Any] = {"tone": tone_of(config.tone), "ascent": list(config.ascent.ascent_parts)}
-    if config.objective != AUTO:
-        chosen["objective"] = objective_of(config.objective)
-    chosen["statistics"] = list(statistics_of(config.statistics))
-    return {
-        kind: [_described(each) for each in part] if isinstance(part, list) else _described(part)
-        for kind, part in chosen.items()
+    own = [] if config.tone == AUTO else [tone_of(config.tone)]
+    chosen: dict[str, list[Part]] = {
+        "objective": [] if config.objective == AUTO else [objective_of(config.objective)],
+        "tone": _each_once([*own, *(part for part in more if isinstance(part, ToneMapping))]),
+        "ascent": _each_once([*config.ascent.ascent_parts, *(part for part in more if isinstance(part, AscentPart))]),
+        "statistics": list(statistics_of(config.statistics)),
     }
+    return {kind: [_described(part) for part in parts] for kind, parts in chosen.items()}
+
+
+def _each_once(parts: Iterable[Part]) -> list[Part]:
+    found: list[Part] = []
+    for part in parts:
+        if part not in found:
+            found.append(part)
+    return found
 
 
 def _described(part: Any) -> dict[str, str]:

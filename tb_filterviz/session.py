@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tb_filterviz.config import Config, Range, as_config
+from tb_filterviz.config import Config, Range, as_config, drawn_by
 from tb_filterviz.errors import ModelError, VisualizationWarning
 from tb_filterviz.history import History
 from tb_filterviz.optvis.image_model import has_layers_inside, leaves
@@ -102,10 +102,13 @@ class Session:
                     "filters": len(ascent.plan.filters),
                     "tile": list(ascent.tile_shape),
                     "objective": ascent.plan.objective.name,
+                    "tone": ascent.plan.tone.name,
+                    "ascent": drawn_by(ascent.plan.ascent),
                 }
                 for ascent in self._ascents
             ],
             backend=keras.backend.backend(),
+            parts=[part for ascent in self._ascents for part in ascent.plan.parts],
             other_inputs=self._other_inputs,
             schedule=schedule or {},
         )
@@ -273,7 +276,7 @@ def draw(
     model: keras.Model,
     layers: str | Iterable[str] | None = None,
     *,
-    config: Config | str = "default",
+    config: Config | str = "clean",
     other_inputs: Mapping[str, Any] | None = None,
     examples: Any = None,
     step: int = 0,

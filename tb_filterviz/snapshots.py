@@ -113,10 +113,10 @@ class LayerSnapshot(LayerDrawing):
 
     @property
     def change(self) -> Values:
-        """float32 ``[n]`` in [0, 1], RMS difference of the stored tile to that of the step before; 0 at first."""
+        """float32 ``[n]``, how far the stored tile moved since the step before: 1 is as far as another filter's."""
         return self.statistics["change"]
 
     @property
     def change_since_start(self) -> Values:
-        """float32 ``[n]`` in [0, 1], RMS difference of the stored tile to the run's first."""
+        """float32 ``[n]``, how far the stored tile is from the run's first: 1 is as far as another filter's."""
         return self.statistics["change_since_start"]

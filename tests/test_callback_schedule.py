@@ -29,7 +29,7 @@ def _last(memory: MemorySink) -> dict[str, LayerSnapshot]:
 def _shows(memory: MemorySink, model: keras.Model, config: Config | None = None) -> bool:
     """Tell whether the last pictures are those of the model as it is."""
     last = _last(memory)
-    drawn = draw(model, list(last), config=config or "default", verbose=0)
+    drawn = draw(model, list(last), config=config or "clean", verbose=0)
     return all(np.array_equal(each.tiles, last[each.layer].tiles) for each in drawn)
 
 

@@ -23,10 +23,16 @@ def _names(*names: str) -> str:
 @pytest.mark.parametrize(
     ("make", "settings", "message"),
     [
-        (AscentConfig, {"steps": 0}, "`steps` must be a positive integer. Received: steps=0"),
-        (AscentConfig, {"steps": True}, "`steps` must be a positive integer. Received: steps=True"),
-        (AscentConfig, {"step_size": float("nan")}, "`step_size` must be a positive number. Received: step_size=nan"),
-        (AscentConfig, {"noise": -1.0}, "`noise` must be zero or a positive number. Received: noise=-1.0"),
+        (AscentConfig, {"steps": 0}, "`steps` must be None or a positive integer. Received: steps=0"),
+        (AscentConfig, {"steps": True}, "`steps` must be None or a positive integer. Received: steps=True"),
+        (
+            AscentConfig,
+            {"step_size": float("nan")},
+            "`step_size` must be None or a positive number. Received:",
+        ),
+        (AscentConfig, {"noise": -1.0}, "`noise` must be None, or a number from 0 on. Received: noise=-1.0"),
+        (AscentConfig, {"canvas_px": 0}, "`canvas_px` must be None or a positive integer. Received: canvas_px=0"),
+        (Config, {"small_field_px": -1}, "`small_field_px` must be zero or a positive integer"),
         (AscentConfig, {"gray": float("inf")}, "`gray` must be a finite number. Received: gray=inf"),
         (AscentConfig, {"filters_per_batch": 0}, "`filters_per_batch` must be None or a positive integer"),
         (GridConfig, {"columns": 0}, "`columns` must be None or a positive integer. Received: columns=0"),
@@ -40,7 +46,7 @@ def _names(*names: str) -> str:
         (
             Config,
             {"tone": "standardised"},
-            f"`tone` must be one of {_names(*TONES)}, or an object of class ToneMapping.",
+            f"`tone` must be one of {_names('auto', *TONES)}, or an object of class ToneMapping.",
         ),
         (Config, {"tone": "standardised"}, "Received: tone='standardised' Did you mean 'standardized'?"),
         (Config, {"statistics": ["scores"]}, "Received: statistics='scores' Did you mean 'score'?"),
@@ -66,10 +72,11 @@ def test_a_wrong_setting_says_what_would_work(make: Any, settings: dict[str, Any
 
 
 def test_presets_go_by_name() -> None:
-    assert as_config("default") == Config()
+    assert as_config("clean") == Config()
+    assert as_config("plain") == Config.plain()
     assert as_config("classic") == Config.classic()
     with pytest.raises(
-        ConfigError, match=r"must be a Config or one of \('default', 'classic'\). Received: config='clasic'"
+        ConfigError, match=r"must be a Config or one of \('clean', 'plain', 'classic'\). Received: config='clasic'"
     ):
         as_config("clasic")
 
@@ -130,7 +137,9 @@ def test_filters_of_layers_without_names_are_refused() -> None:
         Config(filters={3: [1, 2]})  # type: ignore[dict-item]
 
 
-@pytest.mark.parametrize("config", [Config(), Config.classic(), FULL, OWN], ids=["default", "classic", "full", "own"])
+@pytest.mark.parametrize(
+    "config", [Config(), Config.plain(), Config.classic(), FULL, OWN], ids=["clean", "plain", "classic", "full", "own"]
+)
 def test_a_config_reaches_other_processes_and_changes_in_one_place_only(config: Config) -> None:
     assert pickle.loads(pickle.dumps(config)) == config
     assert hash(pickle.loads(pickle.dumps(config))) == hash(config)

@@ -21,10 +21,30 @@ def _logged(history: History, drawing: LayerDrawing, step: int) -> LayerSnapshot
 
 def test_a_step_is_compared_with_the_one_before_and_the_first() -> None:
     history = History()
-    snapshots = [_logged(history, _drawing(value), step) for step, value in enumerate([0, 51, 204, 153])]
-    assert [snapshot.is_first for snapshot in snapshots] == [True, False, False, False]
-    assert [float(snapshot.change[0]) for snapshot in snapshots] == pytest.approx([0, 0.2, 0.6, 0.2])
-    assert [float(snapshot.change_since_start[0]) for snapshot in snapshots] == pytest.approx([0, 0.2, 0.8, 0.6])
+    tiles = np.zeros((3, 4, 4, 1), np.uint8)
+    tiles[1], tiles[2, :2] = 100, 100
+    apart = np.sqrt((100**2 + 100**2 / 2 + 100**2 / 2) / 3)  # of the three pairs of filters
+    moved = [snapshots.drawing(tiles + np.uint8(by)) for by in (0, 10, 40, 30)]
+    logged = [_logged(history, drawing, step) for step, drawing in enumerate(moved)]
+    assert [snapshot.is_first for snapshot in logged] == [True, False, False, False]
+    for each, change, since_start in zip(logged, (0, 10, 30, 10), (0, 10, 40, 30), strict=True):
+        assert each.change == pytest.approx(change / apart)
+        assert each.change_since_start == pytest.approx(since_start / apart)
+
+
+def test_a_filter_that_becomes_another_has_changed_by_about_one() -> None:
+    history, tiles = History(), np.random.default_rng(3).integers(0, 256, (12, 9, 9, 3), np.uint8)
+    _logged(history, snapshots.drawing(tiles), 0)
+    turned = _logged(history, snapshots.drawing(np.roll(tiles, 1, axis=0)), 1)
+    assert turned.change == pytest.approx(np.ones(12), abs=0.15)
+    assert turned.change.mean() == pytest.approx(1, abs=0.02)
+
+
+def test_one_filter_is_measured_by_its_own_contrast() -> None:
+    history = History()
+    one, other = np.random.default_rng(3).integers(0, 256, (2, 1, 20, 20, 1), np.uint8)
+    _logged(history, snapshots.drawing(one), 0)
+    assert _logged(history, snapshots.drawing(other), 1).change == pytest.approx(1, abs=0.1)
 
 
 def test_a_step_that_could_not_be_written_compares_again_as_it_did() -> None:
@@ -33,8 +53,8 @@ def test_a_step_that_could_not_be_written_compares_again_as_it_did() -> None:
         _logged(history, _drawing(10 * step), step)
     for _ in range(2):  # nothing is remembered
         again = history.compare(_drawing(40), 4, "epoch")
-        assert again.change[0] == pytest.approx(10 / 255)
-        assert again.change_since_start[0] == pytest.approx(40 / 255)
+        assert again.change[0] == pytest.approx(10 / 255 / 0.05)  # all filters are alike, so this is what counts
+        assert again.change_since_start[0] == pytest.approx(40 / 255 / 0.05)
 
 
 def test_the_first_step_and_the_last_are_kept_whatever_comes_in_between() -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tb_filterviz import AscentConfig, Config, FilterLogger, GridConfig, LayerSnapshot, Maximized, draw, maximize
 from tb_filterviz.errors import ConfigError, ModelError, UnknownLayerError
-from tb_filterviz.optvis.layer_plan import Box
+from tb_filterviz.optvis.canvas import Box
 from tb_filterviz.session import Session
 
 L = keras.layers
@@ -105,7 +105,9 @@ def test_batches_of_another_size_differ_as_much_as_rounding_makes_a_difference(
 
 @pytest.mark.parametrize("layer", ["strided", "separable"])
 def test_images_are_whole_in_the_models_units_and_their_scores_rise(rgb: keras.Model, layer: str) -> None:
-    found = maximize(rgb, layer, [5, 2, 0], config=Config(ascent=QUICK, input_range=(-1.0, 3.0)))
+    config = replace(Config.plain(), ascent=replace(Config.plain().ascent, steps=6), input_range=(-1.0, 3.0))
+    found = maximize(rgb, layer, [5, 2, 0], config=config)
+    assert np.array_equal(found.whole(found.images), found.images)
     assert found.images.shape == found.start.shape == (3, 16, 16, 3)
     assert {array.dtype for array in (found.images, found.start, found.scores, found.peaks)} == {np.dtype(np.float32)}
     assert found.scores.shape == ((2, 3) if layer == "strided" else (7, 3))  # a gradient that never changes: one step
@@ -119,7 +121,8 @@ def test_images_are_whole_in_the_models_units_and_their_scores_rise(rgb: keras.M
 
 
 def test_scores_and_peaks_are_those_of_an_independent_forward_pass(rgb: keras.Model) -> None:
-    found = maximize(rgb, "grouped", [6, 1, 3], config=Config(objective="channel_mean", ascent=QUICK))
+    ascent = replace(Config.plain().ascent, steps=6)
+    found = maximize(rgb, "grouped", [6, 1, 3], config=Config(objective="channel_mean", ascent=ascent))
     strided, grouped = (rgb.get_layer(name) for name in ("strided", "grouped"))
     linear = L.Conv2D(8, 3, groups=2, padding="same")
     linear.build((None, 8, 8, 8))
@@ -142,15 +145,25 @@ def test_lenets_receptive_field_is_known_and_tiles_are_cut_to_it(lenet: keras.Mo
     first = maximize(lenet, "conv2d_1", [3, 1])
     assert first.receptive_field == Box(12, 12, 5, 5)
     assert first.objective.name == "center_unit"
-    assert first.images.shape == (2, 28, 28, 1)
-    assert first.tiles().shape == (2, 5, 5, 1)
-    assert np.array_equal(first.shown(first.images), first.images[:, 12:17, 12:17])
+    assert first.place == first.receptive_field
+    assert first.images.shape == first.tiles().shape == (2, 5, 5, 1)
+    assert np.array_equal(first.shown(first.images), first.images)
+    whole = first.whole(first.images)
+    assert np.array_equal(whole[:, 12:17, 12:17], first.images)
+    assert whole.shape == (2, 28, 28, 1)
+    assert np.delete(whole.reshape(2, 28, 28), np.s_[12:17], axis=1) == pytest.approx(128 / 255)
     second = maximize(lenet, "conv2d_2", 3, config=Config(ascent=QUICK))
-    assert second.receptive_field is None
-    assert second.tiles().shape == (1, 28, 28, 1)
-    whole = maximize(lenet, "conv2d_1", 3, config=Config(crop=False))
-    assert whole.receptive_field is None
-    assert np.array_equal(whole.images[0], first.images[0])
+    assert (second.objective.name, second.receptive_field) == ("center_unit", Box(8, 8, 14, 14))
+    textures = maximize(lenet, "conv2d_2", 3, config=Config(small_field_px=13, ascent=QUICK))
+    assert (textures.objective.name, textures.receptive_field) == ("channel_mean", None)
+    assert textures.tiles().shape == (1, 28, 28, 1)
+    plain = maximize(lenet, "conv2d_1", [3, 1], config="plain")
+    assert plain.images.shape == (2, 28, 28, 1)
+    assert plain.receptive_field == Box(12, 12, 5, 5)
+    assert np.array_equal(plain.shown(plain.images), plain.images[:, 12:17, 12:17])
+    uncut = maximize(lenet, "conv2d_1", [3, 1], config=replace(Config.plain(), crop=False))
+    assert uncut.receptive_field is None
+    assert np.array_equal(uncut.images, plain.images)
 
 
 def test_a_notebook_shows_the_grid(rgb: keras.Model) -> None:

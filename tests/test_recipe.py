@@ -62,10 +62,17 @@ def _through_the_log(recipe: Recipe) -> Recipe:
 def test_a_recipe_says_how_a_run_is_drawn(base: Recipe) -> None:
     assert json.loads(json.dumps(base)) == base == _through_the_log(base)
     assert (base["written_by"], base["unit"], base["input_range"]) == ("callback", "epoch", [0, 1])
-    assert base["layers"] == [
-        {"layer": "conv_a", "position": 0, "filters": 2, "tile": [3, 3, 1], "objective": "center_unit"},
-        {"layer": "conv_b", "position": 1, "filters": 2, "tile": [12, 12, 1], "objective": "channel_mean"},
+    names = ("layer", "position", "filters", "tile", "objective", "tone")
+    assert [[each[name] for name in names] for each in base["layers"]] == [
+        ["conv_a", 0, 2, [3, 3, 1], "center_unit", "standardized"],
+        ["conv_b", 1, 2, [8, 8, 1], "center_unit", "standardized"],
     ]
+    first, second = (each["ascent"] for each in base["layers"])
+    assert (first["steps"], first["step_size"], first["noise"], first["parts"]) == (4, 4, 2, [])
+    assert (second["steps"], second["step_size"]) == (4, 8)
+    assert second["parts"] == [{"name": "spectral_decay", "power": 0.5}]
+    assert [each["name"] for each in base["parts"]["ascent"]] == ["spectral_decay"]
+    assert [each["name"] for each in base["parts"]["tone"]] == ["standardized"]
     assert base["config"]["filters"] == [3, 1]
     assert base["config"]["ascent"]["steps"] == 4
     assert [each["name"] for each in base["parts"]["statistics"]] == [each.name for each in STANDARD]
@@ -102,10 +109,10 @@ def test_the_configuration_of_a_recipe_draws_the_same(config: Config) -> None:
 def test_a_recipe_with_parts_of_ones_own_describes_them_and_says_that_they_are_needed() -> None:
     config = replace(BASE, objective=own.energy, tone=own.stretched, ascent=AscentConfig(parts=[own.Decay()]))
     recipe = _through_the_log(_recipe(config))
-    described = recipe["parts"]["objective"]
+    (described,) = recipe["parts"]["objective"]
     assert len(described.pop("fingerprint")) == 16
     assert described == {"name": "own_energy", "label": "own_energy", "description": own.energy.description}
-    assert recipe["parts"]["tone"]["name"] == "own_stretched"
+    assert [each["name"] for each in recipe["parts"]["tone"]] == ["own_stretched"]
     (decay,) = recipe["parts"]["ascent"]
     assert (decay["name"], decay["description"]) == ("own_decay", own.Decay.description)
     for changed in ("objective", "tone", "ascent"):
@@ -118,6 +125,7 @@ SAME: dict[str, Callable[[], Recipe]] = {
     "again": _recipe,
     "other names of layers that are not drawn": lambda: _recipe(model=_network(dense="dense_77")),
     "other weights": lambda: _recipe(model=_network()),
+    "another size of images, of which no filter sees all": lambda: _recipe(model=_network(size=14)),
     "more statistics": lambda: _recipe(replace(BASE, statistics=[own.peak])),
     "another budget": lambda: _recipe(replace(BASE, ascent=AscentConfig(steps=4, memory_mb=9, filters_per_batch=1))),
     "by the logger": lambda: Session(_network(), config=BASE).recipe("logger"),
@@ -129,6 +137,11 @@ SAME: dict[str, Callable[[], Recipe]] = {
 def test_what_changes_no_picture_goes_on_in_its_run(base: Recipe, change: str) -> None:
     assert draws_the_same(base, SAME[change]())
     assert draws_the_same(SAME[change](), base)
+
+
+def test_another_size_of_images_begins_a_run_of_its_own_where_the_whole_is_drawn() -> None:
+    one, other = (_recipe(replace(BASE, objective="channel_mean"), _network(size=size)) for size in (12, 14))
+    assert not draws_the_same(one, other)
 
 
 def test_other_versions_go_on_in_their_run(base: Recipe) -> None:
@@ -153,7 +166,6 @@ OTHER: dict[str, Callable[[], Recipe]] = {
     "strides": lambda: _recipe(model=_network(strides=2)),
     "kernel": lambda: _recipe(model=_network(kernel=2)),
     "activation": lambda: _recipe(model=_network(activation="elu")),
-    "size of images": lambda: _recipe(model=_network(size=14)),
     "none": dict,
 }
 

@@ -97,11 +97,11 @@ def check_description(checkpoints: "Sequence[Checkpoint]", args: argparse.Namesp
         descriptions_for(checkpoints, args.architecture, args.image_shape)
 
 
-def add_drawing_arguments(parser: argparse.ArgumentParser, *, preset: str = "default") -> None:
+def add_drawing_arguments(parser: argparse.ArgumentParser, *, preset: str = "clean") -> None:
     """Add what says how filters are drawn."""
     parser.add_argument("--preset", choices=PRESETS, default=preset, help=f"how filters are drawn (default: {preset})")
     parser.add_argument("--objective", choices=[AUTO, *OBJECTIVES], help="what is maximized, instead of the preset's")
-    parser.add_argument("--tone", choices=TONES, help="how images become pictures, instead of the preset's")
+    parser.add_argument("--tone", choices=[AUTO, *TONES], help="how images become pictures, instead of the preset's")
     parser.add_argument("--statistic", action="append", choices=STATISTICS, help="compute it as well; may be repeated")
     parser.add_argument(
         "--filters", type=_filters, metavar="N", help="draw the first N of a layer, or those of a list: 3,42"

@@ -1,6 +1,6 @@
 """The loop: gradient ascent on the images of many filters at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from tb_filterviz.config import AscentConfig
+from tb_filterviz.config import AscentConfig, SuitedAscentConfig
 from tb_filterviz.error_context import raising_for_part
 from tb_filterviz.errors import ConfigError
 from tb_filterviz.optvis import backends, probe
-from tb_filterviz.optvis.image_model import ImageModel
+from tb_filterviz.optvis.canvas import Canvas
 from tb_filterviz.optvis.layer_calls import LayerCall
-from tb_filterviz.optvis.layer_info import LayerInfo
 from tb_filterviz.optvis.scoring import magnification_of, scoring
 from tb_filterviz.parts.ascent_part import AscentPart
 from tb_filterviz.parts.objectives import Objective, own_channel
@@ -35,11 +34,13 @@ class Climbed:
             `AscentConfig.final_score` the last row is missing.
         peaks: float32 ``[n]``, the largest response of any unit to the finished picture; without
             `AscentConfig.final_score` the last score.
+        kept: float32 ``[n]``, how much of the steepest steps' rise the preconditioned steps keep, at most 1.
     """
 
     images: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
     peaks: npt.NDArray[np.float32]
+    kept: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,9 @@ class Ascent:
 
     Attributes:
         prepare: of images ``[batch, h, w, c]`` and filters int32 ``[batch]``, what all steps have in common.
-        step: of images, the number of the step (int32, a scalar) and what is prepared, the images after one step, and
-            the scores ``[batch]`` before it.
+        step: of images, the number of the step (int32, a scalar) and what is prepared, the images after one step, the
+            scores ``[batch]`` before it, and to first order, how far the score rises along the step, and would along
+            the gradient, each ``[batch]``.
         finish: of images and filters, scores and peaks ``[batch]``; None if finished pictures are not scored.
         respond: of any images ``[k, h, w, c]`` and filters int32 ``[n]``, of each filter to each image: scores
             ``[k, n]``, and mean and variance of what its units answer.
@@ -75,7 +77,7 @@ class Ascent:
     """
 
     prepare: Callable[..., tuple[Any, ...]]
-    step: Callable[..., tuple[Any, Any]]
+    step: Callable[..., tuple[Any, Any, tuple[Any, ...]]]
     finish: Callable[..., tuple[Any, Any]] | None
     respond: Callable[..., tuple[Any, Any, Any]]
     is_linear: bool
@@ -95,10 +97,11 @@ class Ascent:
         count = len(filters)
         filled_up = np.arange(self.batch) % count  # so that all batches are of one size, and compiled once
         climbing, chosen = ops.convert_to_tensor(images[filled_up]), ops.convert_to_tensor(filters[filled_up])
-        prepared, scores, started = self.prepare(climbing, chosen), [], climbing
+        prepared, scores, rises, started = self.prepare(climbing, chosen), [], [], climbing
         for position in range(self.steps):
-            climbing, before = self.step(climbing, _positions(position), *prepared)
+            climbing, before, rise = self.step(climbing, _positions(position), *prepared)
             scores.append(before)
+            rises.append(rise)
         peaks = scores[-1]
         if self.finish is not None:
             finished, peaks = self.finish(climbing, chosen)
@@ -109,6 +112,7 @@ class Ascent:
             images=ops.convert_to_numpy(climbing)[:count],
             scores=ops.convert_to_numpy(ops.stack(scores))[:, :count],
             peaks=ops.convert_to_numpy(peaks)[:count],
+            kept=_kept(rises, self.batch)[:count],
         )
 
     def respond_to_noise(
@@ -132,6 +136,14 @@ class Ascent:
         of_units = np.sqrt(variances.mean(axis=0) + means.var(axis=0))
         deviation = of_units if self.is_linear else scores.std(axis=0)
         return _in_digits_that_count(scores.mean(axis=0), deviation)
+
+
+def _kept(rises: Sequence[tuple[Any, ...]], batch: int) -> npt.NDArray[np.float32]:
+    """Compare how far the score rose along the steps with how far it would have along the gradients."""
+    if not all(rises):
+        return np.ones(batch, np.float32)
+    along, steepest = (np.sum([ops.convert_to_numpy(rise[i]) for rise in rises], axis=0) for i in range(2))
+    return np.where(steepest > 0, along / np.maximum(steepest, 1e-30), 1).astype(np.float32)
 
 
 def _in_digits_that_count(score: npt.NDArray[np.float64], deviation: npt.NDArray[np.float64]) -> NoiseResponse:
@@ -169,6 +181,12 @@ def _penalty_by(part: AscentPart, images: Any) -> Any:
     return penalty
 
 
+def _rises(direction: Any, rms: Any, gradient: Any) -> tuple[Any, Any]:
+    """Return how far a score rises, to first order, with a step of length 1 in a direction, and in the gradient's."""
+    along = ops.mean(gradient * direction, axis=(1, 2, 3)) / ops.maximum(ops.reshape(rms, (-1,)), 1e-30)
+    return along, ops.sqrt(ops.mean(ops.square(gradient), axis=(1, 2, 3)))
+
+
 @lru_cache
 def _positions(position: int) -> Any:
     return ops.convert_to_tensor(np.int32(position))
@@ -192,14 +210,13 @@ def images_in_memory(numbers_below: int, config: AscentConfig) -> int:
 
 
 def ascent_of(
-    image_model: ImageModel,
+    canvas: Canvas,
     layer_call: LayerCall,
-    info: LayerInfo,
     objective: Objective,
     *,
     batch: int,
     step_length: Any,
-    config: AscentConfig,
+    config: SuitedAscentConfig,
 ) -> Ascent:
     """Make the ascent of a layer's filters, which is compiled when it first runs.
 
@@ -208,16 +225,15 @@ def ascent_of(
     What the parts of the ascent do within a step, and in which order, `AscentPart` says.
 
     Args:
-        image_model: the model.
+        canvas: where pictures climb.
         layer_call: the layer.
-        info: what is known of it.
         objective: what is maximized.
         batch: how many filters climb at once.
         step_length: RMS length of one step, in the model's own units; or one for each channel, ``[c]``.
-        config: how many steps, and the parts.
+        config: how many steps, and the parts; nothing is left open.
     """
-    backend, model = backends.current(), image_model.model
-    magnification, parts = magnification_of(objective, info), config.ascent_parts
+    backend, image_model, model = backends.current(), canvas.model, canvas.model.model
+    magnification, parts = magnification_of(objective, canvas.info), config.ascent_parts
     transforming, penalizing, preconditioning, projecting = (
         [part for part in parts if part.has_own(method)]
         for method in ("transform", "penalty", "precondition", "project")
@@ -237,18 +253,20 @@ def ascent_of(
 
     scored = backend.value_and_gradient(magnified)
 
-    def step(images: Any, position: Any, *prepared: Any) -> tuple[Any, Any]:
+    def step(images: Any, position: Any, *prepared: Any) -> tuple[Any, Any, tuple[Any, ...]]:
         values, gradient = scored(images, position, *prepared)
         gradient = ops.where(ops.isfinite(gradient), gradient, 0)
         if has_own_lengths:  # as if every channel had one range: a small one has the larger slopes
             gradient = gradient * (length / ops.max(length))
+        steepest = gradient
         for part in preconditioning:
             gradient = _by(part, "precondition", gradient)
         rms = ops.sqrt(ops.mean(ops.square(gradient), axis=(1, 2, 3), keepdims=True))
+        rises = _rises(gradient, rms, steepest) if preconditioning else ()
         images = images + gradient * (length / (rms + config.epsilon * magnification))
         for part in projecting:
             images = _by(part, "project", images)
-        return images, values / magnification
+        return images, values / magnification, rises
 
     def finish(images: Any, filters: Any) -> tuple[Any, Any]:
         read = probe.response_for(objective, layer_call.layer, filters)
@@ -258,7 +276,7 @@ def ascent_of(
 
     def respond(images: Any, filters: Any) -> tuple[Any, Any, Any]:
         count, chosen = images.shape[0], filters.shape[0]
-        responses = probe.reach(image_model, layer_call, images, probe.full_response(layer_call.layer))
+        responses = probe.reach(canvas.window, layer_call, images, probe.full_response(layer_call.layer))
         own = ops.transpose(ops.take(responses, filters, axis=-1), (0, 3, 1, 2))
         # One map after the other, so that no number depends, to the bit, on which other filters there are.
         maps = ops.reshape(own, (count * chosen, *own.shape[2:]))

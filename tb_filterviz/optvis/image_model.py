@@ -25,6 +25,8 @@ class ImageModel:
         adapted: its layers that call with what they once derived from their weights.
         shortcuts: layers, with attributes that compute the same faster while images are looked at.
         look: runs the model's forward pass on images float ``[n, height, width, channels]``, as in inference.
+        sized: models, this one or inside it, that refuse images of another size than they were made for.
+        takes_any_size: whether images are of another size, so that these must not refuse.
     """
 
     model: keras.Model
@@ -32,6 +34,8 @@ class ImageModel:
     adapted: tuple[keras.Layer, ...]
     shortcuts: tuple[tuple[keras.Layer, dict[str, Any]], ...]
     look: Callable[[Any], Any]
+    sized: tuple[keras.Layer, ...] = ()
+    takes_any_size: bool = False
 
 
 def _walk(layer: keras.Layer, prefix: str) -> Iterator[tuple[str, keras.Layer]]:
@@ -94,6 +98,7 @@ def image_model_of(
         return model(arguments, training=False, **keywords)
 
     layers = [layer for _, layer in leaves(model)]
+    inner = (getattr(layer, "_functional", layer) for layer in (model, *layers))  # of a Sequential
     shortcuts = [(layer, backends.current().shortcuts(layer)) for layer in layers]
     return ImageModel(
         model=model,
@@ -101,6 +106,7 @@ def image_model_of(
         adapted=tuple(filter(_is_adapted, layers)),
         shortcuts=tuple(pair for pair in shortcuts if pair[1]),
         look=look,
+        sized=tuple(layer for layer in inner if hasattr(layer, "_inputs_struct")),
     )
 
 

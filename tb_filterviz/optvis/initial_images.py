@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tb_filterviz.config import AscentConfig, Range
+from tb_filterviz.config import Range
 
 _MOST_NOISE_IMAGES = 16  # enough for a filter's standard deviation, even where a layer has one unit
 _LEAST_NOISE_IMAGES = 2
@@ -17,7 +17,8 @@ def gray_noise(
     shape: Sequence[int],
     limits: Range,
     *,
-    config: AscentConfig,
+    gray: float,
+    noise: float,
     seed: int,
     position: int,
 ) -> npt.NDArray[np.float32]:
@@ -27,7 +28,8 @@ def gray_noise(
         filters: whose images; each has noise of its own, whatever others are drawn with it.
         shape: ``(h, w, c)`` of an image.
         limits: the model's input range, ``(low, high)``, each a number, or one for each channel.
-        config: gray and noise.
+        gray: in the middle, 0 to 255.
+        noise: its width, 0 to 255.
         seed: of the run.
         position: of the layer, so that layers differ.
 
@@ -38,7 +40,7 @@ def gray_noise(
     images = np.empty((len(filters), *shape), np.float32)
     for i, index in enumerate(filters):
         uniform = np.random.default_rng([seed, position, int(index)]).random(tuple(shape))
-        images[i] = low + (config.gray + (uniform - 0.5) * config.noise) / 255 * (high - low)
+        images[i] = low + (gray + (uniform - 0.5) * noise) / 255 * (high - low)
     return images
 
 

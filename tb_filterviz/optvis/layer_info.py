@@ -16,6 +16,7 @@ from tb_filterviz.errors import ModelError
 from tb_filterviz.optvis.image_model import ImageModel, has_layers_inside
 from tb_filterviz.optvis.layer_calls import LayerCall
 from tb_filterviz.optvis.probe import full_response, not_called, observed, replaced, untouched
+from tb_filterviz.parts.objectives import center_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class LayerInfo:
         filters: channels of its response.
         is_affine: whether its response is linear, up to a constant, in the image.
         numbers_below: how many numbers the layers before it put out for one image; what a gradient has to remember.
+        field_px: a square of so many pixels a side, in the middle of the image, holds all that its centre unit sees;
+            None if that is more than the image, or was not measured.
     """
 
     height: int
@@ -35,6 +38,7 @@ class LayerInfo:
     filters: int
     is_affine: bool
     numbers_below: int
+    field_px: int | None = None
 
 
 class _AllSeen(BaseException):
@@ -59,8 +63,10 @@ class Inspection:
     errors: dict[str, ModelError]
 
 
-def inspect_layers(image_model: ImageModel, layer_calls: Sequence[LayerCall], span: float) -> Inspection:
-    """Inspect all layers in one forward pass of three images.
+def inspect_layers(
+    image_model: ImageModel, layer_calls: Sequence[LayerCall], span: float, *, measures_fields: bool = False
+) -> Inspection:
+    """Inspect all layers in one forward pass of a few images.
 
     Linear is measured: an affine response to the middle of two images is the middle of their responses. The images are
     far larger than real ones, so that biases do not hide a ReLU.
@@ -69,6 +75,7 @@ def inspect_layers(image_model: ImageModel, layer_calls: Sequence[LayerCall], sp
         image_model: the model.
         layer_calls: layers, and which of their calls.
         span: of the model's input range.
+        measures_fields: whether to find `LayerInfo.field_px`.
 
     Raises:
         ModelError: if the forward pass fails, or if it does not call, or not as often as asked for, a layer that was
@@ -84,6 +91,8 @@ def inspect_layers(image_model: ImageModel, layer_calls: Sequence[LayerCall], sp
     def failure() -> str:
         return f"Model {image_model.model.name!r} cannot be run on an image of {image_model.shape}{failed}"
 
+    squares = _squares(image_model.shape) if measures_fields else []
+
     def observe(path: str, layer: keras.Layer, own_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         nonlocal numbers, failed
         layer_call = wanted.get((id(layer), calls.get(id(layer), 0)))
@@ -98,7 +107,7 @@ def inspect_layers(image_model: ImageModel, layer_calls: Sequence[LayerCall], sp
                             raise
                         errors[layer_call.path] = error
                     else:
-                        found[layer_call.path] = _described(layer, ops.convert_to_numpy(response), numbers)
+                        found[layer_call.path] = _described(layer, ops.convert_to_numpy(response), numbers, squares)
                     if len(found) + len(errors) == len(wanted):
                         raise _AllSeen
                 output = own_call(*args, **kwargs)
@@ -111,7 +120,7 @@ def inspect_layers(image_model: ImageModel, layer_calls: Sequence[LayerCall], sp
 
     with raising_model_error(failure), untouched(image_model), observed(image_model.model, observe):
         first, second = samples(image_model.shape, 2, 10 * span)
-        images = np.stack([first, second, (first + second) / 2])
+        images = np.stack([first, second, (first + second) / 2, *(_patched(first, second, each) for each in squares)])
         with suppress(_AllSeen):
             image_model.look(ops.convert_to_tensor(images))
     for layer_call in layer_calls:
@@ -124,9 +133,31 @@ def inspect_layers(image_model: ImageModel, layer_calls: Sequence[LayerCall], sp
     return Inspection(found, errors)
 
 
-def _described(layer: keras.Layer, responses: npt.NDArray[np.float32], numbers_below: int) -> LayerInfo:
+def _described(
+    layer: keras.Layer, responses: npt.NDArray[np.float32], numbers_below: int, squares: Sequence[int]
+) -> LayerInfo:
     middle = (responses[0] + responses[1]) / 2
-    tolerance = 1e-3 if layer.compute_dtype in ("float32", "float64") else 3e-2
-    error, largest = np.abs(responses[2] - middle).max(), np.abs(responses).max()
+    is_exact = layer.compute_dtype in ("float32", "float64")
+    tolerance = 1e-3 if is_exact else 3e-2
+    error, largest = np.abs(responses[2] - middle).max(), max(np.abs(responses).max(), 1e-30)
     _, height, width, filters = responses.shape
-    return LayerInfo(height, width, filters, bool(error <= tolerance * max(largest, 1e-30)), numbers_below)
+    units = center_unit.score(responses)
+    differs = np.abs(units[3:] - units[0]).max(axis=-1) > (1e-6 if is_exact else 1e-2) * largest
+    outside = [side for side, unlike in zip(squares, differs, strict=True) if unlike]
+    holding = [side for side in squares if not outside or side > max(outside)]
+    field_px = min(holding) if holding else None
+    return LayerInfo(height, width, filters, bool(error <= tolerance * largest), numbers_below, field_px)
+
+
+def _squares(shape: Sequence[int]) -> list[int]:
+    """List sides of squares that are smaller than the image: 8, 12, 16, 24, 32, ..."""
+    sides = sorted(2**power * odd // 2 for power in range(2, 12) for odd in (2, 3))
+    return [side for side in sides if 8 <= side < max(shape[:2])]
+
+
+def _patched(inside: npt.NDArray[np.float32], outside: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
+    """Put a square of one image into the middle of another."""
+    patched = outside.copy()
+    top, left = (max(0, (whole - side) // 2) for whole in inside.shape[:2])
+    patched[top : top + side, left : left + side] = inside[top : top + side, left : left + side]
+    return patched

@@ -1,91 +1,105 @@
 """Choose what is maximized in each layer, for which filters, and what part of the picture is shown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
-from keras import ops
 
-from tb_filterviz.config import Config, Indices
+from tb_filterviz.config import Config, Drawn, Indices, Range, SuitedAscentConfig
 from tb_filterviz.errors import ConfigError, UnknownLayerError
-from tb_filterviz.optvis import backends, weight_overrides
+from tb_filterviz.optvis import weight_overrides
+from tb_filterviz.optvis.canvas import Box, Canvas, field_canvas, receptive_field, texture_canvas, whole_canvas
 from tb_filterviz.optvis.image_model import ImageModel
 from tb_filterviz.optvis.layer_calls import LayerCall, fits
-from tb_filterviz.optvis.layer_info import LayerInfo, inspect_layers, samples
-from tb_filterviz.optvis.probe import full_response, raising_for_layer, reach
+from tb_filterviz.optvis.layer_info import LayerInfo, inspect_layers
+from tb_filterviz.optvis.probe import raising_for_layer
 from tb_filterviz.parts.objectives import AUTO, Objective, center_unit, channel_mean, objective_of
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle of an image, in pixels.
-
-    Attributes:
-        top: the first row.
-        left: the first column.
-        height: rows.
-        width: columns.
-    """
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    def cut(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Cut this part out of images ``[n, h, w, c]``."""
-        return images[:, self.top : self.top + self.height, self.left : self.left + self.width]
+from tb_filterviz.parts.registry import Part
+from tb_filterviz.parts.tones import ToneMapping, standardized, standardized_by_channel, tone_of
 
 
 @dataclass(frozen=True, slots=True)
 class LayerPlan:
-    """What is maximized in a layer, and what is shown of it.
+    """What is maximized in a layer, how, on which part of the image, and what is shown of it.
 
     Attributes:
         objective: what is maximized.
         filters: which of the layer's filters are drawn.
-        box: the receptive field that pictures are cut to; None shows the whole image.
+        ascent: how far and how fast to climb; nothing is left open.
+        tone: how images become pictures.
+        canvas: where pictures climb.
+        box: the receptive field that pictures are cut to, in the image; None shows all that climbs.
         is_straight: True if the gradient never changes during the ascent.
     """
 
     objective: Objective
     filters: Indices
+    ascent: SuitedAscentConfig
+    tone: ToneMapping
+    canvas: Canvas
     box: Box | None
     is_straight: bool = False
 
+    @property
+    def parts(self) -> list[Part]:
+        """The tone mapping, and the parts of the ascent."""
+        return [self.tone, *self.ascent.ascent_parts]
 
-def receptive_field(image_model: ImageModel, layer_call: LayerCall, span: float) -> Box | None:
-    """Find the smallest box of pixels that the layer's centre unit sees; None if it sees none.
 
-    Measured as the pixels where the gradient of any filter is not 0, over several random images.
+def choose_objective(config: Config, info: LayerInfo, field: Box | None) -> Objective:
+    """Return the configured objective; for ``"auto"`` the centre unit where it sees little, else the channel's mean.
+
+    The mean says nothing where the response is linear in the image: then its gradient is one constant per pixel.
     """
-    read = full_response(layer_call.layer)
-
-    def mixed_center(images: Any) -> Any:
-        units = center_unit.score(reach(image_model, layer_call, images, read))
-        mixture = np.random.default_rng(1).uniform(0.5, 1.5, units.shape[1:]).astype(np.float32)
-        return ops.sum(units * ops.convert_to_tensor(mixture), axis=-1)
-
-    images = ops.convert_to_tensor(samples(image_model.shape, 8, span))
-    _, gradient = backends.current().value_and_gradient(mixed_center)(images)
-    seen = np.abs(ops.convert_to_numpy(gradient)).max(axis=(0, 3)) > 0
-    if not seen.any():
-        return None
-    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-    top, left = int(rows[0]), int(columns[0])
-    return Box(top, left, int(rows[-1]) - top + 1, int(columns[-1]) - left + 1)
+    if config.objective != AUTO:
+        return objective_of(config.objective)
+    is_small = field is not None and max(field.sides) <= config.small_field_px
+    return center_unit if info.is_affine or is_small else channel_mean
 
 
-def choose_objective(config: Config, info: LayerInfo) -> Objective:
-    """Return the configured objective; for ``"auto"`` the channel's mean, or the centre unit where the mean is flat.
+def choose_tone(config: Config, objective: Objective) -> ToneMapping:
+    """Return the configured tone mapping; for ``"auto"`` that of receptive fields, or of textures."""
+    if config.tone != AUTO:
+        return tone_of(config.tone)
+    return standardized if objective.is_local else standardized_by_channel
 
-    It is flat where the response is linear in the image: then the mean's gradient is one constant per pixel.
+
+def _depends_on_field(image_model: ImageModel, info: LayerInfo, config: Config) -> bool:
+    """Tell whether anything that is chosen depends on what the centre unit sees."""
+    if config.objective != AUTO:
+        return objective_of(config.objective).is_local
+    near_px = 2 * config.small_field_px  # twice, for it may not lie in the middle of the image
+    return info.is_affine or min(info.field_px or near_px + 1, max(image_model.shape[:2])) <= near_px
+
+
+def plan_layer(
+    image_model: ImageModel, layer_call: LayerCall, info: LayerInfo, config: Config, limits: Range
+) -> LayerPlan:
+    """Choose what is maximized in a layer, how, on which part of the image, and what is shown of it.
+
+    Args:
+        image_model: the model.
+        layer_call: the layer.
+        info: what is known of it.
+        config: how filters are drawn.
+        limits: of the model's inputs.
     """
-    if config.objective == AUTO:
-        return center_unit if info.is_affine else channel_mean
-    return objective_of(config.objective)
+    low, high, span = *(np.asarray(limit, np.float32) for limit in limits), _span(limits)
+    depends = _depends_on_field(image_model, info, config)
+    field = receptive_field(image_model, layer_call, span) if depends else None
+    objective = choose_objective(config, info, field)
+    drawn: Drawn = "texture" if not objective.is_local else "linear" if info.is_affine else "field"
+    ascent, box = config.ascent.suiting(drawn), field if config.crop and objective.is_local else None
+    if ascent.canvas_px is None or (objective.is_local and box is None):
+        canvas = whole_canvas(image_model, info)
+    elif box is not None:
+        gray = low + ascent.gray / 255 * (high - low)
+        canvas = field_canvas(image_model, layer_call, info, box, span=span, gray=gray)
+    else:
+        canvas = texture_canvas(image_model, layer_call, info, ascent.canvas_px)
+    # a gradient that never changes: one long step arrives where many short ones do, if nothing else takes part
+    is_straight = config.objective == AUTO and info.is_affine and not ascent.parts
+    return LayerPlan(objective, (), ascent, choose_tone(config, objective), canvas, box, is_straight)
 
 
 def choose_filters(config: Config, layer_call: LayerCall, info: LayerInfo) -> Indices:
@@ -115,7 +129,7 @@ Planned = list[tuple[LayerCall, LayerInfo, LayerPlan]]
 
 
 def plan_layers(
-    image_model: ImageModel, layer_calls: Sequence[LayerCall], span: float, config: Config
+    image_model: ImageModel, layer_calls: Sequence[LayerCall], limits: Range, config: Config
 ) -> tuple[Planned, dict[str, str]]:
     """Inspect the layers, and choose for each what is maximized, and what is shown of it.
 
@@ -124,7 +138,7 @@ def plan_layers(
     Args:
         image_model: the model.
         layer_calls: its layers.
-        span: of the model's input range.
+        limits: of the model's inputs.
         config: how filters are drawn.
 
     Returns:
@@ -138,24 +152,29 @@ def plan_layers(
     _check_filters_name_layers(config, layer_calls)
     found: Planned = []
     with weight_overrides.given(weight_overrides.typical(image_model.model)):
-        inspection = inspect_layers(image_model, layer_calls, span)
+        inspection = inspect_layers(image_model, layer_calls, _span(limits), measures_fields=_measures_fields(config))
         left_out = {path: str(error) for path, error in inspection.errors.items()}
         for layer_call in (each for each in layer_calls if each.path in inspection.infos):
             info = inspection.infos[layer_call.path]
-            objective = choose_objective(config, info)
             with raising_for_layer(layer_call):
-                wants_box = config.crop and objective.is_local
-                box = receptive_field(image_model, layer_call, span) if wants_box else None
-            # a gradient that never changes: one long step arrives where many short ones do, if nothing else takes part
-            is_straight = config.objective == AUTO and info.is_affine and not config.ascent.parts
+                plan = plan_layer(image_model, layer_call, info, config, limits)
             filters, missing = _filters_of(config, layer_call, info)
             if missing:
                 left_out[_named(missing, layer_call)] = f"The layer has {info.filters} filters."
             if filters:
-                found.append((layer_call, info, LayerPlan(objective, filters, box, is_straight)))
+                found.append((layer_call, info, replace(plan, filters=filters)))
     if not found:
         raise ConfigError(f"`filters` names none of the layers' filters: no layer has {list(config.filters or ())}.")
     return found, left_out
+
+
+def _span(limits: Range) -> float:
+    low, high = map(np.asarray, limits)
+    return float(np.max(high - low))
+
+
+def _measures_fields(config: Config) -> bool:
+    return config.ascent.canvas_px is not None or (config.objective == AUTO and config.small_field_px > 0)
 
 
 def _filters_of(config: Config, layer_call: LayerCall, info: LayerInfo) -> tuple[Indices, Indices]:

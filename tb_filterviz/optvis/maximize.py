@@ -13,11 +13,12 @@ from tb_filterviz.error_context import raising_for_part
 from tb_filterviz.errors import ConfigError
 from tb_filterviz.optvis import initial_images, layer_calls
 from tb_filterviz.optvis.ascent import Ascent, NoiseResponse, ascent_of, batch_size, images_in_memory
+from tb_filterviz.optvis.canvas import Box
 from tb_filterviz.optvis.image_model import ImageModel, image_model_of
 from tb_filterviz.optvis.input_range import InputRange, input_range_of
 from tb_filterviz.optvis.layer_calls import LayerCall
 from tb_filterviz.optvis.layer_info import LayerInfo
-from tb_filterviz.optvis.layer_plan import Box, LayerPlan, choose_filters, plan_layers
+from tb_filterviz.optvis.layer_plan import LayerPlan, choose_filters, plan_layers
 from tb_filterviz.optvis.probe import raising_for_layer
 from tb_filterviz.parts import tones
 from tb_filterviz.parts.objectives import Objective
@@ -43,18 +44,23 @@ class Maximized:
         position: its place among the model's convolutional layers, from 0.
         filters: int32 ``[n]``, which of the layer's filters; all arrays are in this order.
         objective: what was maximized.
-        images: float32 ``[n, h, w, c]``, whole images, in the model's own units.
+        images: float32 ``[n, h, w, c]``, what climbed, in the model's own units: whole images, or the part of them that
+            `place` says.
         start: the same, before the first step.
+        place: where in the model's image they lie: ``top``, ``left``, ``height``, ``width``.
+        image_shape: ``(height, width, channels)`` of the model's image.
         scores: float32 ``[steps + 1, n]``; row ``k`` is the score after ``k`` steps. Without
             `AscentConfig.final_score` the last row is missing. Under ``objective="auto"``, layers that are linear in
             the image take one long step, so there are two rows.
         peaks: float32 ``[n]``, the largest response of any unit of the filter to the finished image; without
             `AscentConfig.final_score` the last score.
-        receptive_field: the box of pixels, ``top``, ``left``, ``height``, ``width``, that tiles are cut to; None if
-            they show the whole image.
+        kept: float32 ``[n]``, how much of the score's rise smoothing leaves, at most 1: to first order, how far the
+            score rose along the smoothed steps, over how far it would have along the gradient.
+        receptive_field: the box of the model's image that tiles are cut to; None if they show all that climbed.
         noise_scores: float32 ``[n]``, the objective's mean on images of uniform noise over the input range.
         noise_deviations: float32 ``[n]``, how much the filter's units answer to them, as a standard deviation.
         input_range: the model's input range that was taken, ``(low, high)``, each a number, or one for each channel.
+        tone: how images become pictures.
         config: how it was drawn.
     """
 
@@ -64,12 +70,16 @@ class Maximized:
     objective: Objective
     images: npt.NDArray[np.float32]
     start: npt.NDArray[np.float32]
+    place: Box
+    image_shape: tuple[int, int, int]
     scores: npt.NDArray[np.float32]
     peaks: npt.NDArray[np.float32]
+    kept: npt.NDArray[np.float32]
     receptive_field: Box | None
     noise_scores: npt.NDArray[np.float32]
     noise_deviations: npt.NDArray[np.float32]
     input_range: Range
+    tone: tones.ToneMapping
     config: Config
 
     @property
@@ -79,9 +89,17 @@ class Maximized:
         answers = self.noise_deviations > _LEAST_DEVIATION * np.maximum(np.abs(rise), 1e-30)
         return np.where(answers, rise / np.where(answers, self.noise_deviations, 1), 0).astype(np.float32)
 
+    def whole(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Put images ``[n, h, w, c]`` back to their place in images that the model takes, with gray around them."""
+        low, high = (np.asarray(bound, np.float32) for bound in self.input_range)
+        gray = low + self.config.ascent.gray / 255 * (high - low)
+        around = np.broadcast_to(gray, (len(images), *self.image_shape)).astype(np.float32)
+        self.place.cut(around)[:] = images
+        return around
+
     def shown(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Cut images ``[n, h, w, c]`` to what is shown of them."""
-        return self.receptive_field.cut(images) if self.receptive_field else images
+        return self.receptive_field.within(self.place).cut(images) if self.receptive_field else images
 
     def tiles(self) -> npt.NDArray[np.uint8]:
         """Make the pictures that the log holds: uint8 ``[n, h, w, c]``, ``c`` 1 (gray) or 3 (RGB).
@@ -89,7 +107,7 @@ class Maximized:
         Raises:
             ConfigError: if the tone mapping does not return pictures.
         """
-        tone, images = tones.tone_of(self.config.tone), self.shown(self.images)
+        tone, images = self.tone, self.shown(self.images)
         with raising_for_part(f"Tone mapping {tone.name!r}", "apply(images, contrast)"):
             pictures = tone.apply(self._to_one_scale(images), self.config.contrast)
         if not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8 or pictures.shape != images.shape:
@@ -167,9 +185,8 @@ class LayerAscent:
     @property
     def tile_shape(self) -> tuple[int, int, int]:
         """``(height, width, channels)`` of what is shown of an image."""
-        height, width, channels = self.image_model.shape
-        box = self.plan.box
-        shown_height, shown_width = (box.height, box.width) if box else (height, width)
+        shown_height, shown_width = (self.plan.box or self.plan.canvas.place).sides
+        height, _, channels = self.image_model.shape
         return band_rows(shown_width) if height == 1 else shown_height, shown_width, channels
 
     def batches(self) -> list[npt.NDArray[np.int32]]:
@@ -179,13 +196,13 @@ class LayerAscent:
 
     def respond_to_noise(self) -> NoiseResponse:
         """See how all of its filters answer to noise, with the weights of now."""
-        objective = self.plan.objective
+        objective, info, window = self.plan.objective, self.plan.canvas.info, self.plan.canvas.window
         is_averaged = objective.is_linear and not objective.is_local
-        count = initial_images.noise_count(self.info.height * self.info.width if is_averaged else 1)
+        count = initial_images.noise_count(info.height * info.width if is_averaged else 1)
         limits, seed = self.input_range.limits, self.config.seed
-        images = initial_images.noise_images(count, self.image_model.shape, limits, seed=seed)
-        own = self.info.height * self.info.width * self.info.filters
-        together = min(len(images), images_in_memory(self.info.numbers_below + 4 * own, self.config.ascent))
+        images = initial_images.noise_images(count, window.shape, limits, seed=seed)
+        own = info.height * info.width * info.filters
+        together = min(len(images), images_in_memory(info.numbers_below + 4 * own, self.plan.ascent))
         return self.ascent.respond_to_noise(images, np.array(self.plan.filters, np.int32), together)
 
     def maximize(self, filters: npt.NDArray[np.int32], noise: NoiseResponse) -> Maximized:
@@ -197,9 +214,10 @@ class LayerAscent:
         """
         start = initial_images.gray_noise(
             filters,
-            self.image_model.shape,
+            self.plan.canvas.model.shape,
             self.input_range.limits,
-            config=self.config.ascent,
+            gray=self.plan.ascent.gray,
+            noise=self.plan.ascent.noise,
             seed=self.config.seed,
             position=self.layer_call.position,
         )
@@ -212,12 +230,16 @@ class LayerAscent:
             objective=self.plan.objective,
             images=climbed.images,
             start=start,
+            place=self.plan.canvas.place,
+            image_shape=self.image_model.shape,
             scores=climbed.scores,
             peaks=climbed.peaks,
+            kept=climbed.kept,
             receptive_field=self.plan.box,
             noise_scores=noise.score[places],
             noise_deviations=noise.deviation[places],
             input_range=self.input_range.limits,
+            tone=self.plan.tone,
             config=self.config,
         )
 
@@ -272,19 +294,19 @@ def model_ascents(
     chosen = layer_calls.select(model, layer_calls.as_patterns(layers))
     input_range = input_range_of(image_model, config.input_range, examples)
     span = _span(input_range.limits)
-    planned, left_out = plan_layers(image_model, chosen, float(np.max(span)), config)
+    planned, left_out = plan_layers(image_model, chosen, input_range.limits, config)
     ascents = []
     for layer_call, info, plan in planned:
-        ascent_config, step_length = config.ascent, config.ascent.step_size * span / 255
+        ascent_config, numbers_below = plan.ascent, plan.canvas.info.numbers_below
+        step_length = ascent_config.step_size * span / 255
         if plan.is_straight:
             ascent_config, step_length = replace(ascent_config, steps=1), step_length * ascent_config.steps
         with raising_for_layer(layer_call):
             ascent = ascent_of(
-                image_model,
+                plan.canvas,
                 layer_call,
-                info,
                 plan.objective,
-                batch=batch_size(len(plan.filters), info.numbers_below, ascent_config),
+                batch=batch_size(len(plan.filters), numbers_below, ascent_config),
                 step_length=step_length,
                 config=ascent_config,
             )
@@ -304,7 +326,7 @@ def maximize(
     layer: str,
     filters: int | Sequence[int] | None = None,
     *,
-    config: Config | str = "default",
+    config: Config | str = "clean",
     other_inputs: Mapping[str, Any] | None = None,
     examples: Any = None,
     verbose: int = 1,
@@ -371,6 +393,7 @@ _BY_FILTER = {  # and the axis
     "start": 0,
     "scores": 1,
     "peaks": 0,
+    "kept": 0,
     "noise_scores": 0,
     "noise_deviations": 0,
 }

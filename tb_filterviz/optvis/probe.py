@@ -150,6 +150,8 @@ def untouched(image_model: ImageModel) -> Iterator[None]:
         for layer, attributes in image_model.shortcuts:
             if is_as_keras_made_it(layer):  # still: it may have been changed since
                 stack.enter_context(replaced(layer, **attributes))
+        for model in image_model.sized if image_model.takes_any_size else ():
+            stack.enter_context(replaced(model, _manual_input_spec=None))
         for layer in image_model.adapted:  # anew in this pass, so that a compiled one reads weights
             stack.enter_context(replaced(layer, mean=layer.mean, variance=layer.variance))
             layer.finalize_state()

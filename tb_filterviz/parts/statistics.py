@@ -22,6 +22,7 @@ Unit = Literal["number", "share", "flag"]
 Sort = Literal["ascending", "descending"]
 
 SAME_PICTURE = 0.01  # RMS difference of tiles, of 1, up to which two pictures count as the same
+STILL = 0.05  # of `change`: a picture that moves no further rests
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,12 +126,16 @@ def _flat(maximized: "Maximized") -> npt.NDArray[np.bool_]:
     return is_flat(maximized.shown(maximized.start), maximized.shown(maximized.images))
 
 
+def _kept(maximized: "Maximized") -> npt.NDArray[np.float32]:
+    return maximized.kept
+
+
 def _change(comparison: "Comparison") -> npt.NDArray[np.float32]:
-    return rms_change(comparison.before, comparison.tiles)
+    return relative_change(comparison.before, comparison.tiles, difference_between_filters(comparison.first))
 
 
 def _change_since_start(comparison: "Comparison") -> npt.NDArray[np.float32]:
-    return rms_change(comparison.first, comparison.tiles)
+    return relative_change(comparison.first, comparison.tiles, difference_between_filters(comparison.first))
 
 
 def is_responsive(
@@ -179,6 +184,34 @@ def rms_change(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> n
     return np.asarray(np.sqrt(np.square(difference).mean(axis=(1, 2, 3))), np.float32)
 
 
+def difference_between_filters(tiles: npt.NDArray[np.uint8]) -> float:
+    """Compute the root mean square difference between tiles ``[n, h, w, c]`` of different filters, over all pairs.
+
+    It is ``sqrt(2 * variance over the filters)``, mean over the pixels. Of a single filter, it is what pictures of its
+    contrast that have nothing to do with each other differ by, ``sqrt(2)`` times its standard deviation.
+    """
+    values = tiles.astype(np.float32) / 255
+    variance = values.var(axis=0, ddof=1) if len(tiles) > 1 else values.var(axis=(1, 2))
+    return float(np.sqrt(2 * variance.mean()))
+
+
+def relative_change(
+    before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], between_filters: float
+) -> npt.NDArray[np.float32]:
+    """Compute how far each tile moved, as a share of how far tiles of different filters are apart, float32 ``[n]``.
+
+    ``rms(after - before) / rms(first_f - first_g)``, the latter over all filters ``f != g`` at the run's first step, so
+    that it is the same for the whole run: 0 is the same picture, 1 is as far as to another filter's.
+
+    Args:
+        before: uint8 ``[n, h, w, c]``.
+        after: the same, later.
+        between_filters: `difference_between_filters`, in [0, 1]; at least 0.05 counts, as tiles that hardly differ tell
+            no measure.
+    """
+    return np.asarray(rms_change(before, after) / max(between_filters, 0.05), np.float32)
+
+
 score = Statistic(
     name="score", label="score", compute=_score, description="the objective's value on the finished picture"
 )
@@ -206,11 +239,20 @@ flat = Statistic(
     sort=None,
     has_curve=False,
 )
+kept = Statistic(
+    name="kept",
+    label="kept score",
+    compute=_kept,
+    description="how much of the score's rise the smoothing of the picture leaves: low where it hides what the filter "
+    "responds to, as in untrained networks",
+    unit="share",
+    sort="ascending",
+)
 change = Statistic(
     name="change",
     label="change",
     compute=_change,
-    description="root mean square difference to the step before",
+    description="how far the picture moved since the step before: 0 % not at all, 100 % as far as to another filter's",
     reads="history",
     unit="share",
     sort=None,
@@ -219,13 +261,13 @@ change_since_start = Statistic(
     name="change_since_start",
     label="change since start",
     compute=_change_since_start,
-    description="root mean square difference to the run's first picture",
+    description="how far the picture is from the run's first: 0 % the same, 100 % as far as another filter's",
     reads="history",
     unit="share",
     has_curve=False,
 )
 
-STANDARD = (gain, score, responsive, flat, change, change_since_start)  # of every layer at every step
+STANDARD = (gain, score, kept, responsive, flat, change, change_since_start)  # of every layer at every step
 STATISTICS = registered(STANDARD)
 
 

@@ -106,12 +106,12 @@ TONES = registered((standardized, standardized_by_channel))
 
 
 def tone_of(tone: object) -> ToneMapping:
-    """Return the tone mapping itself, or the one of that name.
+    """Return the tone mapping itself, or the one of that name; ``"auto"`` is none of these.
 
     Raises:
         ConfigError: if it is neither.
     """
-    return resolve(tone, TONES, ToneMapping, "tone")
+    return resolve(tone, TONES, ToneMapping, "tone", also=["auto"])
 
 
 def describe_channels(channels: int) -> str:

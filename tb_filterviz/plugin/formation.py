@@ -4,8 +4,8 @@ At the end of its run, a filter is the first of these that holds:
 
 - *stuck* since a step: it has been stuck at every step from there to the last;
 - *unmoved*: it would have settled at the run's first step, so that nothing ever formed;
-- *settled* at a step: after it, no change of its picture is above `SAME_PICTURE`, and its change since the start is
-  what it is at the end, to within `SAME_PICTURE`; at least `FEWEST_STILL` steps say so;
+- *settled* at a step: after it, no change of its picture is above `STILL`, and its change since the start is
+  what it is at the end, to within `STILL`; at least `FEWEST_STILL` steps say so;
 - *changing*: none of these.
 
 A stuck filter has not settled, though its picture may rest: the ascent shows nothing of it. The floor is absolute: by a
@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tb_filterviz.parts.statistics import SAME_PICTURE, change, change_since_start, responsive
+from tb_filterviz.parts.statistics import STILL, change, change_since_start, responsive
 from tb_filterviz.plugin.decoded import Array, Decoded
 
 Outcome = Literal["stuck", "unmoved", "settled", "changing"]
@@ -94,7 +94,7 @@ def last_moves(changes: Array) -> Array:
     Args:
         changes: float32 ``[s, n]``, to the step before; the first has none.
     """
-    moves = ~(changes <= SAME_PICTURE)
+    moves = ~(changes <= STILL)
     moves[0] = False
     return np.maximum(_last_place(moves), 0)
 
@@ -106,7 +106,7 @@ def last_away(since_start: Array) -> Array:
         since_start: float32 ``[s, n]``, the difference to the run's first picture.
     """
     with np.errstate(invalid="ignore", over="ignore"):  # of what is not finite, or too far apart: that is away
-        return _last_place(~(np.abs(since_start - since_start[-1]) <= SAME_PICTURE))
+        return _last_place(~(np.abs(since_start - since_start[-1]) <= STILL))
 
 
 def _last_place(flags: Array) -> Array:
@@ -129,7 +129,7 @@ def stuck_spans(steps: Array, responsive: Array) -> tuple[Span, ...]:
 def to_json(formed: list[Formation]) -> dict[str, Any]:
     """Answer as the route ``/statistics`` does."""
     return {
-        "same_picture": SAME_PICTURE,
+        "still": STILL,
         "outcome": [one.outcome for one in formed],
         "since": [one.since for one in formed],
         "stuck": [[list(span) for span in one.stuck] for one in formed],

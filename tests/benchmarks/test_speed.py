@@ -29,8 +29,7 @@ FULL_MNIST = 60_000
 
 def _articles_loop(model: keras.Model) -> Callable[[], object]:
     compute = article.gradient_step(model, "conv2d_2")
-    config = Config.classic().ascent
-    start = gray_noise(range(FILTERS), (28, 28, 1), (0, 255), config=config, seed=0, position=1)
+    start = gray_noise(range(FILTERS), (28, 28, 1), (0, 255), gray=128.0, noise=20.0, seed=0, position=1)
 
     def draw() -> list[float]:
         scores = []

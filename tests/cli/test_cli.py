@@ -58,7 +58,7 @@ def test_render_takes_weights_and_settings(tmp_path: Path) -> None:
     assert cli.main(["render", str(weights), "--model", "lenet", "-o", str(out)]) == 0
     with Image.open(out) as picture:
         assert picture.size == (193, 193)
-    options = ["--layer", "conv2d_1", "--preset", "default", "--columns", "10", "--scale", "4", "--steps", "3"]
+    options = ["--layer", "conv2d_1", "--preset", "clean", "--columns", "10", "--scale", "4", "--steps", "3"]
     assert cli.main(["render", str(weights), "--model", "lenet", "-o", str(out), *options]) == 0
     with Image.open(out) as picture:
         assert picture.size == (10 * 20 + 9 * 5, 2 * 20 + 5)
@@ -74,7 +74,7 @@ def test_layers_lists_what_can_be_shown(saved: Path, capsys: pytest.CaptureFixtu
         "center_unit",
         [5, 5],
     )
-    assert (second["layer"], second["output"], second["objective"]) == ("conv2d_2", [6, 6, 50], "channel_mean")
+    assert (second["layer"], second["output"], second["objective"]) == ("conv2d_2", [6, 6, 50], "center_unit")
     assert cli.main(["layers", str(saved)]) == 0
     assert "conv2d_2  Conv2D                 50  6 x 6 x 50" in capsys.readouterr().out
 
@@ -83,7 +83,7 @@ def test_layers_lists_what_can_be_shown(saved: Path, capsys: pytest.CaptureFixtu
     ("arguments", "status", "message"),
     [
         (["render", "absent.keras"], 1, "There is no file 'absent.keras'."),
-        (["render", "SAVED", "--steps", "0"], 2, "`steps` must be a positive integer. Received: steps=0"),
+        (["render", "SAVED", "--steps", "0"], 2, "`steps` must be None or a positive integer. Received: steps=0"),
         (["render", "SAVED", "--scale", "0"], 2, "`scale` must be None or a positive integer. Received: scale=0"),
         (["render", "SAVED", "--layer", "conv2d_3"], 1, "no layer 'conv2d_3'"),
         (["render", "SAVED", "--layer", "conv*"], 2, "--layer 'conv*' names 2 layers; render draws one."),

@@ -12,8 +12,8 @@ from tests.processes import run
 from tests.reading import series
 
 CHOSEN = (3, 17, 42)
-OPTIONS = ["--layer", "conv2d_2", "--filters", "3,17,42", "--objective", "center_unit"]
-CONFIG = Config(filters=CHOSEN, objective="center_unit")
+OPTIONS = ["--layer", "conv2d_2", "--filters", "3,17,42", "--objective", "channel_mean"]
+CONFIG = Config(filters=CHOSEN, objective="channel_mean")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_log_draws_the_filters_and_the_objective_that_are_asked_for(saved: Path,
 
 def test_render_draws_the_filters_and_the_objective_that_are_asked_for(saved: Path, tmp_path: Path) -> None:
     output = tmp_path / "f.png"
-    shown = ["--preset", "default", "--columns", "3", "--scale", "1", "-o", str(output)]
+    shown = ["--preset", "clean", "--columns", "3", "--scale", "1", "-o", str(output)]
     assert cli.main(["render", str(saved), *OPTIONS, *shown]) == 0
     with Image.open(output) as picture:
         cells = np.asarray(picture.convert("L"))

@@ -17,6 +17,7 @@ from tb_filterviz.config import AscentConfig
 from tb_filterviz.errors import ModelError, UnknownLayerError
 from tb_filterviz.optvis import initial_images
 from tb_filterviz.optvis.ascent import ascent_of
+from tb_filterviz.optvis.canvas import whole_canvas
 from tb_filterviz.optvis.image_model import image_model_of, leaves
 from tb_filterviz.optvis.layer_calls import select
 from tb_filterviz.optvis.layer_info import inspect_layers
@@ -243,7 +244,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "transposed": lambda: _single(L.Conv2DTranspose(5, 3, strides=2, activation="relu", name="shown")),
 }
 
-CONFIG = AscentConfig(steps=6)
+CONFIG = AscentConfig(steps=6, parts=()).suiting("field")
 
 
 def _state(model: keras.Model) -> list[object]:
@@ -271,15 +272,13 @@ def test_the_score_is_that_of_an_independent_forward_pass(name: str, objective: 
     (layer_call,) = select(case.model, case.layer)
     info = inspect_layers(image_model, [layer_call], 1.0).infos[layer_call.path]
     filters = np.arange(info.filters, dtype=np.int32)
-    begin = initial_images.gray_noise(
-        filters, image_model.shape, (0.0, 1.0), config=CONFIG, seed=0, position=layer_call.position
-    )
+    place, dice = layer_call.position, {"gray": CONFIG.gray, "noise": CONFIG.noise}
+    begin = initial_images.gray_noise(filters, image_model.shape, (0.0, 1.0), **dice, seed=0, position=place)
     expected_at_start = _score(case.respond(begin), objective, filters)
     before = _state(case.model)
     climbing = ascent_of(
-        image_model,
+        whole_canvas(image_model, info),
         layer_call,
-        info,
         OBJECTIVES.get(objective, own.contrast),
         batch=len(filters) + 1,  # more than there are
         step_length=CONFIG.step_size / 255,

@@ -1,5 +1,6 @@
 """How much a score is worth: against noise, and comparable between layers and runs."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -7,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tb_filterviz import AscentConfig, Config, Maximized, draw, maximize
+from tb_filterviz import Config, Maximized, draw, maximize
 from tb_filterviz.optvis.initial_images import noise_images
 from tb_filterviz.parts.objectives import Objective, channel_mean
 from tests.parts import own
 
 L = keras.layers
 Array = npt.NDArray[Any]
-QUICK = AscentConfig(steps=4)
+QUICK = replace(Config.plain().ascent, steps=4)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ def test_a_filter_that_answers_nothing_has_no_gain(model: keras.Model) -> None:
 
 @pytest.mark.parametrize("memory_mb", [1, 4096])
 def test_gain_is_in_the_log_whatever_the_memory(model: keras.Model, memory_mb: int) -> None:
-    few = Config(ascent=AscentConfig(steps=4, memory_mb=memory_mb))
+    few = Config(ascent=replace(QUICK, memory_mb=memory_mb))
     drawn = {snapshot.layer: snapshot for snapshot in draw(model, config=few, verbose=0)}
     for layer, snapshot in drawn.items():
         found: Maximized = maximize(model, layer, config=few, verbose=0)

@@ -4,6 +4,7 @@ import multiprocessing
 import pickle
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -20,6 +21,7 @@ L = keras.layers
 Images = npt.NDArray[np.float32]
 
 STEPS = 6
+PLAIN = Config.plain().ascent
 
 
 def _model(activation: str = "relu") -> keras.Model:
@@ -34,7 +36,7 @@ def _model(activation: str = "relu") -> keras.Model:
 def _maximized(
     *parts: AscentPart, layer: str = "shown", steps: int = STEPS, objective: Any = "channel_mean", **options: Any
 ) -> Maximized:
-    config = Config(objective=objective, ascent=AscentConfig(steps=steps, parts=parts, **options))
+    config = Config(objective=objective, ascent=replace(PLAIN, steps=steps, parts=parts, **options))
     return maximize(_model(), layer, [4, 0, 2], config=config)
 
 
@@ -93,7 +95,7 @@ def test_the_model_sees_the_image_as_it_is_moved(rows: Sequence[int]) -> None:
     model.set_weights([kernel[:, :, None, None]])
     columns = tuple(row // 2 for row in rows)
     parts = [own.Jitter(rows=tuple(rows), columns=columns)]
-    config = Config(objective="center_unit", crop=False, ascent=AscentConfig(steps=3, parts=parts))
+    config = Config(objective="center_unit", crop=False, ascent=replace(PLAIN, steps=3, parts=parts))
     found = maximize(model, "planted", config=config)
     middle = np.zeros((21, 21), np.float32)
     middle[9:12, 9:12] = kernel / np.sqrt(np.square(kernel).sum() / 21**2) * 4 / 255
@@ -116,7 +118,7 @@ def test_a_dead_filter_stays_stuck_whatever_takes_part() -> None:
     kernel[1, 1, 0, 2] = 1
     model.get_layer("conv").set_weights([kernel, np.ones(3, np.float32)])
     for parts in ([], [own.Decay(weight=0.1)]):
-        config = Config(objective="channel_mean", ascent=AscentConfig(parts=parts))
+        config = Config(objective="channel_mean", ascent=replace(PLAIN, parts=parts))
         responsive = maximize(model, "conv", config=config).drawing().responsive
         assert responsive.tolist() == [False, False, True]
 
@@ -145,7 +147,7 @@ MIXTURES: dict[str, list[AscentPart]] = {
 @pytest.mark.parametrize("layer", ["stem", "shown"])
 def test_parts_do_together_what_is_done_by_hand(layer: str, name: str) -> None:
     parts, model = MIXTURES[name], _model("tanh")
-    config = Config(objective="channel_mean", ascent=AscentConfig(steps=STEPS, parts=parts))
+    config = Config(objective="channel_mean", ascent=replace(PLAIN, steps=STEPS, parts=parts))
     found = maximize(model, layer, [4, 0, 2], config=config)
     linear = L.Conv2D(model.get_layer(layer).filters, 3)
     linear.build((None, *model.get_layer(layer).input.shape[1:]))
@@ -166,7 +168,7 @@ def test_parts_do_together_what_is_done_by_hand(layer: str, name: str) -> None:
 
 def test_parts_reach_other_processes() -> None:
     parts = [own.Decay(weight=0.5), own.Blur(times=1), own.Jitter(rows=(0, 3, 1)), own.KeptGray()]
-    config = Config(objective=own.energy - own.contrast, ascent=AscentConfig(steps=3, parts=parts))
+    config = Config(objective=own.energy - own.contrast, ascent=replace(PLAIN, steps=3, parts=parts))
     assert pickle.loads(pickle.dumps(config)) == config
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         assert pool.submit(own.drawn, config).result() == own.drawn(config)

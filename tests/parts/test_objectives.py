@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from tb_filterviz import AscentConfig, Config, Objective, center_unit, channel_mean, maximize
+from tb_filterviz import Config, Objective, center_unit, channel_mean, maximize
 from tb_filterviz.errors import ConfigError
 from tb_filterviz.parts.objectives import OBJECTIVES, objective_of
 from tests.parts import direct, own
 
 L = keras.layers
 STEPS = 6
-ASCENT = AscentConfig(steps=STEPS, step_size=4.0)
+ASCENT = replace(Config.plain().ascent, steps=STEPS)
 
 
 @dataclass

@@ -69,6 +69,7 @@ def test_curves_are_named_after_what_they_are() -> None:
     assert curves == {
         "gain": "mean_gain",
         "score": "mean_score",
+        "kept": "mean_kept",
         "responsive": "share_responsive",
         "change": "mean_change",
     }

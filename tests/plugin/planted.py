@@ -11,7 +11,7 @@ STUCK: tuple[list[list[int]], ...] = ([[3, 11]], [], [], [], [], [], [[-1, 11]],
 
 
 def _levels(step: int) -> tuple[int, ...]:
-    """How bright each filter's tile is: what moves by one level rests, 1 % being 2.55 of them."""
+    """How bright each filter's tile is: what moves by one level rests, 5 % of what is between filters being 3."""
     return (
         100 + 10 * step if step < 3 else 0,  # dies at 3
         120,  # never moves

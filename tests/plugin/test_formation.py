@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_filterviz.history import History
-from tb_filterviz.parts.statistics import SAME_PICTURE
+from tb_filterviz.parts.statistics import STILL, difference_between_filters
 from tb_filterviz.plugin.decoded import Decoded
 from tb_filterviz.plugin.formation import Formation, form, last_away, last_moves, stuck_spans, to_json
 from tests.plugin import planted
@@ -48,7 +48,9 @@ def test_planted_filters_are_told_apart() -> None:
     assert tuple(one.outcome for one in found) == planted.OUTCOMES
     assert tuple(one.since for one in found) == planted.SINCE
     assert [list(map(list, one.stuck)) for one in found] == list(planted.STUCK)
-    assert by_name["change"].values[2:, 2] == pytest.approx(10 / 255)  # the amount by which the third one jitters
+    assert by_name["change"].values[2:, 2] == pytest.approx(
+        10 / 255 / difference_between_filters(tiles[0])
+    )  # the amount by which the third one jitters
 
 
 @pytest.mark.parametrize("loader", LOADERS)
@@ -57,7 +59,7 @@ def test_the_server_tells_them_apart(loader: str, tmp_path: Path) -> None:
     with tab(tmp_path, loader) as served:
         found = served.get("statistics", run="filters", layer="conv2d_1")["formation"]
     assert found == {
-        "same_picture": 0.01,
+        "still": 0.05,
         "outcome": list(planted.OUTCOMES),
         "since": list(planted.SINCE),
         "stuck": list(planted.STUCK),
@@ -70,20 +72,20 @@ def test_fewer_than_three_small_changes_may_be_chance() -> None:
 
 
 def test_a_change_of_the_floor_is_none_and_one_above_is() -> None:
-    assert outcome(change=[0, 0.3, *[SAME_PICTURE] * 3]) == ("settled", 1)
-    assert outcome(change=[0, 0.3, SAME_PICTURE, SAME_PICTURE, SAME_PICTURE * 1.001]) == ("changing", None)
+    assert outcome(change=[0, 0.3, *[STILL] * 3]) == ("settled", 1)
+    assert outcome(change=[0, 0.3, STILL, STILL, STILL * 1.001]) == ("changing", None)
 
 
 def test_what_was_large_once_does_not_make_small_what_is_not() -> None:
     """By a share of the largest change, this one would have settled at 1."""
-    assert outcome(change=[0, 0.9, *[0.05] * 40]) == ("changing", None)
+    assert outcome(change=[0, 0.9, *[0.06] * 40]) == ("changing", None)
 
 
 def test_a_slow_drift_has_not_settled() -> None:
-    drift = np.arange(40) * 0.008
-    assert outcome(change=[0, *[0.008] * 39], change_since_start=drift) == ("changing", None)
-    stops = np.minimum(drift, 0.08)
-    assert outcome(change=[0, *[0.008] * 39], change_since_start=stops) == ("settled", 9)
+    drift = np.arange(40) * 0.04
+    assert outcome(change=[0, *[0.04] * 39], change_since_start=drift) == ("changing", None)
+    stops = np.minimum(drift, 0.4)
+    assert outcome(change=[0, *[0.04] * 39], change_since_start=stops) == ("settled", 9)
 
 
 def test_one_that_never_moved_has_not_settled() -> None:
@@ -125,8 +127,8 @@ def test_stuck_spans() -> None:
 def test_after_the_place_nothing_is_above_the_floor_and_at_it_something_is(changes: list[float]) -> None:
     values = np.array([0, *changes], np.float32)[:, None]
     (place,) = last_moves(values)
-    assert (values[place + 1 :] <= SAME_PICTURE).all()
-    assert place == 0 or values[place, 0] > SAME_PICTURE
+    assert (values[place + 1 :] <= STILL).all()
+    assert place == 0 or values[place, 0] > STILL
 
 
 @pytest.mark.parametrize("loader", LOADERS)

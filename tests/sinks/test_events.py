@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tb_filterviz import (
+    Config,
     FileSink,
     FilterLogger,
     FilterVisualizer,
@@ -38,7 +39,7 @@ def test_everything_of_the_table_is_written_and_read_back(tmp_path: Path, small_
     session, memory, events = Session(small_model), MemorySink(), EventSink(tmp_path)
     events.begin(session.recipe("logger"))
     session.log(-1, [events, memory])
-    small_model.set_weights([weights * 1.5 + 0.01 for weights in small_model.get_weights()])
+    small_model.set_weights([np.roll(weights, 1, axis=0) + 0.01 for weights in small_model.get_weights()])
     session.log(0, [events, memory])  # not closed: what is logged is safe at once
     run = read_run(tmp_path / "filters")
     assert set(run.Tags()["tensors"]) == {
@@ -47,7 +48,15 @@ def test_everything_of_the_table_is_written_and_read_back(tmp_path: Path, small_
         *(
             f"filterviz/{layer}/{name}"
             for layer in ("conv_a", "conv_b")
-            for name in ("tiles", "mean_gain", "mean_score", "share_responsive", "mean_change", *_STATISTICS)
+            for name in (
+                "tiles",
+                "mean_gain",
+                "mean_score",
+                "mean_kept",
+                "share_responsive",
+                "mean_change",
+                *_STATISTICS,
+            )
         ),
     }
     for layer in ("conv_a", "conv_b"):
@@ -73,8 +82,8 @@ def test_everything_of_the_table_is_written_and_read_back(tmp_path: Path, small_
         assert curve[0].shape == ()
 
 
-def _log(model: keras.Model, log_dir: Path, step: int = 0) -> None:
-    session, events = Session(model), EventSink(log_dir)
+def _log(model: keras.Model, log_dir: Path, config: Config | None = None) -> None:
+    session, events, step = Session(model, config=config), EventSink(log_dir), 0
     events.begin(session.recipe("logger"), step)
     session.log(step, [events])
     events.close()
@@ -88,19 +97,19 @@ def test_metadata_says_what_the_tensors_are(tmp_path: Path, small_model: keras.M
     assert tiles.plugin_data.plugin_name == "filterviz"
     content = decode_metadata(tiles.plugin_data.content)
     assert (content["layer"], content["position"], content["filters"], content["first_filter"]) == ("conv_b", 1, 6, 0)
-    assert content["shape"] == [6, 12, 12, 1]
+    assert content["shape"] == [6, 8, 8, 1]
     assert content["unit"] == "epoch"
     described = decode_metadata(score.plugin_data.content)
     assert (described["name"], described["label"], described["value_unit"]) == ("score", "score", "number")
     assert run.SummaryMetadata("filterviz/conv_b/mean_score").display_name == "mean score"
     recipe = decode_metadata(run.SummaryMetadata("filterviz/recipe").plugin_data.content)["recipe"]
     assert recipe == Session(small_model).recipe("logger")
-    assert "6 filters of 12 x 12 px, gray" in run.SummaryMetadata("filters/conv_b").summary_description
+    assert "6 filters of 8 x 8 px, gray" in run.SummaryMetadata("filters/conv_b").summary_description
 
 
 def test_large_layers_are_stored_smaller_and_in_several_tags(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((96, 96, 3)), keras.layers.ReLU(), keras.layers.Conv2D(90, 1, name="large")])
-    _log(model, tmp_path)
+    _log(model, tmp_path, Config(objective="channel_mean"))
     tags = [tag for tag in read_run(tmp_path / "filters").Tags()["tensors"] if "tiles" in tag]
     assert sorted(tags) == [f"filterviz/large/tiles{part}" for part in ("", "_1", "_2", "_3", "_4")]
     shapes = [series(tmp_path / "filters", tag)[0].shape for tag in sorted(tags)]

@@ -132,7 +132,7 @@ function colourDifference(before, was, after, is, bytes, to) {
 }
 
 // How `after` differs from `before`: blue where it is darker, orange where it is brighter, pale where only the colour
-// differs, dark where it is the same. `rms` is over pixels and channels, as the statistic `change` is.
+// differs, dark where it is the same. `rms` is over pixels and channels, of 1.
 // Both show the same pixels, but one may have been reduced more than the other.
 export function difference(before, after) {
   if (!before || !after) return undefined;

@@ -15,7 +15,7 @@ export function formedFact(recording, filter) {
 
 // What "settled" means here.
 export function settling(recording) {
-  const floor = `${number(100 * recording.samePicture)} %`;
+  const floor = `${number(100 * recording.still)} %`;
   return `the ${recording.unit} after which its picture stays the same: no change is above ${floor}, `
     + `and its change since start stays within ${floor}`;
 }

@@ -40,15 +40,28 @@ function shape(value) {
   return list(value).map(text).join(" × ");
 }
 
-function ascent(recipe) {
-  const steps = text(at(recipe, "config", "ascent", "steps"));
-  const size = text(at(recipe, "config", "ascent", "step_size"));
+// What was chosen for a layer, and where nothing was, for all.
+function ofLayer(recipe, name, ...names) {
+  const layer = list(at(recipe, "layers")).find((one) => at(one, "layer") === name);
+  return at(layer, ...names) ?? at(recipe, "config", ...names);
+}
+
+// Parts of one kind, by names; where a recipe does not name a layer's, all that it holds.
+function partsOf(recipe, kind, names) {
+  const held = at(recipe, "parts", kind);
+  const known = Array.isArray(held) ? list(held) : [held];
+  return known.filter((part) => names === undefined || names.includes(text(at(part, "name")))).map(partOf);
+}
+
+function ascent(recipe, layer) {
+  const steps = text(ofLayer(recipe, layer, "ascent", "steps"));
+  const size = text(ofLayer(recipe, layer, "ascent", "step_size"));
   if (!steps) return "";
   return `${steps} steps${size ? `, each of ${size} / 255 of the input range` : ""}`;
 }
 
-function start(recipe) {
-  const [gray, noise, seed] = [["ascent", "gray"], ["ascent", "noise"], ["seed"]].map((names) => text(at(recipe, "config", ...names)));
+function start(recipe, layer) {
+  const [gray, noise, seed] = [["ascent", "gray"], ["ascent", "noise"], ["seed"]].map((names) => text(ofLayer(recipe, layer, ...names)));
   return [gray && `gray ${gray} of 255`, noise && `noise ${noise}`, seed && `seed ${seed}`].filter(Boolean).join(", ");
 }
 
@@ -62,12 +75,15 @@ function versions(recipe) {
 export function factsOf(recipe, about) {
   const objective = `the inputs that maximize ${about.description}${about.receptive_field ? ", cut to its receptive field" : ""}`;
   const range = list(at(recipe, "input_range")).map(text).filter(Boolean);
+  const tone = ofLayer(recipe, about.name, "tone");
+  const parts = ofLayer(recipe, about.name, "ascent", "parts");
+  const partNames = Array.isArray(parts) ? list(parts).map((part) => text(at(part, "name")) || text(part)) : undefined;
   return [
     [`Pictures of ${about.name}`, `${about.objective_label ? `${about.objective_label}: ` : ""}${objective}`],
-    ["Tone", partOf(at(recipe, "parts", "tone"))],
-    ["Ascent", ascent(recipe)],
-    ...list(at(recipe, "parts", "ascent")).map((part) => ["In every step", partOf(part)]),
-    ["Start", start(recipe)],
+    ["Tone", partsOf(recipe, "tone", typeof tone === "string" ? [tone] : undefined)[0] ?? ""],
+    ["Ascent", ascent(recipe, about.name)],
+    ...partsOf(recipe, "ascent", partNames).map((part) => ["In every step", part]),
+    ["Start", start(recipe, about.name)],
     ["Input range", range.length === 2 ? range.join(" to ") : ""],
     ["Steps count", unitsOf(text(recipe.unit)) ?? ""],
     ["Written by", WRITERS[text(recipe.written_by)] ?? text(recipe.written_by)],

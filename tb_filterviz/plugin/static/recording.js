@@ -144,9 +144,9 @@ export class Recording {
     return { outcome: outcome[place] ?? null, since: since[place] ?? null, stuck: stuck[place] ?? [] };
   }
 
-  // Up to which difference, of 1, two pictures count as the same.
-  get samePicture() {
-    return this.formation.same_picture;
+  // Up to which change a picture counts as resting.
+  get still() {
+    return this.formation.still;
   }
 
   tile(step, filter) {
