@@ -10,13 +10,16 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from tb_filterviz.config import Config, Range, as_config, drawn_by
 from tb_filterviz.errors import ModelError, VisualizationWarning
 from tb_filterviz.history import History
+from tb_filterviz.optvis.ascent import NoiseResponse
 from tb_filterviz.optvis.image_model import has_layers_inside, leaves
-from tb_filterviz.optvis.maximize import LayerAscent, joined_drawings, model_ascents
+from tb_filterviz.optvis.maximize import Before, LayerAscent, joined_drawings, model_ascents
 from tb_filterviz.optvis.probe import raising_for_layer
+from tb_filterviz.optvis.revisit import kernels_of
 from tb_filterviz.parts.statistics import statistics_of
 from tb_filterviz.progress import Cost, Report, say_once, shown_once_long
 from tb_filterviz.recipe import Recipe, Source, make_recipe
@@ -58,6 +61,9 @@ class Session:
         self.unit = unit
         self.history = history or History()
         self.cost: Cost | None = None
+        self._revisits = any(each.reads == "revisit" for each in statistics_of(self.config.statistics))
+        self._now: dict[tuple[str, int], Before] = {}
+        self._before: dict[tuple[str, int], Before] = {}  # of the last step that was written
         self._other_inputs = {name: np.asarray(value) for name, value in (other_inputs or {}).items()}
         self._found = model_ascents(model, layers, self.config, other_inputs=other_inputs, examples=examples)
 
@@ -153,7 +159,10 @@ class Session:
         """Measure the seconds that a batch takes with so many steps, whatever else is to be done for it included."""
         began = time.perf_counter()
         tried, noise = replace(ascent, ascent=replace(ascent.ascent, steps=steps)), ascent.respond_to_noise()
-        drawing = tried.maximize(ascent.batches()[0], noise).drawing()
+        maximized = tried.maximize(ascent.batches()[0], noise)
+        kernels = kernels_of(ascent.layer_call.layer, maximized.filters)
+        revisit = tried.revisit(maximized, Before(maximized.images, kernels)) if self._revisits else None
+        drawing = maximized.drawing(revisit)
         taken_s = time.perf_counter() - began
         history, statistics = History(), statistics_of(self.config.statistics)
         for step in (0, 1):  # statistics that look back are tried as well, at the first step and at another
@@ -176,13 +185,22 @@ class Session:
                 report(done_s, total_s, f"{path}, 0 of {filters} filters")
             noise = ascent.respond_to_noise()
             for batch in ascent.batches():
-                batches.append(ascent.maximize(batch, noise).drawing())  # images in floating point take much more room
+                batches.append(self._drawn(ascent, batch, noise))  # images in floating point take much more room
                 done_s += ascent.batch_s
                 if report is not None:
                     drawn = sum(len(each.filters) for each in batches)
                     report(done_s, total_s, f"{path}, {drawn} of {filters} filters")
             drawings.append(joined_drawings(batches))
         return drawings
+
+    def _drawn(self, ascent: LayerAscent, filters: npt.NDArray[np.int32], noise: NoiseResponse) -> LayerDrawing:
+        maximized = ascent.maximize(filters, noise)
+        if not self._revisits:
+            return maximized.drawing()
+        key = ascent.layer_call.path, int(filters[0])
+        self._now[key] = Before(maximized.images, kernels_of(ascent.layer_call.layer, filters))
+        before = self._before.get(key)
+        return maximized.drawing(ascent.revisit(maximized, before) if before else None)
 
     def closest(self, indices: Sequence[RunIndex]) -> RunIndex:
         """Choose of several runs the one that the model, as it is now, goes on from.
@@ -227,6 +245,7 @@ class Session:
         The first sink is the log: what it holds is what later steps are compared with.
         """
         write_snapshots(snapshots, self.history, sinks)
+        self._before = dict(self._now)
         return snapshots
 
 

@@ -66,23 +66,25 @@ class Ascent:
         step: of images, the number of the step (int32, a scalar) and what is prepared, the images after one step, the
             scores ``[batch]`` before it, and to first order, how far the score rises along the step, and would along
             the gradient, each ``[batch]``.
-        finish: of images and filters, scores and peaks ``[batch]``; None if finished pictures are not scored.
+        finish: of images and filters, scores and peaks ``[batch]``.
         respond: of any images ``[k, h, w, c]`` and filters int32 ``[n]``, of each filter to each image: scores
             ``[k, n]``, and mean and variance of what its units answer.
         is_linear: whether the objective is linear in the response.
         batch: how many filters climb together.
         steps: how many steps they climb.
+        is_end_scored: whether finished pictures are scored.
         is_start_scored: whether the start has to be scored by `finish`, since steps score with penalties and
             transformations.
     """
 
     prepare: Callable[..., tuple[Any, ...]]
     step: Callable[..., tuple[Any, Any, tuple[Any, ...]]]
-    finish: Callable[..., tuple[Any, Any]] | None
+    finish: Callable[..., tuple[Any, Any]]
     respond: Callable[..., tuple[Any, Any, Any]]
     is_linear: bool
     batch: int
     steps: int
+    is_end_scored: bool = True
     is_start_scored: bool = False
 
     def climb(self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32]) -> Climbed:
@@ -103,7 +105,7 @@ class Ascent:
             scores.append(before)
             rises.append(rise)
         peaks = scores[-1]
-        if self.finish is not None:
+        if self.is_end_scored:
             finished, peaks = self.finish(climbing, chosen)
             scores.append(finished)
             if self.is_start_scored:
@@ -114,6 +116,13 @@ class Ascent:
             peaks=ops.convert_to_numpy(peaks)[:count],
             kept=_kept(rises, self.batch)[:count],
         )
+
+    def score(self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+        """Score images ``[n, h, w, c]`` as they are, each for its filter; `n` is at most `batch`."""
+        count = len(filters)
+        filled_up = np.arange(self.batch) % count
+        scores, _ = self.finish(ops.convert_to_tensor(images[filled_up]), ops.convert_to_tensor(filters[filled_up]))
+        return np.asarray(ops.convert_to_numpy(scores)[:count])
 
     def respond_to_noise(
         self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32], together: int
@@ -292,10 +301,11 @@ def ascent_of(
     return Ascent(
         prepare=backend.compiled(scores_of.prepare, model),
         step=backend.compiled(step, model),
-        finish=backend.compiled(finish, model) if config.final_score else None,
+        finish=backend.compiled(finish, model),
         respond=backend.compiled(respond, model),
         is_linear=objective.is_linear,
         batch=batch,
         steps=config.steps,
+        is_end_scored=config.final_score,
         is_start_scored=bool(transforming or penalizing),
     )

@@ -20,6 +20,7 @@ from tb_filterviz.optvis.layer_calls import LayerCall
 from tb_filterviz.optvis.layer_info import LayerInfo
 from tb_filterviz.optvis.layer_plan import LayerPlan, choose_filters, plan_layers
 from tb_filterviz.optvis.probe import raising_for_layer
+from tb_filterviz.optvis.revisit import Revisit, at_one_contrast, kernels_of
 from tb_filterviz.parts import tones
 from tb_filterviz.parts.objectives import Objective
 from tb_filterviz.parts.statistics import statistics_of
@@ -125,9 +126,19 @@ class Maximized:
         low, high = (np.asarray(bound, np.float32) for bound in self.input_range)
         return np.asarray((images - low) / (high - low), np.float32)
 
-    def drawing(self) -> LayerDrawing:
-        """Make tiles and statistics: what a step's snapshot holds."""
-        statistics = (each for each in statistics_of(self.config.statistics) if each.reads == "ascent")
+    def drawing(self, revisit: Revisit | None = None) -> LayerDrawing:
+        """Make tiles and statistics: what a step's snapshot holds.
+
+        Args:
+            revisit: what was drawn before, for statistics that need it; without it, they are not a number.
+        """
+        count, statistics = len(self.filters), {}
+        for each in statistics_of(self.config.statistics):
+            if each.reads == "ascent":
+                statistics[each.name] = each.values(self, count)
+            elif each.reads == "revisit":
+                unknown = np.full(count, np.nan, np.float32)
+                statistics[each.name] = unknown if revisit is None else each.values(revisit, count)
         return LayerDrawing(
             layer=self.layer,
             position=self.position,
@@ -138,7 +149,7 @@ class Maximized:
             receptive_field=self.receptive_field is not None,
             channels=tones.describe_channels(self.images.shape[-1]),
             tiles=self.tiles(),
-            statistics={each.name: each.values(self, len(self.filters)) for each in statistics},
+            statistics=statistics,
         )
 
     def grid(self, config: Config | GridConfig | None = None) -> npt.NDArray[np.uint8]:
@@ -151,6 +162,19 @@ class Maximized:
 
     def _repr_png_(self) -> bytes:
         return self.png()
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is kept of a batch of filters for the next step.
+
+    Attributes:
+        images: float32 ``[n, h, w, c]``, what climbed, in the model's own units.
+        kernels: float32 ``[n, k]``; None of layers whose filters have none.
+    """
+
+    images: npt.NDArray[np.float32]
+    kernels: npt.NDArray[np.float32] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +228,20 @@ class LayerAscent:
         own = info.height * info.width * info.filters
         together = min(len(images), images_in_memory(info.numbers_below + 4 * own, self.plan.ascent))
         return self.ascent.respond_to_noise(images, np.array(self.plan.filters, np.int32), together)
+
+    def revisit(self, now: Maximized, before: "Before") -> Revisit:
+        """Look at what was drawn of a batch of filters before, with the weights of now."""
+        low, high = (np.asarray(bound, np.float32) for bound in self.input_range.limits)
+        gray, deviation = low + self.plan.ascent.gray / 255 * (high - low), self.config.contrast * (high - low)
+        flat = self.ascent.score(np.zeros_like(now.images) + gray, now.filters)
+
+        def rises(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+            return self.ascent.score(at_one_contrast(images, gray, deviation), now.filters) - flat
+
+        kernels = kernels_of(self.layer_call.layer, now.filters)
+        return Revisit(
+            images=now.images, before=before.images, kernels=kernels, kernels_before=before.kernels, rises=rises
+        )
 
     def maximize(self, filters: npt.NDArray[np.int32], noise: NoiseResponse) -> Maximized:
         """Let one batch of filters climb.

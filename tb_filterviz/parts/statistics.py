@@ -16,6 +16,7 @@ from tb_filterviz.parts.registry import check_callable, check_texts, registered,
 if TYPE_CHECKING:
     from tb_filterviz.history import Comparison
     from tb_filterviz.optvis.maximize import Maximized
+    from tb_filterviz.optvis.revisit import Revisit
 
 Values = npt.NDArray[np.float32]
 Unit = Literal["number", "share", "flag"]
@@ -41,7 +42,10 @@ class Statistic:
         name: lower case letters, digits and ``_``; it is part of a tag.
         compute: a function of one argument that returns ``[n]`` numbers or truth values. With ``reads="ascent"`` the
             argument is a `Maximized`: images, scores over the steps, peaks, of a batch of filters. With
-            ``reads="history"`` it is a `Comparison`: the tiles of now, of the step before, and of the run's first.
+            ``reads="history"`` it is a `Comparison`: the tiles of now, of the step before, and of the run's first. With
+            ``reads="revisit"`` it is a `Revisit`: images and kernels of now and of the step before, and how far the
+            network's score rises with any images. Where the step before was drawn by another process (in a run that
+            goes on, or from checkpoints), the statistic is not a number.
         description: what it says, in a sentence or less.
         label: what the tab calls it; without it, the name.
         reads: see `compute`.
@@ -57,7 +61,7 @@ class Statistic:
     compute: Callable[[Any], Any]
     description: str
     label: str = ""
-    reads: Literal["ascent", "history"] = "ascent"
+    reads: Literal["ascent", "history", "revisit"] = "ascent"
     unit: Unit = "number"
     sort: Sort | None = "descending"
     has_curve: bool = True
@@ -66,7 +70,7 @@ class Statistic:
         check_texts("statistic", name=self.name, label=self.label, description=self.description, is_tag=True)
         check_callable("statistic", self.name, "compute", self.compute)
         for field, choices in (
-            ("reads", ("ascent", "history")),
+            ("reads", ("ascent", "history", "revisit")),
             ("unit", ("number", "share", "flag")),
             ("sort", (None, "ascending", "descending")),
         ):
@@ -136,6 +140,19 @@ def _change(comparison: "Comparison") -> npt.NDArray[np.float32]:
 
 def _change_since_start(comparison: "Comparison") -> npt.NDArray[np.float32]:
     return relative_change(comparison.first, comparison.tiles, difference_between_filters(comparison.first))
+
+
+def _transfer(revisit: "Revisit") -> npt.NDArray[np.float32]:
+    now, before = revisit.rises(revisit.images), revisit.rises(revisit.before)
+    return np.asarray(np.where(now > 0, 1 - before / np.where(now > 0, now, 1), np.nan), np.float32)
+
+
+def _kernel_change(revisit: "Revisit") -> npt.NDArray[np.float32]:
+    now, before = revisit.kernels, revisit.kernels_before
+    if now is None or before is None:
+        return np.full(len(revisit.images), np.nan, np.float32)
+    sizes = np.linalg.norm(now, axis=1) * np.linalg.norm(before, axis=1)
+    return np.asarray(1 - (now * before).sum(axis=1) / np.maximum(sizes, 1e-30), np.float32)
 
 
 def is_responsive(
@@ -246,7 +263,6 @@ kept = Statistic(
     description="how much of the score's rise the smoothing of the picture leaves: low where it hides what the filter "
     "responds to, as in untrained networks",
     unit="share",
-    sort="ascending",
 )
 change = Statistic(
     name="change",
@@ -267,8 +283,28 @@ change_since_start = Statistic(
     has_curve=False,
 )
 
+transfer = Statistic(
+    name="transfer",
+    label="old picture fails",
+    compute=_transfer,
+    description="how much less the picture of the step before excites the filter than its picture of now, both at one "
+    "contrast, over gray: 0 % as much, 100 % no more than gray; below 10 % nothing has changed",
+    reads="revisit",
+    unit="share",
+)
+"""``1 - (s(x_before) - s(gray)) / (s(x_now) - s(gray))`` with the score ``s`` of now: two more forward passes."""
+kernel_change = Statistic(
+    name="kernel_change",
+    label="kernel change",
+    compute=_kernel_change,
+    description="1 - cosine of the filter's own kernel to that of the step before: 0 % the same direction; it sees "
+    "nothing of the layers below",
+    reads="revisit",
+    unit="share",
+)
+
 STANDARD = (gain, score, kept, responsive, flat, change, change_since_start)  # of every layer at every step
-STATISTICS = registered(STANDARD)
+STATISTICS = registered((*STANDARD, transfer, kernel_change))
 
 
 def statistics_of(statistics: Sequence[object]) -> tuple[Statistic, ...]:

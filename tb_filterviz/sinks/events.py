@@ -281,7 +281,7 @@ class EventSink:
                 continue
             content = encode_statistic(snapshot, statistic)
             yield tensor_event(step, statistic_tag(snapshot.layer, name), values, filters_metadata(content))
-            if statistic.has_curve and not (snapshot.is_first and statistic.reads == "history"):
+            if statistic.has_curve and not (snapshot.is_first and statistic.reads != "ascent"):
                 curves.append(_curve(step, snapshot, statistic))
         # last, so that a step that has it is whole
         yield from sorted(curves, key=lambda event: event.summary.value[0].tag == last_tag(snapshot.layer))

@@ -1,6 +1,7 @@
 """How good pictures are, in numbers: each measure a small function of tiles, images, or a filter's responses."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,13 +36,13 @@ def rms_between(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> Arr
     return np.asarray(np.sqrt(np.square((one / 255.0) - (other / 255.0)).mean((1, 2, 3))))
 
 
-def _rows(tiles: npt.NDArray[np.uint8]) -> Array:
+def _rows(tiles: npt.NDArray[Any]) -> Array:
     rows = tiles.reshape(len(tiles), -1).astype(np.float64)
     rows -= rows.mean(1, keepdims=True)
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))
 
 
-def correlation(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> Array:
+def correlation(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> Array:
     """Correlate each tile with that of the same place, ``[n]``."""
     return np.asarray((_rows(one) * _rows(other)).sum(1))
 
@@ -93,9 +94,9 @@ def rank_correlation(one: Array, other: Array) -> float:
 def best_match(tile: Array, patches: Array) -> Array:
     """Correlate patches ``[k, h, w]`` with a tile ``[h, w]``, or the place of it or of them that fits best, ``[k]``.
 
-    A patch that is smaller than the tile is looked for in it; one of its size is moved by up to 2 pixels.
+    A patch that is smaller than the tile is looked for in it; one of its size is moved by up to a pixel.
     """
-    reach = 2 if tile.shape == patches.shape[1:] else 0
+    reach = 1 if tile.shape == patches.shape[1:] else 0
     padded = np.pad(tile, reach, constant_values=tile.mean())
     height, width = patches.shape[1:]
     ones = np.ones((height, width))
