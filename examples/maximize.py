@@ -27,7 +27,7 @@ def main(folder: str) -> None:
     np.savez(target / "filters.npz", filters=found.filters, images=found.images, scores=found.scores)
     (target / "filters.png").write_bytes(found.png(GridConfig(columns=4, scale=8)))
     for index, first, last in zip(found.filters, found.scores[0], found.scores[-1], strict=True):
-        print(f"filter {index:2}: its mean response rose from {first:.3f} to {last:.3f}")
+        print(f"filter {index:2}: its score rose from {first:.3f} to {last:.3f}")
 
 
 if __name__ == "__main__":

@@ -244,10 +244,10 @@ def _check_pictures(folder: Path) -> None:
     from PIL import Image
 
     with np.load(folder / "filters.npz") as arrays:
-        assert arrays["images"].shape == (4, 28, 28, 1)
+        assert arrays["images"].shape == (4, 14, 14, 1)
         assert (arrays["scores"][-1] > arrays["scores"][0]).all()
     with Image.open(folder / "filters.png") as picture:
-        assert picture.size == (4 * 8 * 28 + 3 * 5, 8 * 28)
+        assert picture.size == (4 * 8 * 14 + 3 * 5, 8 * 14)
         assert np.asarray(picture).std() > 0
 
 

@@ -62,6 +62,6 @@ def _render(args: argparse.Namespace, config: Config) -> int:
         values = snapshot.statistics[name]
         say(f"{name}: {values.min():.3g} to {values.max():.3g}, mean {values.mean():.3g}")
     if snapshot.flat.mean() > 0.5:
-        say("Most are flat: this objective shows nothing in this layer. Try --preset default.")
+        say("Most are flat: this objective shows nothing in this layer. Try --preset clean.")
     print(args.output)
     return 0

@@ -24,7 +24,7 @@ from tb_filterviz.plugin.decoded import Array, Decoded
 Outcome = Literal["stuck", "unmoved", "settled", "changing"]
 Span = tuple[int, int]  # the first and the last step of it
 
-FEWEST_STILL = 3  # fewer small changes may be chance: a trained LeNet jitters by 0.6 to 4 %, 2 % on average
+FEWEST_STILL = 3  # fewer small changes may be chance: a trained LeNet goes on changing by 0.3 to 3 %
 
 
 @dataclass(frozen=True, slots=True)

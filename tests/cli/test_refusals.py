@@ -403,7 +403,7 @@ def test_the_ways_out_of_render(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert cli.main(["render", str(model), "-o", output, "--layer", "conv*"]) == 2
     assert "names 2 layers; render draws one." in capsys.readouterr().err
     assert cli.main(["render", str(model), "-o", output, "--layer", "conv_a"]) == 0
-    said = "Most are flat: this objective shows nothing in this layer. Try --preset default."
+    said = "Most are flat: this objective shows nothing in this layer. Try --preset clean."
     assert said in capsys.readouterr().err
     assert cli.main(["render", str(model), "-o", output, "--layer", "conv_a", "--preset", "clean"]) == 0
     assert said not in capsys.readouterr().err

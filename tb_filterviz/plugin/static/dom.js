@@ -39,7 +39,7 @@ const ICONS = {
   plus: "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z",
   minus: "M5 11h14v2H5z",
   fit: "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2h4z",
-  keys: "M2 6h20v12H2zM4 8v2h2V8zm4 0v2h2V8zm4 0v2h2V8zm4 0v2h4V8zM4 12v2h2v-2zm4 0v2h8v-2zm10 0v2h2v-2z",
+  help: "M11 18h2v2.2h-2zM7 9a5 5 0 0 1 10 0c0 3.2-4 3.6-4 7h-2c0-4.6 4-4.8 4-7a3 3 0 0 0-6 0z",
 };
 
 export function icon(name) {

@@ -3,36 +3,13 @@
 import { App } from "./app.js";
 import { element } from "./dom.js";
 import { FilterPanel } from "./filter_panel.js";
+import { helpDialog } from "./help_dialog.js";
 import { mirrorTheme, takeFocus } from "./host.js";
 import { LayerPanel } from "./layer_panel.js";
 import { RecipeDialog } from "./recipe_dialog.js";
 import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
 import { Toolbar } from "./toolbar.js";
-
-const KEYS = [
-  ["← →", "step back, step forward (in a grid: move among its tiles)"],
-  [", .", "step back, step forward, anywhere"],
-  ["Space", "play, pause"],
-  ["Home End", "first, last"],
-  ["Enter", "open the filter at the cursor"],
-  ["[ ]", "the filter before, the filter after"],
-  ["Escape", "close the filter"],
-  ["c", "grid or compare"],
-  ["+ − 0", "larger, smaller, whole layer"],
-  ["s", "save what is seen"],
-  ["i", "how it was drawn"],
-];
-
-function helpDialog() {
-  const close = element("button", { type: "button", class: "button" }, "Close");
-  const dialog = element("dialog", { class: "dialog", "aria-label": "Keyboard" },
-    element("h2", {}, "Keyboard"),
-    element("dl", { class: "rows" }, KEYS.map(([keys, what]) => element("div", {}, element("dt", {}, keys), element("dd", {}, what)))),
-    close);
-  close.addEventListener("click", () => dialog.close());
-  return dialog;
-}
 
 // The frame around the parts, and what stands there when there is nothing to see.
 class Page {

@@ -28,7 +28,7 @@ export class Toolbar {
         iconButton("fit", "Whole layer", "0", () => app.stage.zoomBy(0)),
         iconButton("plus", "Larger", "+", () => app.stage.zoomBy(1.5))),
       element("div", { class: "buttons", role: "group", "aria-label": "Save" }, this.savePicture, this.saveFilm),
-      iconButton("keys", "Keyboard", "?", () => app.help.showModal()));
+      iconButton("help", "What you see, and keys", "?", () => app.help.showModal()));
     this.root = element("header", { class: "toolbar" }, this.run.wrapper, this.layer.wrapper, this.tools);
   }
 
