@@ -6,7 +6,8 @@ the layers but measured: the model is run on the cut, and has to answer as it do
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
+from tb_filterviz.errors import ModelError
 from tb_filterviz.optvis import backends
 from tb_filterviz.optvis.image_model import ImageModel
 from tb_filterviz.optvis.layer_calls import LayerCall
-from tb_filterviz.optvis.layer_info import LayerInfo, samples
+from tb_filterviz.optvis.layer_info import LayerInfo, inspect_layers, samples
 from tb_filterviz.optvis.probe import full_response, reach
 from tb_filterviz.parts.objectives import center_unit
 
@@ -25,7 +27,7 @@ _MOST_SAMPLES = 8
 _SAMPLED_PIXELS = _MOST_SAMPLES * 96 * 96
 _LARGER_STRIDES = (2, 4, 8, 16, 32)
 _TEXTURE_GRID = 32  # what an image loses a side, in multiples, so that strides meet what is left as they met the whole
-_TEXTURE_FIELDS = 2  # sides of a texture, in sides of what the centre unit sees
+TEXTURE_FIELDS = 2  # sides of a texture, in sides of what the centre unit sees
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,38 @@ def _on_part(info: LayerInfo, image_model: ImageModel, cut: ImageModel, height: 
     return replace(info, height=height, width=width, numbers_below=math.ceil(info.numbers_below * share))
 
 
-def texture_canvas(image_model: ImageModel, layer_call: LayerCall, info: LayerInfo, most_px: int) -> Canvas:
+InfosAt = Callable[[tuple[int, int]], Mapping[str, LayerInfo]]
+
+
+def infos_at_sizes(image_model: ImageModel, layer_calls: Sequence[LayerCall], span: float) -> InfosAt:
+    """Make a function of ``(height, width)``, that describes the layers when the model is run on images of that size.
+
+    Each size is tried once, for all layers; layers that cannot be reached at a size are missing.
+    """
+    known: dict[tuple[int, int], Mapping[str, LayerInfo]] = {}
+
+    def at(sides: tuple[int, int]) -> Mapping[str, LayerInfo]:
+        if sides not in known:
+            known[sides] = _infos_of_size(of_size(image_model, sides), layer_calls, span)
+        return known[sides]
+
+    return at
+
+
+def _infos_of_size(model: ImageModel, layer_calls: Sequence[LayerCall], span: float) -> Mapping[str, LayerInfo]:
+    try:
+        return inspect_layers(model, layer_calls, span).infos
+    except ModelError:  # a layer refuses: those below it may still be reached
+        found: dict[str, LayerInfo] = {}
+        for layer_call in layer_calls:
+            with suppress(ModelError):
+                found |= inspect_layers(model, [layer_call], span).infos
+        return found
+
+
+def texture_canvas(
+    image_model: ImageModel, layer_call: LayerCall, info: LayerInfo, most_px: int, infos_at: InfosAt
+) -> Canvas:
     """Make the canvas of a texture: an image of at most so many pixels a side, if the model can be run on one.
 
     Args:
@@ -184,27 +217,23 @@ def texture_canvas(image_model: ImageModel, layer_call: LayerCall, info: LayerIn
         layer_call: the layer.
         info: what is known of it.
         most_px: how many pixels a side are enough.
+        infos_at: see `infos_at_sizes`.
     """
-    sides = [_texture_side(side, most_px, info.field_px) for side in image_model.shape[:2]]
-    if tuple(sides) == image_model.shape[:2]:
+    height, width = (_texture_side(side, most_px, info.field_px) for side in image_model.shape[:2])
+    if (height, width) == image_model.shape[:2]:
         return whole_canvas(image_model, info)
-    model = of_size(image_model, sides)
-    try:
-        given = ops.convert_to_tensor(samples(model.shape, 1, 1.0))
-        response = ops.convert_to_numpy(reach(model, layer_call, given, full_response(layer_call.layer)))
-    except Exception:
+    smaller = infos_at((height, width)).get(layer_call.path)
+    if smaller is None or smaller.filters != info.filters or not smaller.height * smaller.width:
         return whole_canvas(image_model, info)
-    if response.shape[-1] != info.filters or not np.isfinite(response).all() or not response.size:
-        return whole_canvas(image_model, info)
-    top, left = ((side - shown) // 2 for side, shown in zip(image_model.shape[:2], sides, strict=True))
-    found = _on_part(info, image_model, model, *response.shape[1:3])
-    return Canvas(Box(top, left, *sides), model, model, found)
+    model = of_size(image_model, (height, width))
+    top, left = (image_model.shape[0] - height) // 2, (image_model.shape[1] - width) // 2
+    return Canvas(Box(top, left, height, width), model, model, replace(smaller, field_px=info.field_px))
 
 
 def _texture_side(side: int, most_px: int, field_px: int | None) -> int:
     if side <= most_px:
         return side
-    wanted = min(most_px, _TEXTURE_FIELDS * field_px if field_px else most_px)
+    wanted = min(most_px, TEXTURE_FIELDS * field_px if field_px else most_px)
     return side - (side - wanted) // _TEXTURE_GRID * _TEXTURE_GRID
 
 

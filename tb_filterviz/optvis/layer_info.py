@@ -30,7 +30,7 @@ class LayerInfo:
         is_affine: whether its response is linear, up to a constant, in the image.
         numbers_below: how many numbers the layers before it put out for one image; what a gradient has to remember.
         field_px: a square of so many pixels a side, in the middle of the image, holds all that its centre unit sees;
-            None if that is more than the image, or was not measured.
+            None if that is more than was measured, or none was.
     """
 
     height: int
@@ -64,7 +64,7 @@ class Inspection:
 
 
 def inspect_layers(
-    image_model: ImageModel, layer_calls: Sequence[LayerCall], span: float, *, measures_fields: bool = False
+    image_model: ImageModel, layer_calls: Sequence[LayerCall], span: float, *, fields_to: int = 0
 ) -> Inspection:
     """Inspect all layers in one forward pass of a few images.
 
@@ -75,7 +75,7 @@ def inspect_layers(
         image_model: the model.
         layer_calls: layers, and which of their calls.
         span: of the model's input range.
-        measures_fields: whether to find `LayerInfo.field_px`.
+        fields_to: up to which side, in pixels, to find `LayerInfo.field_px`; 0 measures none.
 
     Raises:
         ModelError: if the forward pass fails, or if it does not call, or not as often as asked for, a layer that was
@@ -91,7 +91,7 @@ def inspect_layers(
     def failure() -> str:
         return f"Model {image_model.model.name!r} cannot be run on an image of {image_model.shape}{failed}"
 
-    squares = _squares(image_model.shape) if measures_fields else []
+    squares = _squares(image_model.shape, fields_to)
 
     def observe(path: str, layer: keras.Layer, own_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         nonlocal numbers, failed
@@ -149,10 +149,10 @@ def _described(
     return LayerInfo(height, width, filters, bool(error <= tolerance * largest), numbers_below, field_px)
 
 
-def _squares(shape: Sequence[int]) -> list[int]:
-    """List sides of squares that are smaller than the image: 8, 12, 16, 24, 32, ..."""
+def _squares(shape: Sequence[int], most: int) -> list[int]:
+    """List sides of squares that are smaller than the image, up to a side: 8, 12, 16, 24, 32, ..."""
     sides = sorted(2**power * odd // 2 for power in range(2, 12) for odd in (2, 3))
-    return [side for side in sides if 8 <= side < max(shape[:2])]
+    return [side for side in sides if 8 <= side < max(shape[:2]) and side <= most]
 
 
 def _patched(inside: npt.NDArray[np.float32], outside: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:

@@ -8,7 +8,17 @@ import numpy as np
 from tb_filterviz.config import Config, Drawn, Indices, Range, SuitedAscentConfig
 from tb_filterviz.errors import ConfigError, UnknownLayerError
 from tb_filterviz.optvis import weight_overrides
-from tb_filterviz.optvis.canvas import Box, Canvas, field_canvas, receptive_field, texture_canvas, whole_canvas
+from tb_filterviz.optvis.canvas import (
+    TEXTURE_FIELDS,
+    Box,
+    Canvas,
+    InfosAt,
+    field_canvas,
+    infos_at_sizes,
+    receptive_field,
+    texture_canvas,
+    whole_canvas,
+)
 from tb_filterviz.optvis.image_model import ImageModel
 from tb_filterviz.optvis.layer_calls import LayerCall, fits
 from tb_filterviz.optvis.layer_info import LayerInfo, inspect_layers
@@ -73,7 +83,7 @@ def _depends_on_field(image_model: ImageModel, info: LayerInfo, config: Config) 
 
 
 def plan_layer(
-    image_model: ImageModel, layer_call: LayerCall, info: LayerInfo, config: Config, limits: Range
+    image_model: ImageModel, layer_call: LayerCall, info: LayerInfo, config: Config, limits: Range, infos_at: InfosAt
 ) -> LayerPlan:
     """Choose what is maximized in a layer, how, on which part of the image, and what is shown of it.
 
@@ -83,6 +93,7 @@ def plan_layer(
         info: what is known of it.
         config: how filters are drawn.
         limits: of the model's inputs.
+        infos_at: what is known of it when the model is run on images of another size.
     """
     low, high, span = *(np.asarray(limit, np.float32) for limit in limits), _span(limits)
     depends = _depends_on_field(image_model, info, config)
@@ -96,7 +107,7 @@ def plan_layer(
         gray = low + ascent.gray / 255 * (high - low)
         canvas = field_canvas(image_model, layer_call, info, box, span=span, gray=gray)
     else:
-        canvas = texture_canvas(image_model, layer_call, info, ascent.canvas_px)
+        canvas = texture_canvas(image_model, layer_call, info, ascent.canvas_px, infos_at)
     # a gradient that never changes: one long step arrives where many short ones do, if nothing else takes part
     is_straight = config.objective == AUTO and info.is_affine and not ascent.parts
     return LayerPlan(objective, (), ascent, choose_tone(config, objective), canvas, box, is_straight)
@@ -152,12 +163,15 @@ def plan_layers(
     _check_filters_name_layers(config, layer_calls)
     found: Planned = []
     with weight_overrides.given(weight_overrides.typical(image_model.model)):
-        inspection = inspect_layers(image_model, layer_calls, _span(limits), measures_fields=_measures_fields(config))
+        inspection = inspect_layers(image_model, layer_calls, _span(limits), fields_to=_fields_to(config))
         left_out = {path: str(error) for path, error in inspection.errors.items()}
+        infos_at = infos_at_sizes(
+            image_model, [each for each in layer_calls if each.path in inspection.infos], _span(limits)
+        )
         for layer_call in (each for each in layer_calls if each.path in inspection.infos):
             info = inspection.infos[layer_call.path]
             with raising_for_layer(layer_call):
-                plan = plan_layer(image_model, layer_call, info, config, limits)
+                plan = plan_layer(image_model, layer_call, info, config, limits, infos_at)
             filters, missing = _filters_of(config, layer_call, info)
             if missing:
                 left_out[_named(missing, layer_call)] = f"The layer has {info.filters} filters."
@@ -173,8 +187,10 @@ def _span(limits: Range) -> float:
     return float(np.max(high - low))
 
 
-def _measures_fields(config: Config) -> bool:
-    return config.ascent.canvas_px is not None or (config.objective == AUTO and config.small_field_px > 0)
+def _fields_to(config: Config) -> int:
+    """Tell up to which side, in pixels, receptive fields are told apart: beyond, they change nothing."""
+    near_px = 2 * config.small_field_px if config.objective == AUTO else 0
+    return max(near_px, (config.ascent.canvas_px or 0) // TEXTURE_FIELDS)
 
 
 def _filters_of(config: Config, layer_call: LayerCall, info: LayerInfo) -> tuple[Indices, Indices]:

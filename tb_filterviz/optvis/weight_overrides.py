@@ -40,9 +40,10 @@ def typical(model: keras.Model) -> Mapping:
     zero, not finite, or so small that a branch seems to be absent.
     """
     mapping = []
-    for place, variable in enumerate(model.variables):
+    for place, variable in enumerate(model.variables):  # as tensors: each forward pass would convert them anew
         if keras.backend.is_float_dtype(variable.dtype) and math.prod(variable.shape) <= _LARGEST:
-            mapping.append((variable, _typical_values(variable.path, tuple(variable.shape), place)))
+            values = _typical_values(variable.path, tuple(variable.shape), place)
+            mapping.append((variable, keras.ops.convert_to_tensor(values, dtype=variable.dtype)))
     return mapping
 
 

@@ -11,7 +11,7 @@ from tb_filterviz.config import AscentConfig
 from tb_filterviz.optvis import canvas as canvases
 from tb_filterviz.optvis import initial_images, weight_overrides
 from tb_filterviz.optvis.ascent import ascent_of
-from tb_filterviz.optvis.canvas import Box, Canvas, field_canvas, receptive_field, texture_canvas
+from tb_filterviz.optvis.canvas import Box, Canvas, field_canvas, infos_at_sizes, receptive_field, texture_canvas
 from tb_filterviz.optvis.image_model import ImageModel, image_model_of
 from tb_filterviz.optvis.layer_calls import LayerCall, select
 from tb_filterviz.optvis.layer_info import LayerInfo, inspect_layers
@@ -188,4 +188,6 @@ def test_a_model_of_one_size_draws_textures_on_the_whole_image() -> None:
     image_model = image_model_of(model)
     (layer_call,) = select(model, "drawn")
     info = inspect_layers(image_model, [layer_call], 1.0).infos["drawn"]
-    assert texture_canvas(image_model, layer_call, info, 8).place == Box(0, 0, 40, 40)
+    assert texture_canvas(
+        image_model, layer_call, info, 8, infos_at_sizes(image_model, [layer_call], 1.0)
+    ).place == Box(0, 0, 40, 40)

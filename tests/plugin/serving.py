@@ -5,6 +5,7 @@ import struct
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -121,7 +122,7 @@ def snapshot(
 def recipe(snapshots: Sequence[LayerSnapshot], written_by: Source = "callback", config: Config | None = None) -> Recipe:
     """How these snapshots were drawn."""
     return make_recipe(
-        config or Config(),
+        config or Config.plain(),
         written_by=written_by,
         unit=snapshots[0].unit,
         input_range=(0, 1),
@@ -159,7 +160,7 @@ def write(
 
     A run that ended before goes on.
     """
-    config = Config(statistics=statistics, ascent=ascent or AscentConfig())
+    config = replace(Config.plain(), statistics=statistics, ascent=ascent or Config.plain().ascent)
     sink = EventSink(log_dir, config)
     drawn = [[snapshot(step, **layer) for layer in (layers or ({},))] for step in steps]
     sink.begin(recipe(drawn[0], written_by, config), steps[0])

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from tb_filterviz import FilterLogger
 from tb_filterviz.metadata import RECIPE_TAG, encode_recipe, run_name
 from tests.plugin.browser import AXE, Browser, check_accessibility, needs_axe, needs_browser, readout, showing, view
 from tests.plugin.described import RECIPE, TILES, encoded
@@ -128,7 +130,7 @@ def test_how_it_was_drawn(window: Browser, tmp_path: Path) -> None:
             "20 steps, each of 4 / 255 of the input range",
             "0 to 1",
             "a callback, during the training",
-            "root mean square difference to the step before",
+            "how far the picture moved since the step before",
             "backend tensorflow",
         ):
             assert sentence in told, sentence
@@ -150,6 +152,30 @@ def test_how_it_was_drawn(window: Browser, tmp_path: Path) -> None:
         window.press(Keys.ENTER)  # on Close
         assert window.shown("dialog") is None
         assert window.one(".side h2").text == "conv2d_1"
+    assert window.complaints() == []
+
+
+def test_what_was_chosen_for_a_layer_is_said_of_it(window: Browser, tmp_path: Path, small_model: keras.Model) -> None:
+    with FilterLogger(tmp_path, verbose=0) as logger:
+        logger.log(small_model, step=0)
+    said = {
+        "conv_a": ["20 steps, each of 4 / 255 of the input range", "gray 128 of 255, noise 2, seed 0"],
+        "conv_b": [
+            "20 steps, each of 8 / 255 of the input range",
+            "spectral_decay: high frequencies of the gradient weigh less",
+        ],
+    }
+    with showing(window, tmp_path):
+        for layer, sentences in said.items():
+            window.loaded()
+            window.choose("Layer", layer)
+            window.loaded()
+            window.click("How it was drawn")
+            told = window.one("dialog[open]").text
+            for sentence in sentences:
+                assert sentence in told, (layer, sentence, told)
+            assert ("In every step" in told) == (layer == "conv_b")
+            window.press(Keys.ESCAPE)
     assert window.complaints() == []
 
 
