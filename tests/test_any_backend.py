@@ -48,6 +48,19 @@ def test_weights_saved_and_logged_afterwards_give_the_same(tmp_path: Path) -> No
     assert difference(tmp_path / "during" / "filters", tmp_path / "afterwards" / "filters") == ""
 
 
+def test_textures_are_drawn_in_batches_of_any_size() -> None:
+    keras.utils.set_random_seed(4)
+    layers = [keras.layers.Conv2D(5, 3, activation="relu"), keras.layers.Conv2D(5, 3, name="shown")]
+    model = keras.Sequential([keras.Input((40, 36, 3)), *layers])
+    for per_batch in (1, 2, 5):
+        ascent = AscentConfig(steps=8, filters_per_batch=per_batch)
+        found = maximize(model, "shown", config=Config(objective="channel_mean", ascent=ascent), verbose=0)
+        assert found.images.shape == (5, 40, 36, 3)
+        assert (found.scores[-1] > found.scores[0]).all()
+        assert ((found.kept > 0) & (found.kept < 1)).all()
+        assert found.tone.name == "standardized_by_channel"
+
+
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch runs as it is called: nothing is compiled")
 def test_later_epochs_and_trainings_compile_nothing(tmp_path: Path) -> None:
     keras.utils.set_random_seed(4)

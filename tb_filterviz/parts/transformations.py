@@ -60,8 +60,10 @@ class Jitter(AscentPart):
             return images
         matrices = ops.convert_to_tensor(_matrices(self, height, width))
         matrix = ops.take(matrices, step % _DRAWN, axis=0)
-        repeated = ops.broadcast_to(matrix[None], (images.shape[0], 8))
-        return ops.image.affine_transform(images, repeated, fill_mode="nearest", data_format="channels_last")
+        each = (
+            ops.zeros((images.shape[0], 8), "float32") + matrix
+        )  # with memory of its own: Keras on PyTorch writes to it
+        return ops.image.affine_transform(images, each, fill_mode="nearest", data_format="channels_last")
 
 
 @lru_cache
