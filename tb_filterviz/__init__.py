@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tb_filterviz.lenet import build_lenet
     from tb_filterviz.logger import FilterLogger
     from tb_filterviz.optvis.maximize import Maximized, maximize
+    from tb_filterviz.optvis.revisit import Revisit
     from tb_filterviz.parts.ascent_part import AscentPart
     from tb_filterviz.parts.objectives import Objective, center_unit, channel_mean
     from tb_filterviz.parts.preconditioners import ColorDecorrelation, GradientBlur, SpectralDecay
@@ -85,6 +86,7 @@ else:  # hidden from the type checker, so that a misspelt name stays an error
         "Objective": "parts.objectives",
         "center_unit": "parts.objectives",
         "channel_mean": "parts.objectives",
+        "Revisit": "optvis.revisit",
         "Statistic": "parts.statistics",
         "ToneMapping": "parts.tones",
         "draw": "session",
@@ -133,6 +135,7 @@ __all__ = [
     "ModelError",
     "NoConvolutionError",
     "Objective",
+    "Revisit",
     "SeriesError",
     "Sink",
     "SpectralDecay",
