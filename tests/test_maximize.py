@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import pytest
 from keras import ops
 from PIL import Image
@@ -41,10 +42,21 @@ def _drawn(model: keras.Model, layer: str, config: Config) -> LayerSnapshot:
     return snapshot
 
 
+def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    """Tell whether numbers are equal, to the bit; on PyTorch, to rounding.
+
+    Its libraries take fewer threads while a machine is busy, and add up in another order then.
+    """
+    if keras.backend.backend() != "torch":
+        return np.array_equal(one, other)
+    tolerance = 1 if one.dtype == np.uint8 else 1e-4 * np.abs(other).max()
+    return one.shape == other.shape and bool((np.abs(one.astype(float) - other) <= tolerance).all())
+
+
 def _is_drawn(found: Maximized, snapshot: LayerSnapshot, places: Sequence[int]) -> None:
     assert found.filters.tolist() == snapshot.filters[list(places)].tolist()
-    assert np.array_equal(found.tiles(), snapshot.tiles[list(places)])
-    assert np.array_equal(found.scores[-1], snapshot.scores[list(places)])
+    assert _same(found.tiles(), snapshot.tiles[list(places)])
+    assert _same(found.scores[-1], snapshot.scores[list(places)])
     assert np.array_equal(found.drawing().responsive, snapshot.responsive[list(places)])
 
 
@@ -62,12 +74,12 @@ def test_what_is_maximized_is_what_is_drawn_of_these_filters(lenet: keras.Model,
     found = maximize(lenet, layer, filters, config=config)
     chosen = [filters] if isinstance(filters, int) else filters
     (drawing,) = Session(lenet, layers=layer, config=replace(config, filters=chosen)).draw()
-    assert found.drawing().tiles.tobytes() == drawing.tiles.tobytes()
+    assert _same(found.drawing().tiles, drawing.tiles)
     assert found.filters.tolist() == drawing.filters.tolist() == list(chosen or range(50))
-    assert np.array_equal(found.scores[-1], drawing.scores)
+    assert _same(found.scores[-1], drawing.scores)
     assert (found.layer, found.position) == (drawing.layer, drawing.position)
     for name, values in drawing.statistics.items():
-        assert np.array_equal(found.drawing().statistics[name], values)
+        assert _same(found.drawing().statistics[name], values)
 
 
 @pytest.mark.parametrize(
