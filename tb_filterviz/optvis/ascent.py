@@ -96,9 +96,7 @@ class Ascent:
         """
         # The loop itself is not compiled: in TensorFlow's, the gradient of max-pooling loses its fast kernel at random,
         # and in XLA's on a CPU, convolutions take four times as long. Nothing leaves the device meanwhile.
-        count = len(filters)
-        filled_up = np.arange(self.batch) % count  # so that all batches are of one size, and compiled once
-        climbing, chosen = ops.convert_to_tensor(images[filled_up]), ops.convert_to_tensor(filters[filled_up])
+        count, (climbing, chosen) = len(filters), self._filled_up(images, filters)
         prepared, scores, rises, started = self.prepare(climbing, chosen), [], [], climbing
         for position in range(self.steps):
             climbing, before, rise = self.step(climbing, _positions(position), *prepared)
@@ -119,10 +117,13 @@ class Ascent:
 
     def score(self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
         """Score images ``[n, h, w, c]`` as they are, each for its filter; `n` is at most `batch`."""
-        count = len(filters)
-        filled_up = np.arange(self.batch) % count
-        scores, _ = self.finish(ops.convert_to_tensor(images[filled_up]), ops.convert_to_tensor(filters[filled_up]))
-        return np.asarray(ops.convert_to_numpy(scores)[:count])
+        scores, _ = self.finish(*self._filled_up(images, filters))
+        return np.asarray(ops.convert_to_numpy(scores)[: len(filters)])
+
+    def _filled_up(self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32]) -> tuple[Any, Any]:
+        """Repeat images and filters, so that all batches are of one size, and compiled once."""
+        places = np.arange(self.batch) % len(filters)
+        return ops.convert_to_tensor(images[places]), ops.convert_to_tensor(filters[places])
 
     def respond_to_noise(
         self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32], together: int
@@ -151,7 +152,7 @@ def _kept(rises: Sequence[tuple[Any, ...]], batch: int) -> npt.NDArray[np.float3
     """Compare how far the score rose along the steps with how far it would have along the gradients."""
     if not all(rises):
         return np.ones(batch, np.float32)
-    along, steepest = (np.sum([ops.convert_to_numpy(rise[i]) for rise in rises], axis=0) for i in range(2))
+    along, steepest = (ops.convert_to_numpy(ops.stack([rise[i] for rise in rises])).sum(axis=0) for i in range(2))
     return np.where(steepest > 0, along / np.maximum(steepest, 1e-30), 1).astype(np.float32)
 
 

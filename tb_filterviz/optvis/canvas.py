@@ -20,6 +20,7 @@ from tb_filterviz.optvis import backends
 from tb_filterviz.optvis.image_model import ImageModel
 from tb_filterviz.optvis.layer_calls import LayerCall
 from tb_filterviz.optvis.layer_info import LayerInfo, inspect_layers, samples
+from tb_filterviz.optvis.layer_types import is_exact
 from tb_filterviz.optvis.probe import full_response, reach
 from tb_filterviz.parts.objectives import center_unit
 
@@ -166,7 +167,7 @@ def _same_answer(
         return None
     given = ops.convert_to_tensor(images)
     expected = ops.convert_to_numpy(center_unit.score(reach(image_model, layer_call, given, read)))
-    tolerance = 1e-4 if layer_call.layer.compute_dtype in ("float32", "float64") else 3e-2
+    tolerance = 1e-4 if is_exact(layer_call.layer) else 3e-2
     error = np.abs(center_unit.score(part) - expected).max()
     if not error <= tolerance * max(np.abs(expected).max(), 1e-30):
         return None

@@ -12,6 +12,12 @@ _LEAST_NOISE_IMAGES = 2
 _NOISE_UNITS = 256  # that answer to noise
 
 
+def gray_of(limits: Range, gray: float) -> npt.NDArray[np.float32]:
+    """Return a gray of 0 to 255 in the model's own units, a number, or one for each channel."""
+    low, high = (np.asarray(limit, np.float32) for limit in limits)
+    return np.asarray(low + gray / 255 * (high - low), np.float32)
+
+
 def gray_noise(
     filters: Sequence[int] | npt.NDArray[np.int32],
     shape: Sequence[int],

@@ -15,6 +15,7 @@ from tb_filterviz.error_context import raising_model_error
 from tb_filterviz.errors import ModelError
 from tb_filterviz.optvis.image_model import ImageModel, has_layers_inside
 from tb_filterviz.optvis.layer_calls import LayerCall
+from tb_filterviz.optvis.layer_types import is_exact
 from tb_filterviz.optvis.probe import full_response, not_called, observed, replaced, untouched
 from tb_filterviz.parts.objectives import center_unit
 
@@ -137,12 +138,11 @@ def _described(
     layer: keras.Layer, responses: npt.NDArray[np.float32], numbers_below: int, squares: Sequence[int]
 ) -> LayerInfo:
     middle = (responses[0] + responses[1]) / 2
-    is_exact = layer.compute_dtype in ("float32", "float64")
-    tolerance = 1e-3 if is_exact else 3e-2
+    tolerance, least_change = (1e-3, 1e-6) if is_exact(layer) else (3e-2, 1e-2)
     error, largest = np.abs(responses[2] - middle).max(), max(np.abs(responses).max(), 1e-30)
     _, height, width, filters = responses.shape
     units = center_unit.score(responses)
-    differs = np.abs(units[3:] - units[0]).max(axis=-1) > (1e-6 if is_exact else 1e-2) * largest
+    differs = np.abs(units[3:] - units[0]).max(axis=-1) > least_change * largest
     outside = [side for side, unlike in zip(squares, differs, strict=True) if unlike]
     holding = [side for side in squares if not outside or side > max(outside)]
     field_px = min(holding) if holding else None

@@ -20,6 +20,7 @@ from tb_filterviz.optvis.canvas import (
     whole_canvas,
 )
 from tb_filterviz.optvis.image_model import ImageModel
+from tb_filterviz.optvis.initial_images import gray_of
 from tb_filterviz.optvis.layer_calls import LayerCall, fits
 from tb_filterviz.optvis.layer_info import LayerInfo, inspect_layers
 from tb_filterviz.optvis.probe import raising_for_layer
@@ -95,7 +96,7 @@ def plan_layer(
         limits: of the model's inputs.
         infos_at: what is known of it when the model is run on images of another size.
     """
-    low, high, span = *(np.asarray(limit, np.float32) for limit in limits), _span(limits)
+    span = _span(limits)
     depends = _depends_on_field(image_model, info, config)
     field = receptive_field(image_model, layer_call, span) if depends else None
     objective = choose_objective(config, info, field)
@@ -104,7 +105,7 @@ def plan_layer(
     if ascent.canvas_px is None or (objective.is_local and box is None):
         canvas = whole_canvas(image_model, info)
     elif box is not None:
-        gray = low + ascent.gray / 255 * (high - low)
+        gray = gray_of(limits, ascent.gray)
         canvas = field_canvas(image_model, layer_call, info, box, span=span, gray=gray)
     else:
         canvas = texture_canvas(image_model, layer_call, info, ascent.canvas_px, infos_at)
@@ -165,10 +166,9 @@ def plan_layers(
     with weight_overrides.given(weight_overrides.typical(image_model.model)):
         inspection = inspect_layers(image_model, layer_calls, _span(limits), fields_to=_fields_to(config))
         left_out = {path: str(error) for path, error in inspection.errors.items()}
-        infos_at = infos_at_sizes(
-            image_model, [each for each in layer_calls if each.path in inspection.infos], _span(limits)
-        )
-        for layer_call in (each for each in layer_calls if each.path in inspection.infos):
+        reached = [each for each in layer_calls if each.path in inspection.infos]
+        infos_at = infos_at_sizes(image_model, reached, _span(limits))
+        for layer_call in reached:
             info = inspection.infos[layer_call.path]
             with raising_for_layer(layer_call):
                 plan = plan_layer(image_model, layer_call, info, config, limits, infos_at)

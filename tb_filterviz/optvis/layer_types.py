@@ -24,6 +24,11 @@ def is_as_keras_made_it(layer: keras.Layer) -> bool:
     return not (vars(layer).keys() & set(OWN_WAYS)) and getattr(layer, "quantization_mode", None) is None
 
 
+def is_exact(layer: keras.Layer) -> bool:
+    """Tell whether the layer computes in full precision."""
+    return layer.compute_dtype in ("float32", "float64")
+
+
 def is_linear(layer: keras.Layer) -> bool:
     """Tell whether the layer is known to be linear, up to a constant, in what it is given, before its activation."""
     return type(layer) in (*CONVOLUTIONS, keras.layers.Dense) and is_as_keras_made_it(layer)

@@ -92,8 +92,7 @@ class Maximized:
 
     def whole(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Put images ``[n, h, w, c]`` back to their place in images that the model takes, with gray around them."""
-        low, high = (np.asarray(bound, np.float32) for bound in self.input_range)
-        gray = low + self.config.ascent.gray / 255 * (high - low)
+        gray = initial_images.gray_of(self.input_range, self.config.ascent.gray)
         around = np.broadcast_to(gray, (len(images), *self.image_shape)).astype(np.float32)
         self.place.cut(around)[:] = images
         return around
@@ -232,7 +231,8 @@ class LayerAscent:
     def revisit(self, now: Maximized, before: "Before") -> Revisit:
         """Look at what was drawn of a batch of filters before, with the weights of now."""
         low, high = (np.asarray(bound, np.float32) for bound in self.input_range.limits)
-        gray, deviation = low + self.plan.ascent.gray / 255 * (high - low), self.config.contrast * (high - low)
+        gray = initial_images.gray_of(self.input_range.limits, self.plan.ascent.gray)
+        deviation = self.config.contrast * (high - low)
         flat = self.ascent.score(np.zeros_like(now.images) + gray, now.filters)
 
         def rises(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
