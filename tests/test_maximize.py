@@ -8,7 +8,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import pytest
 from keras import ops
 from PIL import Image
@@ -17,6 +16,7 @@ from tb_filterviz import AscentConfig, Config, FilterLogger, GridConfig, LayerSn
 from tb_filterviz.errors import ConfigError, ModelError, UnknownLayerError
 from tb_filterviz.optvis.canvas import Box
 from tb_filterviz.session import Session
+from tests.rounding import same
 
 L = keras.layers
 Filters = int | Sequence[int] | None
@@ -42,21 +42,10 @@ def _drawn(model: keras.Model, layer: str, config: Config) -> LayerSnapshot:
     return snapshot
 
 
-def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
-    """Tell whether numbers are equal, to the bit; on PyTorch, to rounding.
-
-    Its libraries take fewer threads while a machine is busy, and add up in another order then.
-    """
-    if keras.backend.backend() != "torch":
-        return np.array_equal(one, other)
-    tolerance = 1 if one.dtype == np.uint8 else 1e-4 * np.abs(other).max()
-    return one.shape == other.shape and bool((np.abs(one.astype(float) - other) <= tolerance).all())
-
-
 def _is_drawn(found: Maximized, snapshot: LayerSnapshot, places: Sequence[int]) -> None:
     assert found.filters.tolist() == snapshot.filters[list(places)].tolist()
-    assert _same(found.tiles(), snapshot.tiles[list(places)])
-    assert _same(found.scores[-1], snapshot.scores[list(places)])
+    assert same(found.tiles(), snapshot.tiles[list(places)])
+    assert same(found.scores[-1], snapshot.scores[list(places)])
     assert np.array_equal(found.drawing().responsive, snapshot.responsive[list(places)])
 
 
@@ -74,12 +63,12 @@ def test_what_is_maximized_is_what_is_drawn_of_these_filters(lenet: keras.Model,
     found = maximize(lenet, layer, filters, config=config)
     chosen = [filters] if isinstance(filters, int) else filters
     (drawing,) = Session(lenet, layers=layer, config=replace(config, filters=chosen)).draw()
-    assert _same(found.drawing().tiles, drawing.tiles)
+    assert same(found.drawing().tiles, drawing.tiles)
     assert found.filters.tolist() == drawing.filters.tolist() == list(chosen or range(50))
-    assert _same(found.scores[-1], drawing.scores)
+    assert same(found.scores[-1], drawing.scores)
     assert (found.layer, found.position) == (drawing.layer, drawing.position)
     for name, values in drawing.statistics.items():
-        assert _same(found.drawing().statistics[name], values)
+        assert same(found.drawing().statistics[name], values)
 
 
 @pytest.mark.parametrize(
@@ -148,8 +137,8 @@ def test_scores_and_peaks_are_those_of_an_independent_forward_pass(rgb: keras.Mo
 def test_without_a_final_score_the_last_row_is_missing(rgb: keras.Model) -> None:
     with_last = maximize(rgb, "grouped", [1, 2], config=Config(ascent=QUICK))
     without = maximize(rgb, "grouped", [1, 2], config=Config(ascent=replace(QUICK, final_score=False)))
-    assert np.array_equal(without.scores, with_last.scores[:-1])
-    assert np.array_equal(without.images, with_last.images)
+    assert same(without.scores, with_last.scores[:-1])
+    assert same(without.images, with_last.images)
     assert np.array_equal(without.peaks, without.scores[-1])
 
 
@@ -175,7 +164,7 @@ def test_lenets_receptive_field_is_known_and_tiles_are_cut_to_it(lenet: keras.Mo
     assert np.array_equal(plain.shown(plain.images), plain.images[:, 12:17, 12:17])
     uncut = maximize(lenet, "conv2d_1", [3, 1], config=replace(Config.plain(), crop=False))
     assert uncut.receptive_field is None
-    assert np.array_equal(uncut.images, plain.images)
+    assert same(uncut.images, plain.images)
 
 
 def test_a_notebook_shows_the_grid(rgb: keras.Model) -> None:
@@ -276,5 +265,5 @@ def test_any_filters_are_those_of_the_log_to_the_bit(lenet: keras.Model, tmp_pat
         first, second = logger.log(lenet, 0)
     for snapshot, filters in ((first, [7]), (second, [42, 3]), (second, list(range(49, 20, -3)))):
         found = maximize(lenet, snapshot.layer, filters)
-        assert np.array_equal(found.tiles(), snapshot.tiles[filters])
-        assert np.array_equal(found.scores[-1], snapshot.scores[filters])
+        assert same(found.tiles(), snapshot.tiles[filters])
+        assert same(found.scores[-1], snapshot.scores[filters])

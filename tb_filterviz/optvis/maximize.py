@@ -376,8 +376,9 @@ def maximize(
     found.images, found.scores, found.tiles()  # float32 in the model's units; over the steps; uint8
     ```
 
-    The tiles are those that the callback and the logger write, to the bit: filters climb in batches of the same size,
-    filled up where there are fewer. For few filters of a large layer, ``AscentConfig(filters_per_batch=1)`` is faster.
+    The tiles are those that the callback and the logger write: filters climb in batches of the same size, filled up
+    where there are fewer. They are the same to the bit; with JAX and PyTorch, whose sums may differ in the last digit
+    from call to call, to rounding. For few filters of a large layer, ``AscentConfig(filters_per_batch=1)`` is faster.
 
     Args:
         model: a built Keras model that takes an image.

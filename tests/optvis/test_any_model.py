@@ -25,6 +25,7 @@ from tb_filterviz.parts.objectives import OBJECTIVES
 from tb_filterviz.recipe import draws_the_same
 from tb_filterviz.session import Session
 from tests.parts import own
+from tests.rounding import same
 
 L = keras.layers
 Array = npt.NDArray[np.float32]
@@ -316,7 +317,7 @@ def test_a_session_draws_it_with_the_weights_of_now(name: str) -> None:
     session = Session(case.model, layers=case.layer, config=config, other_inputs=others)
     (first,) = session.draw()
     (again,) = session.draw()
-    assert np.array_equal(first.tiles, again.tiles)
+    assert same(first.tiles, again.tiles)
     case.model.set_weights([weights * 1.3 for weights in case.model.get_weights()])
     for layer in case.model._flatten_layers():  # as loading weights does
         if isinstance(layer, L.Normalization):

@@ -12,6 +12,7 @@ from tb_filterviz import Config, Maximized, draw, maximize
 from tb_filterviz.optvis.initial_images import noise_images
 from tb_filterviz.parts.objectives import Objective, channel_mean
 from tests.parts import own
+from tests.rounding import same
 
 L = keras.layers
 Array = npt.NDArray[Any]
@@ -135,6 +136,6 @@ def test_gain_is_in_the_log_whatever_the_memory(model: keras.Model, memory_mb: i
     drawn = {snapshot.layer: snapshot for snapshot in draw(model, config=few, verbose=0)}
     for layer, snapshot in drawn.items():
         found: Maximized = maximize(model, layer, config=few, verbose=0)
-        assert np.array_equal(snapshot.statistics["gain"], found.gains)
+        assert same(snapshot.statistics["gain"], found.gains)
         whole = maximize(model, layer, config=Config(ascent=QUICK), verbose=0)
         np.testing.assert_allclose(snapshot.statistics["gain"], whole.gains, rtol=1e-2)
