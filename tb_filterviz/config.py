@@ -77,7 +77,7 @@ class AscentConfig:
     final_score: bool = True
     stays_positive: bool = False
     epsilon: float = 1e-12
-    canvas_px: int | None = 128
+    canvas_px: int | None = 96
     filters_per_batch: int | None = None
     memory_mb: float = 1024.0
     parts: Sequence[AscentPart | str] | None = None

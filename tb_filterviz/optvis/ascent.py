@@ -62,7 +62,7 @@ class Ascent:
     """An ascent, compiled once to be run with ever new weights.
 
     Attributes:
-        prepare: of images ``[batch, h, w, c]`` and filters int32 ``[batch]``, what all steps have in common.
+        prepare: of filters int32 ``[batch]``, what all steps have in common.
         step: of images, the number of the step (int32, a scalar) and what is prepared, the images after one step, the
             scores ``[batch]`` before it, and to first order, how far the score rises along the step, and would along
             the gradient, each ``[batch]``.
@@ -97,7 +97,7 @@ class Ascent:
         # The loop itself is not compiled: in TensorFlow's, the gradient of max-pooling loses its fast kernel at random,
         # and in XLA's on a CPU, convolutions take four times as long. Nothing leaves the device meanwhile.
         count, (climbing, chosen) = len(filters), self._filled_up(images, filters)
-        prepared, scores, rises, started = self.prepare(climbing, chosen), [], [], climbing
+        prepared, scores, rises, started = self.prepare(chosen), [], [], climbing
         for position in range(self.steps):
             climbing, before, rise = self.step(climbing, _positions(position), *prepared)
             scores.append(before)
@@ -250,7 +250,7 @@ def ascent_of(
     )
     has_own_lengths = np.ndim(step_length) > 0
     length = ops.convert_to_tensor(step_length) if has_own_lengths else step_length
-    scores_of = scoring(image_model, layer_call, objective, magnification)
+    scores_of = scoring(image_model, layer_call, canvas.info, objective, magnification)
 
     def magnified(images: Any, position: Any, *prepared: Any) -> Any:
         shown = images

@@ -19,7 +19,7 @@ from tb_filterviz.errors import ModelError
 from tb_filterviz.optvis import backends
 from tb_filterviz.optvis.image_model import ImageModel
 from tb_filterviz.optvis.layer_calls import LayerCall
-from tb_filterviz.optvis.layer_info import LayerInfo, inspect_layers, samples
+from tb_filterviz.optvis.layer_info import LayerInfo, inspect_layers, response_and_given, samples
 from tb_filterviz.optvis.layer_types import is_exact
 from tb_filterviz.optvis.probe import full_response, reach
 from tb_filterviz.parts.objectives import center_unit
@@ -157,26 +157,24 @@ def _same_answer(
     image_model: ImageModel, layer_call: LayerCall, cut: ImageModel, window: Box, info: LayerInfo, span: float
 ) -> LayerInfo | None:
     """Run the model on a part of random images; describe the layer if its centre unit answers as to the whole."""
-    read, images = full_response(layer_call.layer), samples(image_model.shape, 2, span)
+    images = samples(image_model.shape, 2, span)
     try:
-        part = ops.convert_to_numpy(reach(cut, layer_call, ops.convert_to_tensor(window.cut(images)), read))
+        read = response_and_given(layer_call.layer)
+        part, part_given = reach(cut, layer_call, ops.convert_to_tensor(window.cut(images)), read)
     except Exception:  # a model that takes images of its own size alone
         return None
     _, height, width, filters = part.shape
     if filters != info.filters or (info.height - height) % 2 or (info.width - width) % 2:
         return None
-    given = ops.convert_to_tensor(images)
-    expected = ops.convert_to_numpy(center_unit.score(reach(image_model, layer_call, given, read)))
+    answer = reach(image_model, layer_call, ops.convert_to_tensor(images), full_response(layer_call.layer))
+    expected = ops.convert_to_numpy(center_unit.score(answer))
     tolerance = 1e-4 if is_exact(layer_call.layer) else 3e-2
     error = np.abs(center_unit.score(part) - expected).max()
     if not error <= tolerance * max(np.abs(expected).max(), 1e-30):
         return None
-    return _on_part(info, image_model, cut, height, width)
-
-
-def _on_part(info: LayerInfo, image_model: ImageModel, cut: ImageModel, height: int, width: int) -> LayerInfo:
     share = math.prod(cut.shape) / math.prod(image_model.shape)
-    return replace(info, height=height, width=width, numbers_below=math.ceil(info.numbers_below * share))
+    numbers_below = math.ceil(info.numbers_below * share)
+    return replace(info, height=height, width=width, numbers_below=numbers_below, given=part_given)
 
 
 InfosAt = Callable[[tuple[int, int]], Mapping[str, LayerInfo]]

@@ -21,6 +21,19 @@ from tb_filterviz.parts.objectives import center_unit
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What a layer is given for one image.
+
+    Attributes:
+        shape: without the batch axis.
+        dtype: its name.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
 class LayerInfo:
     """A layer, at one of its calls.
 
@@ -30,6 +43,7 @@ class LayerInfo:
         filters: channels of its response.
         is_affine: whether its response is linear, up to a constant, in the image.
         numbers_below: how many numbers the layers before it put out for one image; what a gradient has to remember.
+        given: what it is given for one image.
         field_px: a square of so many pixels a side, in the middle of the image, holds all that its centre unit sees;
             None if that is more than was measured, or none was.
     """
@@ -39,6 +53,7 @@ class LayerInfo:
     filters: int
     is_affine: bool
     numbers_below: int
+    given: "Given"
     field_px: int | None = None
 
 
@@ -102,13 +117,13 @@ def inspect_layers(
             with replaced(layer, call=own_call):
                 if layer_call is not None:
                     try:
-                        response = full_response(layer)(own_call, *args, **kwargs)
+                        read = response_and_given(layer)(own_call, *args, **kwargs)
                     except ModelError as error:
                         if layer_call.is_named:
                             raise
                         errors[layer_call.path] = error
                     else:
-                        found[layer_call.path] = _described(layer, ops.convert_to_numpy(response), numbers, squares)
+                        found[layer_call.path] = _described(layer, *read, numbers, squares)
                     if len(found) + len(errors) == len(wanted):
                         raise _AllSeen
                 output = own_call(*args, **kwargs)
@@ -134,8 +149,24 @@ def inspect_layers(
     return Inspection(found, errors)
 
 
+def response_and_given(layer: keras.Layer) -> Callable[..., tuple[npt.NDArray[np.float32], Given]]:
+    """Read all responses of a layer, as `full_response` does, and what it was given."""
+    read_response = full_response(layer)
+
+    def read(call: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[npt.NDArray[np.float32], Given]:
+        response = ops.convert_to_numpy(read_response(call, *args, **kwargs))
+        first = next(each for each in keras.tree.flatten((args, kwargs)) if hasattr(each, "dtype"))
+        return response, Given(tuple(first.shape[1:]), keras.backend.standardize_dtype(first.dtype))
+
+    return read
+
+
 def _described(
-    layer: keras.Layer, responses: npt.NDArray[np.float32], numbers_below: int, squares: Sequence[int]
+    layer: keras.Layer,
+    responses: npt.NDArray[np.float32],
+    given: Given,
+    numbers_below: int,
+    squares: Sequence[int],
 ) -> LayerInfo:
     middle = (responses[0] + responses[1]) / 2
     tolerance, least_change = (1e-3, 1e-6) if is_exact(layer) else (3e-2, 1e-2)
@@ -146,7 +177,7 @@ def _described(
     outside = [side for side, unlike in zip(squares, differs, strict=True) if unlike]
     holding = [side for side in squares if not outside or side > max(outside)]
     field_px = min(holding) if holding else None
-    return LayerInfo(height, width, filters, bool(error <= tolerance * largest), numbers_below, field_px)
+    return LayerInfo(height, width, filters, bool(error <= tolerance * largest), numbers_below, given, field_px)
 
 
 def _squares(shape: Sequence[int], most: int) -> list[int]:

@@ -10,26 +10,27 @@ from keras import ops
 from tb_filterviz.optvis import backends, probe
 from tb_filterviz.optvis.image_model import ImageModel
 from tb_filterviz.optvis.layer_calls import LayerCall
-from tb_filterviz.optvis.layer_info import LayerInfo
+from tb_filterviz.optvis.layer_info import Given, LayerInfo
 from tb_filterviz.optvis.layer_types import is_linear
 from tb_filterviz.parts.objectives import Objective
 
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """How image ``i`` is scored for filter ``filters[i]``: ``score(images, *prepare(images, filters))``.
+    """How image ``i`` is scored for filter ``filters[i]``: ``score(images, *prepare(filters))``.
 
     Attributes:
-        prepare: what all images of these filters have in common, of images ``[n, h, w, c]``, of which only the shape
-            counts, and filters int32 ``[n]``.
+        prepare: what all images of these filters have in common, of filters int32 ``[n]``.
         score: scores ``[n]`` of images ``[n, h, w, c]``.
     """
 
-    prepare: Callable[[Any, Any], tuple[Any, ...]]
+    prepare: Callable[[Any], tuple[Any, ...]]
     score: Callable[..., Any]
 
 
-def scoring(image_model: ImageModel, layer_call: LayerCall, objective: Objective, magnification: float) -> Scoring:
+def scoring(
+    image_model: ImageModel, layer_call: LayerCall, info: LayerInfo, objective: Objective, magnification: float
+) -> Scoring:
     """Choose how the objective of a filter is computed for an image.
 
     Where the layer is linear in its own input, and the objective in the response, so is the score in the layer's input:
@@ -39,11 +40,12 @@ def scoring(image_model: ImageModel, layer_call: LayerCall, objective: Objective
     Args:
         image_model: the model.
         layer_call: the layer.
+        info: what is known of it.
         objective: what is maximized.
         magnification: a power of 2 that keeps slopes from vanishing in half precision.
     """
     if objective.is_linear and is_linear(layer_call.layer):
-        return _by_slope(image_model, layer_call, objective, magnification)
+        return _by_slope(image_model, layer_call, info.given, objective, magnification)
     return _directly(image_model, layer_call, objective)
 
 
@@ -65,19 +67,20 @@ def _directly(image_model: ImageModel, layer_call: LayerCall, objective: Objecti
         read = probe.response_for(objective, layer_call.layer, filters)
         return probe.score_of(objective, probe.reach(image_model, layer_call, images, read), filters)
 
-    return Scoring(lambda images, filters: (filters,), score)  # noqa: ARG005  TensorFlow names its inputs by them
+    return Scoring(lambda filters: (filters,), score)
 
 
-def _by_slope(image_model: ImageModel, layer_call: LayerCall, objective: Objective, magnification: float) -> Scoring:
-    def prepare(images: Any, filters: Any) -> tuple[Any, Any]:
-        inputs = probe.reach(image_model, layer_call, images, probe.layer_input)  # for its shape; values are not used
+def _by_slope(
+    image_model: ImageModel, layer_call: LayerCall, given: Given, objective: Objective, magnification: float
+) -> Scoring:
+    def prepare(filters: Any) -> tuple[Any, Any]:
         read = probe.response_for(objective, layer_call.layer, filters)
 
-        def magnified(given: Any) -> Any:
-            response = probe.reach_alone(image_model, layer_call, given, read)
+        def magnified(inputs: Any) -> Any:
+            response = probe.reach_alone(image_model, layer_call, inputs, read)
             return probe.score_of(objective, response, filters) * magnification
 
-        zeros = ops.zeros(inputs.shape, inputs.dtype)
+        zeros = ops.zeros((filters.shape[0], *given.shape), given.dtype)
         constant, slope = backends.current().value_and_gradient(magnified)(zeros)
         return ops.cast(slope, "float32") / magnification, constant / magnification
 

@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 
 from tb_filterviz import Objective, center_unit, channel_mean
-from tb_filterviz.optvis.layer_info import LayerInfo
+from tb_filterviz.optvis.layer_info import Given, LayerInfo
 from tb_filterviz.optvis.scoring import magnification_of
 from tests.parts import own
 
-INFO = LayerInfo(height=14, width=13, filters=5, is_affine=False, numbers_below=1000)
+INFO = LayerInfo(
+    height=14, width=13, filters=5, is_affine=False, numbers_below=1000, given=Given((16, 15, 3), "float32")
+)
 
 
 @pytest.mark.parametrize(
