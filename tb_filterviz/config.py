@@ -61,7 +61,7 @@ class AscentConfig:
         epsilon: added to the gradient's RMS, which is small in large images.
         canvas_px: how many pixels a side a picture needs at most. A local objective climbs on its receptive field
             alone, where that gives the same picture (no layer below looks at the whole image), others on an image of
-            this size, if the model can be run on one. None: always on the whole image.
+            this size, if the model can be run on one, or a signal of as many values. None: always on the whole image.
         filters_per_batch: filters that climb together; None for as many as the memory allows, to 64.
         memory_mb: MiB that an ascent may take, about.
         parts: transformations, regularizers, preconditioners and projections, see `AscentPart`.

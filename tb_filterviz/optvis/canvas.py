@@ -218,14 +218,17 @@ def texture_canvas(
         most_px: how many pixels a side are enough.
         infos_at: see `infos_at_sizes`.
     """
-    height, width = (_texture_side(side, most_px, info.field_px) for side in image_model.shape[:2])
-    if (height, width) == image_model.shape[:2]:
+    sides = image_model.shape[:2]
+    # a signal costs no more than an image of as many pixels
+    most, field_px = (most_px**2, None) if 1 in sides else (most_px, info.field_px)
+    height, width = (_texture_side(side, most, field_px) for side in sides)
+    if (height, width) == sides:
         return whole_canvas(image_model, info)
     smaller = infos_at((height, width)).get(layer_call.path)
     if smaller is None or smaller.filters != info.filters or not smaller.height * smaller.width:
         return whole_canvas(image_model, info)
     model = of_size(image_model, (height, width))
-    top, left = (image_model.shape[0] - height) // 2, (image_model.shape[1] - width) // 2
+    top, left = (sides[0] - height) // 2, (sides[1] - width) // 2
     return Canvas(Box(top, left, height, width), model, model, replace(smaller, field_px=info.field_px))
 
 

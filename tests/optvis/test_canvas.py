@@ -183,6 +183,14 @@ def test_a_texture_is_drawn_on_as_much_as_it_needs() -> None:
         assert info.filters == plan.canvas.info.filters == layer_call.layer.filters
 
 
+@pytest.mark.parametrize(("length", "drawn"), [(400, 400), (2000, 400 - 400 % 32 + 2000 % 32)])
+def test_a_texture_of_a_signal_is_as_long_as_an_image_has_pixels(length: int, drawn: int) -> None:
+    layers = [L.Conv1D(4, 9, activation="relu"), L.Conv1D(3, 9, name="drawn"), L.GlobalAveragePooling1D()]
+    model = keras.Sequential([keras.Input((length, 1)), *layers])
+    config = Config(small_field_px=8, ascent=AscentConfig(canvas_px=20, steps=2))
+    assert maximize(model, "drawn", config=config, verbose=0).place.sides == (1, drawn)
+
+
 def test_a_model_of_one_size_draws_textures_on_the_whole_image() -> None:
     model = _of_one_size()
     image_model = image_model_of(model)
