@@ -17,11 +17,14 @@ from tb_filterviz.parts.tones import ToneMapping, tone_of
 from tb_filterviz.parts.transformations import Jitter
 
 Order = Literal["index", "score"]
+ChannelOrder = Literal["auto", "rgb", "bgr"]
 Drawn = Literal["linear", "field", "texture"]  # what is drawn of a filter
 Indices = tuple[int, ...]
 Filters = Indices | tuple[tuple[str, Indices], ...]  # of every layer, or by the layers that a pattern names
 Bound = float | tuple[float, ...]  # of all channels, or of each
 Range = tuple[Bound, Bound]
+
+CHANNEL_ORDERS = get_args(ChannelOrder)
 
 
 def _require(holds: bool, name: str, demand: str, received: object) -> None:
@@ -180,6 +183,8 @@ class Config:
         input_range: ``(low, high)`` of the model's inputs, each a number, or one for each channel. None finds it: from
             examples, if they are given; from what the model computes before its first weights; from the documentation
             of `keras.applications`. Where nothing tells, it is (0, 1).
+        channel_order: of the model's images of three channels: ``"rgb"``, ``"bgr"``, or ``"auto"``, which finds that
+            networks are given blue first whose documentation says so. Pictures are always shown as red, green, blue.
         image_shape: ``(height, width)`` or ``(height, width, channels)``, for models that take images of any size.
         filters: which filters to draw, in any order: a list for every layer, or a mapping from names, paths or
             patterns of layers to lists. None for all, also of layers that the mapping does not name. What a list names
@@ -200,6 +205,7 @@ class Config:
     contrast: float = 0.2
     crop: bool = True
     input_range: Range | None = None
+    channel_order: ChannelOrder = "auto"
     image_shape: tuple[int, ...] | None = None
     filters: Sequence[int] | Mapping[str, Sequence[int]] | Filters | None = None
     max_filters: int | None = None
@@ -217,6 +223,7 @@ class Config:
         _require(least == 0 or _is_count(least), "small_field_px", "zero or a positive integer", least)
         limits = self.input_range
         _require(limits is None or _is_range(limits), "input_range", "(low, high) with low < high", limits)
+        _require(self.channel_order in CHANNEL_ORDERS, "channel_order", f"one of {CHANNEL_ORDERS}", self.channel_order)
         sizes = self.image_shape
         is_shape = sizes is None or (len(sizes) in (2, 3) and all(map(_is_count, sizes)))
         _require(is_shape, "image_shape", "(height, width) or (height, width, channels)", sizes)

@@ -25,7 +25,7 @@ from tb_filterviz.snapshots import StepUnit
 Recipe = dict[str, Any]  # JSON
 Source = Literal["callback", "logger", "checkpoints"]
 
-_IDENTITY = ("unit", "input_range", "layers", "other_inputs")
+_IDENTITY = ("unit", "input_range", "channel_order", "layers", "other_inputs")
 
 
 def make_recipe(
@@ -35,6 +35,7 @@ def make_recipe(
     unit: StepUnit,
     input_range: Range,
     input_range_reason: str,
+    channel_order: str,
     model: Mapping[str, Any],
     layers: list[dict[str, Any]],
     backend: str,
@@ -50,6 +51,7 @@ def make_recipe(
         unit: what steps count.
         input_range: of the model, as it was taken.
         input_range_reason: why it was.
+        channel_order: of the model's images of three channels.
         model: its name, and its layers with the shapes of their weights.
         layers: those that are drawn: path, position, filters, size of a tile, objective, tone, ascent.
         parts: tone mappings and parts of the ascent that were chosen for them, beside those of `config`.
@@ -64,6 +66,7 @@ def make_recipe(
         "parts": _parts(config, parts),
         "input_range": [list(bound) if isinstance(bound, tuple) else float(bound) for bound in input_range],
         "input_range_reason": input_range_reason,
+        "channel_order": channel_order,
         "model": dict(model),
         "layers": layers,
         "other_inputs": {name: fingerprint(value) for name, value in other_inputs.items()},

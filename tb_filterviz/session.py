@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tb_filterviz.config import Config, Range, as_config, drawn_by
+from tb_filterviz.config import ChannelOrder, Config, Range, as_config, drawn_by
 from tb_filterviz.errors import ModelError, VisualizationWarning
 from tb_filterviz.history import History
 from tb_filterviz.optvis.ascent import NoiseResponse
@@ -81,6 +81,11 @@ class Session:
         """The model's input range that was taken, ``(low, high)``, each a number, or one for each channel."""
         return self._found.input_range.limits
 
+    @property
+    def channel_order(self) -> ChannelOrder:
+        """Whether the model's images are ``"rgb"`` or ``"bgr"``, as it was taken."""
+        return self._found.input_range.channel_order
+
     def weights_fingerprint(self) -> int:
         """Hash the model's weights as they are."""
         found = 0
@@ -100,6 +105,7 @@ class Session:
             unit=self.unit,
             input_range=self.input_range,
             input_range_reason=self._found.input_range.reason,
+            channel_order=self.channel_order,
             model=_model_to_json(self.model),
             layers=[
                 {

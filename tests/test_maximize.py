@@ -13,6 +13,7 @@ from keras import ops
 from PIL import Image
 
 from tb_filterviz import AscentConfig, Config, FilterLogger, GridConfig, LayerSnapshot, Maximized, draw, maximize
+from tb_filterviz.config import as_config
 from tb_filterviz.errors import ConfigError, ModelError, UnknownLayerError
 from tb_filterviz.optvis.canvas import Box
 from tb_filterviz.session import Session
@@ -258,6 +259,23 @@ def test_other_inputs_are_given_by_name() -> None:
     np.testing.assert_allclose(strong.images, weak.images, rtol=1e-4, atol=1e-5)
     bias = ops.convert_to_numpy(model.get_layer("shown").bias)
     np.testing.assert_allclose(strong.scores[-1] - bias, 2 * (weak.scores[-1] - bias), rtol=1e-4)
+
+
+@pytest.mark.parametrize("config", ["clean", "plain"])
+@pytest.mark.parametrize("layer", ["strided", "grouped"])
+def test_a_network_that_is_given_blue_first_is_drawn_in_the_same_colors(
+    rgb: keras.Model, layer: str, config: str
+) -> None:
+    reversing = keras.models.clone_model(rgb)
+    weights = rgb.get_weights()
+    reversing.set_weights([weights[0][:, :, ::-1], *weights[1:]])
+    quiet = replace(as_config(config), objective="channel_mean", input_range=((0.0, 0.0, 0.0), (1.0, 2.0, 3.0)))
+    quiet = replace(quiet, ascent=replace(quiet.ascent, noise=0.0, steps=6))
+    bgr = replace(quiet, channel_order="bgr", input_range=((0.0, 0.0, 0.0), (3.0, 2.0, 1.0)))
+    usual, found = maximize(rgb, layer, config=quiet), maximize(reversing, layer, config=bgr)
+    np.testing.assert_allclose(found.images, usual.images[..., ::-1], rtol=1e-4, atol=1e-4)
+    assert np.abs(found.tiles().astype(int) - usual.tiles()).max() <= 1
+    assert np.ptp(usual.tiles().mean(axis=(1, 2)), axis=-1).max() > 1 or np.ptp(usual.tiles(), axis=-1).max() > 30
 
 
 def test_any_filters_are_those_of_the_log_to_the_bit(lenet: keras.Model, tmp_path: Path) -> None:

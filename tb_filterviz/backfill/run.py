@@ -261,7 +261,7 @@ class CheckpointLog:
             architecture=architecture,
             unsafe=plan.unsafe,
             stored=enough,
-            config=replace(plan.config, input_range=session.input_range),
+            config=replace(plan.config, input_range=session.input_range, channel_order=session.channel_order),
             layers=tuple(session.layers),
             other_inputs=packed(plan.other_inputs),
         )

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tb_filterviz.config import PRESETS, Config, as_config
+from tb_filterviz.config import CHANNEL_ORDERS, PRESETS, Config, as_config
 from tb_filterviz.parts.objectives import AUTO, OBJECTIVES
 from tb_filterviz.parts.statistics import STATISTICS
 from tb_filterviz.parts.tones import TONES
@@ -113,11 +113,15 @@ def add_drawing_arguments(parser: argparse.ArgumentParser, *, preset: str = "cle
         metavar=("LOW", "HIGH"),
         help="of the model's inputs (default: as it is found): 0 255",
     )
+    parser.add_argument(
+        "--channel-order", choices=CHANNEL_ORDERS, help="of the model's images of three channels (default: as found)"
+    )
 
 
 def drawing_config(args: argparse.Namespace) -> Config:
     """Make the configuration that `add_drawing_arguments` asked for."""
-    given: dict[str, Any] = {name: getattr(args, name) for name in ("objective", "tone") if getattr(args, name)}
+    names = ("objective", "tone", "channel_order")
+    given: dict[str, Any] = {name: getattr(args, name) for name in names if getattr(args, name)}
     if isinstance(args.filters, int):
         given["max_filters"] = args.filters
     elif args.filters is not None:

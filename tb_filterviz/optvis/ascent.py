@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import keras
@@ -180,6 +180,10 @@ def _by(part: AscentPart, method: str, images: Any, *more: Any) -> Any:
     return ops.cast(made, images.dtype)
 
 
+def _as_it_is(images: Any) -> Any:
+    return images
+
+
 def _penalty_by(part: AscentPart, images: Any) -> Any:
     with raising_for_part(f"{part.name!r}, a part of the ascent,", "penalty(images)"):
         penalty = ops.cast(part.penalty(images), "float32")
@@ -227,6 +231,7 @@ def ascent_of(
     batch: int,
     step_length: Any,
     config: SuitedAscentConfig,
+    is_bgr: bool = False,
 ) -> Ascent:
     """Make the ascent of a layer's filters, which is compiled when it first runs.
 
@@ -241,6 +246,7 @@ def ascent_of(
         batch: how many filters climb at once.
         step_length: RMS length of one step, in the model's own units; or one for each channel, ``[c]``.
         config: how many steps, and the parts; nothing is left open.
+        is_bgr: whether the model's channels are blue, green and red; the parts are given red, green and blue.
     """
     backend, image_model, model = backends.current(), canvas.model, canvas.model.model
     magnification, parts = magnification_of(objective, canvas.info), config.ascent_parts
@@ -250,15 +256,16 @@ def ascent_of(
     )
     has_own_lengths = np.ndim(step_length) > 0
     length = ops.convert_to_tensor(step_length) if has_own_lengths else step_length
+    rgb = partial(ops.flip, axis=-1) if is_bgr else _as_it_is
     scores_of = scoring(image_model, layer_call, canvas.info, objective, magnification)
 
     def magnified(images: Any, position: Any, *prepared: Any) -> Any:
         shown = images
         for part in transforming:
-            shown = _by(part, "transform", shown, position)
+            shown = rgb(_by(part, "transform", rgb(shown), position))
         scores = scores_of.score(shown, *prepared)
         for part in penalizing:
-            scores = scores - _penalty_by(part, images)
+            scores = scores - _penalty_by(part, rgb(images))
         return scores * magnification
 
     scored = backend.value_and_gradient(magnified)
@@ -270,12 +277,12 @@ def ascent_of(
             gradient = gradient * (length / ops.max(length))
         steepest = gradient
         for part in preconditioning:
-            gradient = _by(part, "precondition", gradient)
+            gradient = rgb(_by(part, "precondition", rgb(gradient)))
         rms = ops.sqrt(ops.mean(ops.square(gradient), axis=(1, 2, 3), keepdims=True))
         rises = _rises(gradient, rms, steepest) if preconditioning else ()
         images = images + gradient * (length / (rms + config.epsilon * magnification))
         for part in projecting:
-            images = _by(part, "project", images)
+            images = rgb(_by(part, "project", rgb(images)))
         return images, values / magnification, rises
 
     def finish(images: Any, filters: Any) -> tuple[Any, Any]:

@@ -6,8 +6,8 @@ colours are shown, and what arrives at the first layer with weights tells by whi
 """
 
 import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from tb_filterviz.config import Bound, Range
+from tb_filterviz.config import Bound, ChannelOrder, Range
 from tb_filterviz.errors import ConfigError
 from tb_filterviz.optvis.image_model import ImageModel, Shape, has_layers_inside
-from tb_filterviz.optvis.known_networks import documented_range
+from tb_filterviz.optvis.known_networks import documented_range, is_bgr
 from tb_filterviz.optvis.probe import observed, replaced, untouched
 
 Array = npt.NDArray[np.float64]
@@ -32,6 +32,7 @@ _MOST_MIXED = 4  # channels: more need too many colours
 _DIGITS = 5  # enough for pictures, and few enough for the same range on every machine
 
 
+_OTHER_ORDER = "If they are not: channel_order='rgb' in a Config, --channel-order on the command line."
 _WAY = "input_range=(low, high) in a Config, --input-range on the command line, or examples=images"
 
 
@@ -44,47 +45,73 @@ class InputRange:
         reason: why this range, as a clause.
         is_assumed: True if nothing told it.
         is_doubtful: True if what told it may well be wrong.
+        is_bgr: True if the channels are blue, green and red.
     """
 
     limits: Range
     reason: str
     is_assumed: bool = False
     is_doubtful: bool = False
+    is_bgr: bool = False
+
+    @property
+    def channel_order(self) -> ChannelOrder:
+        """``"rgb"`` or ``"bgr"``."""
+        return "bgr" if self.is_bgr else "rgb"
 
     def describe(self) -> str:
-        """Say in one sentence what was taken, and why."""
+        """Say in a sentence or two what was taken, and why."""
         low, high = map(_bound_text, self.limits)
         said = f"{low} to {high} is assumed" if self.is_assumed else f"is {low} to {high}"
         way = f" If yours is another: {_WAY}." if self.is_assumed or self.is_doubtful else ""
-        return f"The input range {said}: {self.reason}.{way}"
+        order = f" Its channels are taken as blue, green, red. {_OTHER_ORDER}" if self.is_bgr else ""
+        return f"The input range {said}: {self.reason}.{way}{order}"
 
 
 def _bound_text(bound: Bound) -> str:
     return f"({', '.join(f'{each:g}' for each in bound)})" if isinstance(bound, tuple) else f"{bound:g}"
 
 
-def input_range_of(image_model: ImageModel, said: Range | None = None, examples: Any = None) -> InputRange:
-    """Find the range of a model's inputs.
+def input_range_of(
+    image_model: ImageModel, said: Range | None = None, examples: Any = None, order: ChannelOrder = "auto"
+) -> InputRange:
+    """Find the range of a model's inputs, and the order of their channels.
 
     Args:
         image_model: the model.
         said: by the user, which settles it.
         examples: images ``[n, h, w, c]`` as the model is given them; None if none are at hand.
+        order: of the channels; ``"auto"`` finds it.
 
     Raises:
         ConfigError: if `examples` or `said` do not fit the model.
     """
+    first, channels = _first_weights(image_model), image_model.shape[2]
+    names = [image_model.model.name, *(first.path.split("/") if first else ())]
+    found = _range_of(image_model, first, names, said, examples)
+    if order == "auto":
+        is_untouched = first is None or (first.is_affine and first.is_identity)
+        return replace(found, is_bgr=channels == 3 and is_untouched and is_bgr(names, found.limits))
+    if order == "bgr" and channels != 3:
+        raise ConfigError(
+            f"`channel_order` is of images of 3 channels. The model takes images of {image_model.shape}. Received: "
+            f"channel_order={order!r}"
+        )
+    return replace(found, is_bgr=order == "bgr")
+
+
+def _range_of(
+    image_model: ImageModel, first: "_FirstWeights | None", names: Sequence[str], said: Range | None, examples: Any
+) -> InputRange:
     if said is not None:
         _check_channels(said, image_model.shape)
         return InputRange(said, "`input_range` says so")
     if examples is not None:
         return _range_of_examples(as_examples(examples, image_model.shape))
-    first = _first_weights(image_model)
     if first is not None and not first.is_affine:
         return InputRange(UNIT, "what the model does with it first is not linear", is_assumed=True)
     if first is not None and not first.is_identity:
         return _range_before(first)
-    names = [image_model.model.name, *(first.path.split("/") if first else ())]
     documented = documented_range(names, image_model.shape[2])
     if documented is not None:
         name, limits = documented

@@ -1,12 +1,15 @@
-"""Ranges that are documented, of networks of `keras.applications` that leave it to others to bring pixels to them."""
+"""What is documented of the inputs of networks of `keras.applications` that leave it to others to make these."""
 
 import re
 from collections.abc import Iterable
+
+import numpy as np
 
 from tb_filterviz.config import Range
 
 _MINUS_ONE_TO_ONE: Range = (-1.0, 1.0)
 _BGR_MEANS = (103.939, 116.779, 123.68)
+_NEAR, _GRAY_LEVELS = 1.0, 25.0  # less than their means, pixels lie far on both sides of 0
 _LESS_MEANS: Range = tuple(-mean for mean in _BGR_MEANS), tuple(round(255 - mean, 3) for mean in _BGR_MEANS)
 _RGB_MEANS, _RGB_DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _STANDARDIZED: Range = (
@@ -34,3 +37,17 @@ def documented_range(names: Iterable[str], channels: int) -> tuple[str, Range] |
             if fits and re.fullmatch(rf"({pattern})(_\d+)?", name.lower()):
                 return name, limits
     return None
+
+
+def is_bgr(names: Iterable[str], limits: Range) -> bool:
+    """Tell whether a model of such names, whose inputs have these limits, takes blue before green before red.
+
+    So do networks of which each channel's mean was subtracted as in ImageNet's first ones: the means are in this order.
+    Where limits are from examples, and so are others, the network's documentation tells.
+    """
+    low, high = (np.broadcast_to(np.asarray(bound, np.float64), 3) for bound in limits)
+    if np.abs(low + _BGR_MEANS).max() <= _NEAR:
+        return True
+    documented = documented_range(names, 3)
+    is_less_means = documented is not None and documented[1] is _LESS_MEANS
+    return is_less_means and bool((low < -_GRAY_LEVELS).all() and (high > _GRAY_LEVELS).all())

@@ -61,6 +61,7 @@ class Maximized:
         noise_scores: float32 ``[n]``, the objective's mean on images of uniform noise over the input range.
         noise_deviations: float32 ``[n]``, how much the filter's units answer to them, as a standard deviation.
         input_range: the model's input range that was taken, ``(low, high)``, each a number, or one for each channel.
+        is_bgr: True if the channels are blue, green and red; tiles are red, green and blue.
         tone: how images become pictures.
         config: how it was drawn.
     """
@@ -80,6 +81,7 @@ class Maximized:
     noise_scores: npt.NDArray[np.float32]
     noise_deviations: npt.NDArray[np.float32]
     input_range: Range
+    is_bgr: bool
     tone: tones.ToneMapping
     config: Config
 
@@ -109,7 +111,7 @@ class Maximized:
         """
         tone, images = self.tone, self.shown(self.images)
         with raising_for_part(f"Tone mapping {tone.name!r}", "apply(images, contrast)"):
-            pictures = tone.apply(self._to_one_scale(images), self.config.contrast)
+            pictures = tone.apply(self._colors(images), self.config.contrast)
         if not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8 or pictures.shape != images.shape:
             raise ConfigError(
                 f"Tone mapping {tone.name!r} must return uint8 of shape {images.shape}. Received: "
@@ -118,12 +120,12 @@ class Maximized:
         rows = band_rows(images.shape[2]) if self.images.shape[1] == 1 else 1
         return tones.to_displayable(np.repeat(pictures, rows, axis=1))  # a copy: a tone mapping may use its array again
 
-    def _to_one_scale(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Make channels comparable where each has a range of its own. A copy: a tone mapping may work in place."""
-        if not any(isinstance(bound, tuple) for bound in self.input_range):
-            return images.copy()
-        low, high = (np.asarray(bound, np.float32) for bound in self.input_range)
-        return np.asarray((images - low) / (high - low), np.float32)
+    def _colors(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Bring channels to one scale, and to the order of colours. A copy: a tone mapping may work in place."""
+        if any(isinstance(bound, tuple) for bound in self.input_range):
+            low, high = (np.asarray(bound, np.float32) for bound in self.input_range)
+            images = (images - low) / (high - low)
+        return np.array(images[..., ::-1] if self.is_bgr else images, np.float32)
 
     def drawing(self, revisit: Revisit | None = None) -> LayerDrawing:
         """Make tiles and statistics: what a step's snapshot holds.
@@ -277,6 +279,7 @@ class LayerAscent:
             noise_scores=noise.score[places],
             noise_deviations=noise.deviation[places],
             input_range=self.input_range.limits,
+            is_bgr=self.input_range.is_bgr,
             tone=self.plan.tone,
             config=self.config,
         )
@@ -330,7 +333,7 @@ def model_ascents(
     layer_calls.check_built(model)
     image_model = image_model_of(model, image_shape=config.image_shape, other_inputs=other_inputs)
     chosen = layer_calls.select(model, layer_calls.as_patterns(layers))
-    input_range = input_range_of(image_model, config.input_range, examples)
+    input_range = input_range_of(image_model, config.input_range, examples, config.channel_order)
     span = _span(input_range.limits)
     planned, left_out = plan_layers(image_model, chosen, input_range.limits, config)
     ascents = []
@@ -347,6 +350,7 @@ def model_ascents(
                 batch=batch_size(len(plan.filters), numbers_below, ascent_config),
                 step_length=step_length,
                 config=ascent_config,
+                is_bgr=input_range.is_bgr,
             )
         ascents.append(LayerAscent(layer_call, info, plan, ascent, image_model, input_range, config))
     return ModelAscents(ascents, left_out, input_range)

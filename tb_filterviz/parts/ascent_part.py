@@ -6,7 +6,7 @@ from typing import Any
 class AscentPart:
     """What takes part in every step of an ascent; a subclass overrides what it does, and leaves the rest.
 
-    A step is, with ``images`` float32 ``[n, h, w, c]`` in the model's own units:
+    A step is, with ``images`` float32 ``[n, h, w, c]`` in the model's own units, colours in the order red, green, blue:
 
     1. *transformation*: the model is shown ``transform(images, step)``, one part after another;
     2. *regularizer*: every ``penalty(images)`` is taken from the score;

@@ -1,10 +1,12 @@
 import inspect
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
 from tb_filterviz.config import Range
+from tb_filterviz.errors import ConfigError
 from tb_filterviz.optvis.image_model import image_model_of
 from tb_filterviz.optvis.input_range import InputRange, input_range_of
 
@@ -32,9 +34,49 @@ def _check_documented(name: str) -> None:
     np.testing.assert_allclose(found.limits[0], documented[0], rtol=1e-3)
     np.testing.assert_allclose(found.limits[1], documented[1], rtol=1e-3)
     assert not found.is_assumed
+    assert found.channel_order == ("bgr" if documented == _BGR else "rgb")
     assert ("If yours is another: input_range=" in found.describe()) is not name.startswith(_THEMSELVES)
     inside = keras.Sequential([keras.Input((side, side, 3)), backbone, L.GlobalAveragePooling2D(), L.Dense(2)])
     assert input_range_of(image_model_of(inside)) == found
+
+
+def _network(name: str = "vgg16", *, prepares: bool = False) -> keras.Model:
+    x = image = keras.Input((16, 16, 3))
+    if prepares:
+        x = A.vgg16.preprocess_input(x)
+    return keras.Model(image, L.Conv2D(2, 3, name="drawn")(x), name=name)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "order"),
+    [
+        (_network(), {}, "bgr"),
+        (_network("mine"), {}, "rgb"),
+        (_network("mine"), {"said": _BGR}, "bgr"),
+        (_network("mine"), {"said": tuple(bound[::-1] for bound in _BGR)}, "rgb"),
+        (_network(), {"said": (0.0, 1.0)}, "rgb"),
+        (_network(), {"said": (0.0, 1.0), "order": "bgr"}, "bgr"),
+        (_network(), {"order": "rgb"}, "rgb"),
+        (_network(prepares=True), {}, "rgb"),
+        (_network(), {"examples": np.linspace(-100, 120, 768).reshape(1, 16, 16, 3)}, "bgr"),
+        (_network(), {"examples": np.linspace(-2, 2, 768).reshape(1, 16, 16, 3)}, "rgb"),
+        (_network(), {"examples": np.linspace(0, 255, 768).reshape(1, 16, 16, 3)}, "rgb"),
+    ],
+)
+def test_blue_comes_first_where_that_is_documented_and_the_inputs_are_as_documented(
+    model: keras.Model, options: dict[str, Any], order: str
+) -> None:
+    found = input_range_of(image_model_of(model), **options)
+    assert found.channel_order == order
+    assert ("blue, green, red" in found.describe()) is (order == "bgr")
+
+
+def test_gray_images_have_no_order_of_colors() -> None:
+    model = keras.Sequential([keras.Input((8, 8, 1)), L.Conv2D(2, 3)])
+    with pytest.raises(
+        ConfigError, match=r"of 3 channels. The model takes images of \(8, 8, 1\). Received: channel_order='bgr'"
+    ):
+        input_range_of(image_model_of(model), order="bgr")
 
 
 @pytest.mark.parametrize("name", SMALL)

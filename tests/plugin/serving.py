@@ -127,6 +127,7 @@ def recipe(snapshots: Sequence[LayerSnapshot], written_by: Source = "callback", 
         unit=snapshots[0].unit,
         input_range=(0, 1),
         input_range_reason="it was said",
+        channel_order="rgb",
         model={
             "name": "small",
             "layers": [

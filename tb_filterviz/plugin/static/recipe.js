@@ -85,6 +85,7 @@ export function factsOf(recipe, about) {
     ...partsOf(recipe, "ascent", partNames).map((part) => ["In every step", part]),
     ["Start", start(recipe, about.name)],
     ["Input range", range.length === 2 ? range.join(" to ") : ""],
+    ["Input channels", text(recipe.channel_order) === "bgr" ? "blue, green, red" : ""],
     ["Steps count", unitsOf(text(recipe.unit)) ?? ""],
     ["Written by", WRITERS[text(recipe.written_by)] ?? text(recipe.written_by)],
     ["Versions", versions(recipe)],
