@@ -52,7 +52,7 @@ class AscentConfig:
     | `steps` | 20 | 20 | 32 |
     | `step_size` | 4 | 8 | 2.5 |
     | `noise` | 2 | 2 | 2 |
-    | `parts` | none | ``"spectral_decay"`` | the same, ``"color_decorrelation"``, `Jitter` of 4 px, 5 degrees, 5 % |
+    | `parts` | none | ``"spectral_decay"``, for colours ``"color_decorrelation"`` | the same, `Jitter(4, 5, 0.05)` |
 
     Attributes:
         steps: ascent steps per picture.
@@ -105,10 +105,13 @@ class AscentConfig:
         """The parts themselves, not their names."""
         return ascent_parts_of(self.parts or ())
 
-    def suiting(self, drawn: Drawn) -> "SuitedAscentConfig":
-        """Choose what is None for what is drawn of a filter."""
+    def suiting(self, drawn: Drawn, channels: int) -> "SuitedAscentConfig":
+        """Choose what is None for what is drawn of a filter, in images of so many channels."""
         given = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
-        return SuitedAscentConfig(**{**given, **{n: v for n, v in _SUITING[drawn].items() if given[n] is None}})
+        chosen = {name: value for name, value in _SUITING[drawn].items() if given[name] is None}
+        if "parts" in chosen and channels != 3:  # a part that changes nothing would have to be explained
+            chosen["parts"] = tuple(part for part in chosen["parts"] if not isinstance(part, ColorDecorrelation))
+        return SuitedAscentConfig(**{**given, **chosen})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,7 +124,8 @@ class SuitedAscentConfig(AscentConfig):
     parts: Sequence[AscentPart | str]
 
 
-_FIELD: dict[str, Any] = {"steps": 20, "step_size": 8.0, "noise": 2.0, "parts": (SpectralDecay(),)}
+_SMOOTH = (SpectralDecay(), ColorDecorrelation())
+_FIELD: dict[str, Any] = {"steps": 20, "step_size": 8.0, "noise": 2.0, "parts": _SMOOTH}
 _SUITING: dict[Drawn, dict[str, Any]] = {
     "linear": {**_FIELD, "step_size": 4.0, "parts": ()},
     "field": _FIELD,
@@ -129,7 +133,7 @@ _SUITING: dict[Drawn, dict[str, Any]] = {
         "steps": 32,
         "step_size": 2.5,
         "noise": 2.0,
-        "parts": (SpectralDecay(), ColorDecorrelation(), Jitter(shift=4.0, rotation=5.0, scale=0.05)),
+        "parts": (*_SMOOTH, Jitter(shift=4.0, rotation=5.0, scale=0.05)),
     },
 }
 
@@ -174,8 +178,9 @@ class Config:
 
     Attributes:
         objective: what is maximized: an `Objective`, or the name of one. ``"auto"`` takes the centre unit where the
-            filter is linear in the image, or sees at most `small_field_px` of it a side; else the channel's mean.
-        small_field_px: see `objective`; 0 takes the channel's mean wherever that is not flat.
+            filter is linear in the image, or sees little of it; else the channel's mean.
+        small_field_px: how many pixels a side are little. Up to twice as many are, where a side of the image is too
+            short for two such fields, so that no texture shows. 0 takes the channel's mean wherever that is not flat.
         tone: how images become pictures: a `ToneMapping`, or the name of one. ``"auto"`` standardizes receptive fields,
             whose colours count, as a whole, and textures by channel, over which a cast of one colour lies.
         contrast: standard deviation of a picture after tone mapping, where 1 is the full range.
@@ -200,7 +205,7 @@ class Config:
     """
 
     objective: Objective | str = AUTO
-    small_field_px: int = 32
+    small_field_px: int = 16
     tone: ToneMapping | str = AUTO
     contrast: float = 0.2
     crop: bool = True

@@ -86,12 +86,15 @@ def input_range_of(
     Raises:
         ConfigError: if `examples` or `said` do not fit the model.
     """
-    first, channels = _first_weights(image_model), image_model.shape[2]
+    channels = image_model.shape[2]
+    is_range_told = said is not None or examples is not None
+    is_order_told = order != "auto" or channels != 3
+    first = None if is_range_told and is_order_told else _first_weights(image_model)
     names = [image_model.model.name, *(first.path.split("/") if first else ())]
     found = _range_of(image_model, first, names, said, examples)
-    if order == "auto":
+    if not is_order_told:
         is_untouched = first is None or (first.is_affine and first.is_identity)
-        return replace(found, is_bgr=channels == 3 and is_untouched and is_bgr(names, found.limits))
+        return replace(found, is_bgr=is_untouched and is_bgr(names, found.limits))
     if order == "bgr" and channels != 3:
         raise ConfigError(
             f"`channel_order` is of images of 3 channels. The model takes images of {image_model.shape}. Received: "

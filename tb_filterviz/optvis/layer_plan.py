@@ -28,6 +28,8 @@ from tb_filterviz.parts.objectives import AUTO, Objective, center_unit, channel_
 from tb_filterviz.parts.registry import Part
 from tb_filterviz.parts.tones import ToneMapping, standardized, standardized_by_channel, tone_of
 
+_NO_ROOM = 2  # times as large a field is small, in an image that has no room for a texture of it
+
 
 @dataclass(frozen=True, slots=True)
 class LayerPlan:
@@ -57,15 +59,22 @@ class LayerPlan:
         return [self.tone, *self.ascent.ascent_parts]
 
 
-def choose_objective(config: Config, info: LayerInfo, field: Box | None) -> Objective:
+def choose_objective(config: Config, info: LayerInfo, field: Box | None, sides: tuple[int, int]) -> Objective:
     """Return the configured objective; for ``"auto"`` the centre unit where it sees little, else the channel's mean.
 
     The mean says nothing where the response is linear in the image: then its gradient is one constant per pixel.
     """
     if config.objective != AUTO:
         return objective_of(config.objective)
-    is_small = field is not None and max(field.sides) <= config.small_field_px
-    return center_unit if info.is_affine or is_small else channel_mean
+    is_shown = field is not None and max(field.sides) <= _most_px(config, max(field.sides), sides)
+    return center_unit if info.is_affine or is_shown else channel_mean
+
+
+def _most_px(config: Config, field_px: int, sides: tuple[int, int]) -> int:
+    """Tell up to how many pixels a side a receptive field is shown, in an image of these sides."""
+    shortest = max(sides) if 1 in sides else min(sides)  # of a signal, its length
+    has_room = shortest >= TEXTURE_FIELDS * field_px
+    return config.small_field_px * (1 if has_room else _NO_ROOM)
 
 
 def choose_tone(config: Config, objective: Objective) -> ToneMapping:
@@ -79,7 +88,7 @@ def _depends_on_field(image_model: ImageModel, info: LayerInfo, config: Config) 
     """Tell whether anything that is chosen depends on what the centre unit sees."""
     if config.objective != AUTO:
         return objective_of(config.objective).is_local
-    near_px = 2 * config.small_field_px  # twice, for it may not lie in the middle of the image
+    near_px = 2 * _NO_ROOM * config.small_field_px  # twice, for it may not lie in the middle of the image
     return info.is_affine or min(info.field_px or near_px + 1, max(image_model.shape[:2])) <= near_px
 
 
@@ -99,9 +108,10 @@ def plan_layer(
     span = _span(limits)
     depends = _depends_on_field(image_model, info, config)
     field = receptive_field(image_model, layer_call, span) if depends else None
-    objective = choose_objective(config, info, field)
+    objective = choose_objective(config, info, field, image_model.shape[:2])
     drawn: Drawn = "texture" if not objective.is_local else "linear" if info.is_affine else "field"
-    ascent, box = config.ascent.suiting(drawn), field if config.crop and objective.is_local else None
+    ascent = config.ascent.suiting(drawn, image_model.shape[2])
+    box = field if config.crop and objective.is_local else None
     if ascent.canvas_px is None or (objective.is_local and box is None):
         canvas = whole_canvas(image_model, info)
     elif box is not None:
@@ -189,7 +199,7 @@ def _span(limits: Range) -> float:
 
 def _fields_to(config: Config) -> int:
     """Tell up to which side, in pixels, receptive fields are told apart: beyond, they change nothing."""
-    near_px = 2 * config.small_field_px if config.objective == AUTO else 0
+    near_px = 2 * _NO_ROOM * config.small_field_px if config.objective == AUTO else 0
     return max(near_px, (config.ascent.canvas_px or 0) // TEXTURE_FIELDS)
 
 

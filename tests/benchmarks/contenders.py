@@ -84,3 +84,30 @@ def tf_keras_vis(
     else:
         drawn = maximization(CategoricalScore(list(filters)), seed_input=start, steps=steps, input_range=(0.0, 1.0))
     return np.asarray(drawn, np.float32).reshape(shape)
+
+
+def xplique(
+    model: keras.Model, layer: str, filters: Sequence[int], seed: int, *, is_tuned: bool = False, steps: int = 256
+) -> Images:
+    """Draw by xplique's `optimize` as it comes, on images of 512 pixels; or tuned: of the model's own size.
+
+    Tuned for small receptive fields: the centre unit, and no transformations.
+    """
+    from xplique.features_visualizations import Objective, optimize
+
+    keras.utils.set_random_seed(seed)
+    height, width, channels = model.input_shape[1:]
+    options: dict[str, Any] = {"nb_steps": steps}
+    if is_tuned:
+        options |= {"custom_shape": None, "nb_steps": 64}
+    if is_tuned and channels == 1:
+        options |= {"transformations": None}
+        below = _below(model, layer)
+        _, height_above, width_above, channels_above = below.output.shape
+        first = (height_above // 2 * width_above + width_above // 2) * channels_above  # of the centre unit, flattened
+        objective = Objective.neuron(below, layer, [first + each for each in filters])
+    else:
+        objective = Objective.channel(_below(model, layer), layer, list(filters))
+    images, _ = optimize(objective, **options)
+    drawn = tf.image.resize(images[-1], (height, width))
+    return np.asarray(drawn, np.float32).reshape(len(filters), height, width, channels)

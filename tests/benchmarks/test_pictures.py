@@ -2,6 +2,9 @@
 
 python -m pytest tests/benchmarks/test_pictures.py --override-ini addopts="--import-mode=importlib -s"
 
+xplique wants an older TensorFlow, but draws with this one: it has its lines where it is installed with ``--no-deps``,
+and opencv-python-headless, scikit-learn, scikit-image, matplotlib, einops and deprecated beside it.
+
 What each column says:
 
 - *hf*: share of the energy of a picture above half of Nyquist's frequency; of noise, 0.80.
@@ -21,6 +24,7 @@ What each column says:
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from itertools import pairwise
 
 import keras
@@ -85,7 +89,11 @@ RECIPES: dict[str, Recipe] = {
     "lucid": partial(_of, contenders.lucid),
     "tf-keras-vis": partial(_of, contenders.tf_keras_vis),
     "tf-keras-vis, tuned": partial(_of, partial(contenders.tf_keras_vis, is_tuned=True), is_cut=True),
+    "xplique, 64 steps": partial(_of, partial(contenders.xplique, steps=64)),  # of 256: these take minutes each
+    "xplique, tuned": partial(_of, partial(contenders.xplique, is_tuned=True), is_cut=True),
 }
+if find_spec("xplique") is None:
+    RECIPES = {name: recipe for name, recipe in RECIPES.items() if not name.startswith("xplique")}
 
 
 @pytest.fixture(scope="module", params=SEEDS)

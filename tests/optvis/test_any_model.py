@@ -245,7 +245,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "transposed": lambda: _single(L.Conv2DTranspose(5, 3, strides=2, activation="relu", name="shown")),
 }
 
-CONFIG = AscentConfig(steps=6, parts=()).suiting("field")
+CONFIG = AscentConfig(steps=6, parts=()).suiting("field", channels=1)
 
 
 def _state(model: keras.Model) -> list[object]:

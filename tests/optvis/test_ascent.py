@@ -41,7 +41,7 @@ def test_scores_agree_with_the_article_for_stuck_filters_as_well(lenet: keras.Mo
 
 
 def test_the_classic_start_is_as_written(classic: Config) -> None:
-    start = classic.ascent.suiting("texture")
+    start = classic.ascent.suiting("texture", channels=1)
     dice = {"gray": start.gray, "noise": start.noise}
     noise = initial_images.gray_noise([4, 7], (5, 6, 1), (0, 255), **dice, seed=9, position=2)
     for row, index in enumerate((4, 7)):

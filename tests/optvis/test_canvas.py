@@ -140,7 +140,7 @@ def test_a_receptive_field_alone_gives_the_picture_of_the_whole_image(name: str)
     make, layer = ON_A_PART[name]
     image_model, layer_call, info, field, canvas = _seen(make(), layer)
     assert canvas.window.shape[0] * canvas.window.shape[1] < image_model.shape[0] * image_model.shape[1]
-    config = AscentConfig(steps=6).suiting("field")
+    config = AscentConfig(steps=6).suiting("field", channels=3)
     filters = np.arange(4, dtype=np.int32)
     start = initial_images.gray_noise(filters, canvas.model.shape, (0.0, 1.0), gray=128, noise=20, seed=0, position=0)
     general = Canvas(field, canvases._surrounded(image_model, field, GRAY), image_model, info)
@@ -175,7 +175,7 @@ def test_a_texture_is_drawn_on_as_much_as_it_needs() -> None:
     planned, _ = plan_layers(image_model, select(model, layers), (0.0, 255.0), Config())
     drawn = {layer_call.path: (plan.objective.name, plan.canvas.place.sides) for layer_call, _, plan in planned}
     assert drawn == {
-        "block3_conv1": ("center_unit", (24, 24)),
+        "block3_conv1": ("channel_mean", (64, 64)),
         "block3_conv3": ("channel_mean", (96, 96)),
         "block5_conv3": ("channel_mean", (96, 96)),
     }

@@ -49,6 +49,37 @@ def test_what_is_linear_in_the_image_is_told_from_what_is_not() -> None:
     assert [each.numbers_below for each in infos.values()] == below
 
 
+@pytest.mark.parametrize(
+    ("shape", "field", "drawn"),
+    [
+        ((80, 80, 1), 16, "center_unit"),
+        ((80, 80, 1), 17, "channel_mean"),
+        ((34, 34, 1), 17, "channel_mean"),
+        ((33, 80, 1), 17, "center_unit"),
+        ((40, 40, 1), 32, "center_unit"),
+        ((40, 40, 1), 33, "channel_mean"),
+        ((60, 1), 31, "center_unit"),
+        ((90, 1), 31, "channel_mean"),
+    ],
+)
+def test_a_field_is_shown_where_it_is_small_or_its_texture_has_no_room(
+    shape: tuple[int, ...], field: int, drawn: str
+) -> None:
+    convolution = LAYERS.Conv2D if len(shape) == 3 else LAYERS.Conv1D
+    convolutions = [convolution(2, field // 2, activation="relu"), convolution(2, field - field // 2 + 1, name="drawn")]
+    model = keras.Sequential([keras.Input(shape), *convolutions])
+    (about,) = Session(model, layers="drawn").recipe("callback")["layers"]
+    assert about["objective"] == drawn
+    wanted = ["spectral_decay"] if drawn == "center_unit" else ["spectral_decay", "jitter"]
+    assert [part["name"] for part in about["ascent"]["parts"]] == wanted
+
+
+def test_colors_are_weighed_where_there_are_any() -> None:
+    model = keras.Sequential([keras.Input((12, 12, 3)), LAYERS.Conv2D(2, 3, activation="relu"), LAYERS.Conv2D(2, 3)])
+    _, about = Session(model).recipe("callback")["layers"]
+    assert [part["name"] for part in about["ascent"]["parts"]] == ["spectral_decay", "color_decorrelation"]
+
+
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_no_tile_of_a_trained_lenet_is_flat(train: Callable[[int], keras.Model], seed: int) -> None:
     model = train(seed)
