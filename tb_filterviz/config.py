@@ -12,7 +12,7 @@ from tb_filterviz.parts.ascent_part import AscentPart
 from tb_filterviz.parts.ascent_parts import ascent_parts_of
 from tb_filterviz.parts.objectives import AUTO, Objective, objective_of
 from tb_filterviz.parts.preconditioners import ColorDecorrelation, SpectralDecay
-from tb_filterviz.parts.statistics import Statistic, statistics_of
+from tb_filterviz.parts.statistics import Statistic, agreement, statistics_of
 from tb_filterviz.parts.tones import ToneMapping, tone_of
 from tb_filterviz.parts.transformations import Jitter
 
@@ -59,6 +59,9 @@ class AscentConfig:
         step_size: length of one step, RMS over the image, in units of the input range / 255.
         gray: where a picture starts, 0 to 255.
         noise: width of the uniform noise around the gray, 0 to 255.
+        starts: from how many start noises a picture climbs. Of several, it is the mean of where they arrive, and the
+            statistic ``"agreement"``, on request, says how alike these are. Textures, whose place the noise decides,
+            wash out.
         final_score: True scores the finished picture; False takes the score before the last step, as the article does.
         stays_positive: True makes a filter stuck whose score was not above 0 at any step: the article stops there.
         epsilon: added to the gradient's RMS, which is small in large images.
@@ -80,6 +83,7 @@ class AscentConfig:
     final_score: bool = True
     stays_positive: bool = False
     epsilon: float = 1e-12
+    starts: int = 1
     canvas_px: int | None = 96
     filters_per_batch: int | None = None
     memory_mb: float = 1024.0
@@ -94,6 +98,7 @@ class AscentConfig:
         for name in ("epsilon", "memory_mb"):
             value = getattr(self, name)
             _require(_is_finite(value) and value > 0, name, "a positive number", value)
+        _require(_is_count(self.starts), "starts", "a positive integer", self.starts)
         for name in ("canvas_px", "filters_per_batch"):
             value = getattr(self, name)
             _require(value is None or _is_count(value), name, "None or a positive integer", value)
@@ -237,13 +242,17 @@ class Config:
         object.__setattr__(self, "filters", _as_filters(self.filters))
         most = self.max_filters
         _require(most is None or _is_count(most), "max_filters", "None or a positive integer", most)
+        _require(isinstance(self.ascent, AscentConfig), "ascent", "an AscentConfig", self.ascent)
         is_list = isinstance(self.statistics, Sequence) and not isinstance(self.statistics, str)
         _require(is_list, "statistics", "a list of statistics", self.statistics)
         object.__setattr__(self, "statistics", tuple(self.statistics))
-        statistics_of(self.statistics)
+        if self.ascent.starts == 1 and agreement in statistics_of(self.statistics):
+            raise ConfigError(
+                "The statistic 'agreement' compares pictures from several start noises: it needs "
+                "AscentConfig(starts=2) or more, or --starts 2 on the command line."
+            )
         _require(_is_finite(self.contrast) and self.contrast > 0, "contrast", "a positive number", self.contrast)
         _require(self.seed == 0 or _is_count(self.seed), "seed", "zero or a positive integer", self.seed)
-        _require(isinstance(self.ascent, AscentConfig), "ascent", "an AscentConfig", self.ascent)
         _require(isinstance(self.grid, GridConfig), "grid", "a GridConfig", self.grid)
 
     @property

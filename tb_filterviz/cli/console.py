@@ -104,6 +104,9 @@ def add_drawing_arguments(parser: argparse.ArgumentParser, *, preset: str = "cle
     parser.add_argument("--tone", choices=[AUTO, *TONES], help="how images become pictures, instead of the preset's")
     parser.add_argument("--statistic", action="append", choices=STATISTICS, help="compute it as well; may be repeated")
     parser.add_argument(
+        "--starts", type=int, metavar="N", help="climb from N start noises; pictures are the mean of where they arrive"
+    )
+    parser.add_argument(
         "--filters", type=_filters, metavar="N", help="draw the first N of a layer, or those of a list: 3,42"
     )
     parser.add_argument(
@@ -128,8 +131,11 @@ def drawing_config(args: argparse.Namespace) -> Config:
         given["filters"] = args.filters
     if args.input_range is not None:
         given["input_range"] = tuple(args.input_range)
+    preset = as_config(args.preset)
+    if args.starts is not None:
+        given["ascent"] = dataclasses.replace(preset.ascent, starts=args.starts)
     return dataclasses.replace(
-        as_config(args.preset), image_shape=getattr(args, "image_shape", None), statistics=args.statistic or (), **given
+        preset, image_shape=getattr(args, "image_shape", None), statistics=args.statistic or (), **given
     )
 
 

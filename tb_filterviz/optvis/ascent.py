@@ -115,6 +115,17 @@ class Ascent:
             kept=_kept(rises, self.batch)[:count],
         )
 
+    def mean(self, climbed: Sequence[Climbed], filters: npt.NDArray[np.int32]) -> Climbed:
+        """Average where ascents of the same filters arrived from several starts, and score that."""
+        images, scores, peaks, kept = (
+            np.asarray(np.mean([getattr(each, name) for each in climbed], axis=0), np.float32)
+            for name in ("images", "scores", "peaks", "kept")
+        )
+        if self.is_end_scored:
+            finished, highest = self.finish(*self._filled_up(images, filters))
+            scores[-1], peaks = (ops.convert_to_numpy(each)[: len(filters)] for each in (finished, highest))
+        return Climbed(images, scores, peaks, kept)
+
     def score(self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
         """Score images ``[n, h, w, c]`` as they are, each for its filter; `n` is at most `batch`."""
         scores, _ = self.finish(*self._filled_up(images, filters))

@@ -55,6 +55,8 @@ class Maximized:
             the image take one long step, so there are two rows.
         peaks: float32 ``[n]``, the largest response of any unit of the filter to the finished image; without
             `AscentConfig.final_score` the last score.
+        agreement: float32 ``[n]``, how alike the images are where ascents from several start noises arrived, of whose
+            means `images`, `start` and `scores` consist: their mean correlation, -1 to 1; not a number for one start.
         kept: float32 ``[n]``, how much of the score's rise smoothing leaves, at most 1: to first order, how far the
             score rose along the smoothed steps, over how far it would have along the gradient.
         receptive_field: the box of the model's image that tiles are cut to; None if they show all that climbed.
@@ -76,6 +78,7 @@ class Maximized:
     image_shape: tuple[int, int, int]
     scores: npt.NDArray[np.float32]
     peaks: npt.NDArray[np.float32]
+    agreement: npt.NDArray[np.float32]
     kept: npt.NDArray[np.float32]
     receptive_field: Box | None
     noise_scores: npt.NDArray[np.float32]
@@ -165,6 +168,16 @@ class Maximized:
         return self.png()
 
 
+def mean_correlation(images: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    """Correlate images ``[n, h, w, c]`` with those of the same filter in every other array; the mean, ``[n]``."""
+    rows = np.stack([each.reshape(len(each), -1) for each in images]).astype(np.float64)
+    rows -= rows.mean(axis=-1, keepdims=True)
+    rows /= np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-30)
+    # the square of the sum holds every pair twice, and every row with itself
+    pairs = np.square(rows.sum(axis=0)).sum(axis=-1) - np.square(rows).sum(axis=(0, -1))
+    return np.asarray(pairs / (len(rows) * (len(rows) - 1)), np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class Before:
     """What is kept of a batch of filters for the next step.
@@ -245,6 +258,20 @@ class LayerAscent:
             images=now.images, before=before.images, kernels=kernels, kernels_before=before.kernels, rises=rises
         )
 
+    def _start(self, filters: npt.NDArray[np.int32], seed: int) -> npt.NDArray[np.float32]:
+        return initial_images.gray_noise(
+            filters,
+            self.plan.canvas.model.shape,
+            self.input_range.limits,
+            gray=self.plan.ascent.gray,
+            noise=self.plan.ascent.noise,
+            seed=seed,
+            position=self.layer_call.position,
+        )
+
+    def _shown(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return self.plan.box.within(self.plan.canvas.place).cut(images) if self.plan.box else images
+
     def maximize(self, filters: npt.NDArray[np.int32], noise: NoiseResponse) -> Maximized:
         """Let one batch of filters climb.
 
@@ -252,16 +279,12 @@ class LayerAscent:
             filters: int32 ``[n]``, of those that are drawn.
             noise: how all of these answer to noise.
         """
-        start = initial_images.gray_noise(
-            filters,
-            self.plan.canvas.model.shape,
-            self.input_range.limits,
-            gray=self.plan.ascent.gray,
-            noise=self.plan.ascent.noise,
-            seed=self.config.seed,
-            position=self.layer_call.position,
-        )
-        climbed = self.ascent.climb(start, filters)
+        starts = [self._start(filters, self.config.seed + i) for i in range(self.plan.ascent.starts)]
+        climbs = [self.ascent.climb(start, filters) for start in starts]
+        climbed = climbs[0] if len(climbs) == 1 else self.ascent.mean(climbs, filters)
+        agreement = np.full(len(filters), np.nan, np.float32)
+        if len(climbs) > 1:
+            agreement = mean_correlation([self._shown(each.images) for each in climbs])
         places = [self.plan.filters.index(int(each)) for each in filters]
         return Maximized(
             layer=self.layer_call.path,
@@ -269,11 +292,12 @@ class LayerAscent:
             filters=filters,
             objective=self.plan.objective,
             images=climbed.images,
-            start=start,
+            start=starts[0] if len(starts) == 1 else np.mean(starts, axis=0, dtype=np.float32),
             place=self.plan.canvas.place,
             image_shape=self.image_model.shape,
             scores=climbed.scores,
             peaks=climbed.peaks,
+            agreement=agreement,
             kept=climbed.kept,
             receptive_field=self.plan.box,
             noise_scores=noise.score[places],
@@ -436,6 +460,7 @@ _BY_FILTER = {  # and the axis
     "start": 0,
     "scores": 1,
     "peaks": 0,
+    "agreement": 0,
     "kept": 0,
     "noise_scores": 0,
     "noise_deviations": 0,

@@ -134,6 +134,10 @@ def _kept(maximized: "Maximized") -> npt.NDArray[np.float32]:
     return maximized.kept
 
 
+def _agreement(maximized: "Maximized") -> npt.NDArray[np.float32]:
+    return maximized.agreement
+
+
 def _change(comparison: "Comparison") -> npt.NDArray[np.float32]:
     return relative_change(comparison.before, comparison.tiles, difference_between_filters(comparison.first))
 
@@ -264,6 +268,12 @@ kept = Statistic(
     "responds to, as in untrained networks",
     unit="share",
 )
+agreement = Statistic(
+    name="agreement",
+    label="agreement",
+    compute=_agreement,
+    description="how alike pictures from several start noises are, as a correlation: 1 if the noise decides nothing",
+)
 change = Statistic(
     name="change",
     label="change",
@@ -304,7 +314,7 @@ kernel_change = Statistic(
 )
 
 STANDARD = (gain, score, kept, responsive, flat, change, change_since_start)  # of every layer at every step
-STATISTICS = registered((*STANDARD, transfer, kernel_change))
+STATISTICS = registered((*STANDARD, agreement, transfer, kernel_change))
 
 
 def statistics_of(statistics: Sequence[object]) -> tuple[Statistic, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tb_filterviz import Config, __version__, build_lenet, cli, load_model, maximize
+from tb_filterviz import AscentConfig, Config, __version__, build_lenet, cli, load_model, maximize
 from tests.processes import run
 from tests.reading import series
 
@@ -33,6 +33,16 @@ def test_log_draws_the_filters_and_the_objective_that_are_asked_for(saved: Path,
     drawn = series(tmp_path / "filters", "filterviz/conv2d_2/tiles")[0]
     assert np.array_equal(drawn, _tiles(load_model(saved)))
     assert not np.array_equal(drawn, _tiles(load_model(saved), Config()))
+
+
+def test_log_draws_from_several_starts_and_says_how_they_agree(saved: Path, tmp_path: Path) -> None:
+    options = ["--layer", "conv2d_2", "--filters", "3,17,42", "--starts", "2", "--statistic", "agreement"]
+    assert cli.main(["log", str(saved), "--logdir", str(tmp_path), *options]) == 0
+    found = maximize(load_model(saved), "conv2d_2", CHOSEN, config=Config(ascent=AscentConfig(starts=2)))
+    assert np.array_equal(series(tmp_path / "filters", "filterviz/conv2d_2/tiles")[0], found.tiles())
+    np.testing.assert_allclose(
+        series(tmp_path / "filters", "filterviz/conv2d_2/statistics/agreement")[0], found.agreement, rtol=1e-4
+    )
 
 
 def test_render_draws_the_filters_and_the_objective_that_are_asked_for(saved: Path, tmp_path: Path) -> None:

@@ -62,7 +62,9 @@ function ascent(recipe, layer) {
 
 function start(recipe, layer) {
   const [gray, noise, seed] = [["ascent", "gray"], ["ascent", "noise"], ["seed"]].map((names) => text(ofLayer(recipe, layer, ...names)));
-  return [gray && `gray ${gray} of 255`, noise && `noise ${noise}`, seed && `seed ${seed}`].filter(Boolean).join(", ");
+  const starts = text(ofLayer(recipe, layer, "ascent", "starts"));
+  return [gray && `gray ${gray} of 255`, noise && `noise ${noise}`, seed && `seed ${seed}`,
+    Number(starts) > 1 && `${starts} of them: the mean of where they arrive`].filter(Boolean).join(", ");
 }
 
 function versions(recipe) {
