@@ -15,7 +15,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 
-from tb_filterviz import Config, FilterLogger, FilterVisualizer, MemorySink
+from tb_filterviz import AscentConfig, Config, FilterLogger, FilterVisualizer, MemorySink
 from tb_filterviz.imaging.layout import shrink
 from tb_filterviz.metadata import RECIPE_TAG, STORED_TILE_PX, encode_recipe, encode_tiles, statistic_tag, tiles_tag
 from tb_filterviz.recipe import Recipe
@@ -64,7 +64,7 @@ def test_a_run_says_what_it_holds(tmp_path: Path, small_model: keras.Model) -> N
 def test_large_layers_come_back_from_their_parts(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((100, 100, 3)), keras.layers.Conv2D(30, 3, name="wide")])
     memory, events = MemorySink(), EventSink(tmp_path)
-    session = Session(model, config=Config(objective="channel_mean"))
+    session = Session(model, config=Config(objective="channel_mean", ascent=AscentConfig(canvas_px=None)))
     events.begin(session.recipe("logger"))
     session.log(0, [events, memory])
     assert "filterviz/wide/tiles_1" in read_run(tmp_path / "filters").Tags()["tensors"]
