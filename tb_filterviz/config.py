@@ -67,7 +67,8 @@ class AscentConfig:
         epsilon: added to the gradient's RMS, which is small in large images.
         canvas_px: how many pixels a side a picture needs at most. A local objective climbs on its receptive field
             alone, where that gives the same picture (no layer below looks at the whole image), others on an image of
-            this size, if the model can be run on one, or a signal of as many values. None: always on the whole image.
+            this size, if the model can be run on one, or a signal of as many values, to 1024. None: always on the
+            whole image.
         filters_per_batch: filters that climb together; None for as many as the memory allows, to 64.
         memory_mb: MiB that an ascent may take, about.
         parts: transformations, regularizers, preconditioners and projections, see `AscentPart`.
@@ -110,11 +111,11 @@ class AscentConfig:
         """The parts themselves, not their names."""
         return ascent_parts_of(self.parts or ())
 
-    def suiting(self, drawn: Drawn, channels: int) -> "SuitedAscentConfig":
-        """Choose what is None for what is drawn of a filter, in images of so many channels."""
+    def suiting(self, drawn: Drawn, *, is_colored: bool) -> "SuitedAscentConfig":
+        """Choose what is None for what is drawn of a filter, in images that are or are not of colours."""
         given = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
         chosen = {name: value for name, value in _SUITING[drawn].items() if given[name] is None}
-        if "parts" in chosen and channels != 3:  # a part that changes nothing would have to be explained
+        if "parts" in chosen and not is_colored:  # a part that changes nothing would have to be explained
             chosen["parts"] = tuple(part for part in chosen["parts"] if not isinstance(part, ColorDecorrelation))
         return SuitedAscentConfig(**{**given, **chosen})
 
@@ -194,7 +195,8 @@ class Config:
             examples, if they are given; from what the model computes before its first weights; from the documentation
             of `keras.applications`. Where nothing tells, it is (0, 1).
         channel_order: of the model's images of three channels: ``"rgb"``, ``"bgr"``, or ``"auto"``, which finds that
-            networks are given blue first whose documentation says so. Pictures are always shown as red, green, blue.
+            networks are given blue first whose documentation says so, if their inputs have the range that it says.
+            Pictures are always shown as red, green, blue.
         image_shape: ``(height, width)`` or ``(height, width, channels)``, for models that take images of any size.
         filters: which filters to draw, in any order: a list for every layer, or a mapping from names, paths or
             patterns of layers to lists. None for all, also of layers that the mapping does not name. What a list names
@@ -246,7 +248,7 @@ class Config:
         is_list = isinstance(self.statistics, Sequence) and not isinstance(self.statistics, str)
         _require(is_list, "statistics", "a list of statistics", self.statistics)
         object.__setattr__(self, "statistics", tuple(self.statistics))
-        if self.ascent.starts == 1 and agreement in statistics_of(self.statistics):
+        if agreement in statistics_of(self.statistics) and self.ascent.starts == 1:
             raise ConfigError(
                 "The statistic 'agreement' compares pictures from several start noises: it needs "
                 "AscentConfig(starts=2) or more, or --starts 2 on the command line."

@@ -182,11 +182,23 @@ def drawing_of(recipe: Mapping[str, Any]) -> dict[str, Any]:
     config, parts = (_mapping(recipe.get(name)) for name in ("config", "parts"))
     return {
         **{name: recipe.get(name) for name in _IDENTITY},
+        "channel_order": recipe.get("channel_order", "rgb"),
+        "layers": _with_defaults(recipe.get("layers")),
         "config": settings.identity(config),
         "parts": [_told_apart_by(parts.get(name)) for name in ("objective", "tone", "ascent")],
         # not the names of layers that are not drawn: Keras numbers them as they are made, anew in every process
         "model": network_of(recipe),
     }
+
+
+def _with_defaults(layers: Any) -> Any:
+    """Complete what older recipes do not say of the layers that are drawn."""
+    if not isinstance(layers, list):
+        return layers
+    return [
+        {**each, "ascent": {"starts": 1, **each["ascent"]}} if isinstance(_mapping(each).get("ascent"), dict) else each
+        for each in layers
+    ]
 
 
 def network_of(recipe: Mapping[str, Any]) -> list[dict[str, Any]] | None:

@@ -148,6 +148,16 @@ def test_other_versions_go_on_in_their_run(base: Recipe) -> None:
     assert draws_the_same(base, {**base, "versions": {"tb_filterviz": "9.9", "keras": "4.0"}, "later": [1, 2]})
 
 
+def test_a_recipe_of_before_a_setting_was_there_draws_the_same(base: Recipe) -> None:
+    layers = [{**each, "ascent": {k: v for k, v in each["ascent"].items() if k != "starts"}} for each in base["layers"]]
+    config = {k: v for k, v in base["config"].items() if k != "channel_order"}
+    config["ascent"] = {k: v for k, v in config["ascent"].items() if k != "starts"}
+    old = {**{k: v for k, v in base.items() if k != "channel_order"}, "layers": layers, "config": config}
+    assert draws_the_same(base, old)
+    assert draws_the_same(old, base)
+    assert not draws_the_same({**base, "channel_order": "bgr"}, old)
+
+
 OTHER: dict[str, Callable[[], Recipe]] = {
     "seed": lambda: _recipe(replace(BASE, seed=6)),
     "steps": lambda: _recipe(replace(BASE, ascent=AscentConfig(steps=5))),

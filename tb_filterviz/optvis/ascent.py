@@ -66,6 +66,7 @@ class Ascent:
         step: of images, the number of the step (int32, a scalar) and what is prepared, the images after one step, the
             scores ``[batch]`` before it, and to first order, how far the score rises along the step, and would along
             the gradient, each ``[batch]``.
+        project: of images, those that meet what the parts demand of every step.
         finish: of images and filters, scores and peaks ``[batch]``.
         respond: of any images ``[k, h, w, c]`` and filters int32 ``[n]``, of each filter to each image: scores
             ``[k, n]``, and mean and variance of what its units answer.
@@ -79,6 +80,7 @@ class Ascent:
 
     prepare: Callable[..., tuple[Any, ...]]
     step: Callable[..., tuple[Any, Any, tuple[Any, ...]]]
+    project: Callable[[Any], Any]
     finish: Callable[..., tuple[Any, Any]]
     respond: Callable[..., tuple[Any, Any, Any]]
     is_linear: bool
@@ -121,8 +123,11 @@ class Ascent:
             np.asarray(np.mean([getattr(each, name) for each in climbed], axis=0), np.float32)
             for name in ("images", "scores", "peaks", "kept")
         )
+        mean, chosen = self._filled_up(images, filters)
+        mean = self.project(mean)
+        images = ops.convert_to_numpy(mean)[: len(filters)]
         if self.is_end_scored:
-            finished, highest = self.finish(*self._filled_up(images, filters))
+            finished, highest = self.finish(mean, chosen)
             scores[-1], peaks = (ops.convert_to_numpy(each)[: len(filters)] for each in (finished, highest))
         return Climbed(images, scores, peaks, kept)
 
@@ -281,6 +286,11 @@ def ascent_of(
 
     scored = backend.value_and_gradient(magnified)
 
+    def project(images: Any) -> Any:
+        for part in projecting:
+            images = rgb(_by(part, "project", rgb(images)))
+        return images
+
     def step(images: Any, position: Any, *prepared: Any) -> tuple[Any, Any, tuple[Any, ...]]:
         values, gradient = scored(images, position, *prepared)
         gradient = ops.where(ops.isfinite(gradient), gradient, 0)
@@ -292,9 +302,7 @@ def ascent_of(
         rms = ops.sqrt(ops.mean(ops.square(gradient), axis=(1, 2, 3), keepdims=True))
         rises = _rises(gradient, rms, steepest) if preconditioning else ()
         images = images + gradient * (length / (rms + config.epsilon * magnification))
-        for part in projecting:
-            images = rgb(_by(part, "project", rgb(images)))
-        return images, values / magnification, rises
+        return project(images), values / magnification, rises
 
     def finish(images: Any, filters: Any) -> tuple[Any, Any]:
         read = probe.response_for(objective, layer_call.layer, filters)
@@ -320,6 +328,7 @@ def ascent_of(
     return Ascent(
         prepare=backend.compiled(scores_of.prepare, model),
         step=backend.compiled(step, model),
+        project=backend.compiled(project, model) if projecting else _as_it_is,
         finish=backend.compiled(finish, model),
         respond=backend.compiled(respond, model),
         is_linear=objective.is_linear,

@@ -28,6 +28,7 @@ _MOST_SAMPLES = 8
 _SAMPLED_PIXELS = _MOST_SAMPLES * 96 * 96
 _LARGER_STRIDES = (2, 4, 8, 16, 32)
 _TEXTURE_GRID = 32  # what an image loses a side, in multiples, so that strides meet what is left as they met the whole
+_MOST_OF_A_SIGNAL = 1024  # values
 TEXTURE_FIELDS = 2  # sides of a texture, in sides of what the centre unit sees
 
 
@@ -219,8 +220,8 @@ def texture_canvas(
         infos_at: see `infos_at_sizes`.
     """
     sides = image_model.shape[:2]
-    # a signal costs no more than an image of as many pixels
-    most, field_px = (most_px**2, None) if 1 in sides else (most_px, info.field_px)
+    # a signal costs no more than an image of as many pixels, if it is not so long that its cosines do
+    most, field_px = (min(most_px**2, _MOST_OF_A_SIGNAL), None) if 1 in sides else (most_px, info.field_px)
     height, width = (_texture_side(side, most, field_px) for side in sides)
     if (height, width) == sides:
         return whole_canvas(image_model, info)

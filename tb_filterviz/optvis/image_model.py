@@ -37,6 +37,12 @@ class ImageModel:
     sized: tuple[keras.Layer, ...] = ()
     takes_any_size: bool = False
 
+    @property
+    def is_colored(self) -> bool:
+        """Whether its three channels may be colours: those of a signal are not."""
+        height, _, channels = self.shape
+        return height > 1 and channels == 3
+
 
 def _walk(layer: keras.Layer, prefix: str) -> Iterator[tuple[str, keras.Layer]]:
     for child in layer._flatten_layers(include_self=False, recursive=False):

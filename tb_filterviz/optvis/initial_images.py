@@ -27,6 +27,7 @@ def gray_noise(
     noise: float,
     seed: int,
     position: int,
+    start: int = 0,
 ) -> npt.NDArray[np.float32]:
     """Make gray images with uniform noise, ``gray + (u - 0.5) * noise`` on a scale of 0..255, stretched to `limits`.
 
@@ -38,6 +39,7 @@ def gray_noise(
         noise: its width, 0 to 255.
         seed: of the run.
         position: of the layer, so that layers differ.
+        start: which of several start noises.
 
     Returns:
         float32 ``[n, h, w, c]``.
@@ -45,7 +47,8 @@ def gray_noise(
     low, high = map(np.asarray, limits)
     images = np.empty((len(filters), *shape), np.float32)
     for i, index in enumerate(filters):
-        uniform = np.random.default_rng([seed, position, int(index)]).random(tuple(shape))
+        entropy = [seed, position, int(index), *([start] if start else [])]
+        uniform = np.random.default_rng(entropy).random(tuple(shape))
         images[i] = low + (gray + (uniform - 0.5) * noise) / 255 * (high - low)
     return images
 

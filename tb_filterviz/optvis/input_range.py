@@ -8,7 +8,7 @@ colours are shown, and what arrives at the first layer with weights tells by whi
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -22,6 +22,7 @@ from tb_filterviz.optvis.known_networks import documented_range, is_bgr
 from tb_filterviz.optvis.probe import observed, replaced, untouched
 
 Array = npt.NDArray[np.float64]
+Channels = Literal["kept", "reversed", "mixed"]
 
 PIXELS = (0.0, 255.0)
 UNIT = (0.0, 1.0)
@@ -32,7 +33,7 @@ _MOST_MIXED = 4  # channels: more need too many colours
 _DIGITS = 5  # enough for pictures, and few enough for the same range on every machine
 
 
-_OTHER_ORDER = "If they are not: channel_order='rgb' in a Config, --channel-order on the command line."
+_OTHER_ORDER = "If they are not: channel_order='rgb' in a Config, --channel-order rgb on the command line."
 _WAY = "input_range=(low, high) in a Config, --input-range on the command line, or examples=images"
 
 
@@ -46,6 +47,7 @@ class InputRange:
         is_assumed: True if nothing told it.
         is_doubtful: True if what told it may well be wrong.
         is_bgr: True if the channels are blue, green and red.
+        is_order_said: True if the user settled that.
     """
 
     limits: Range
@@ -53,6 +55,7 @@ class InputRange:
     is_assumed: bool = False
     is_doubtful: bool = False
     is_bgr: bool = False
+    is_order_said: bool = False
 
     @property
     def channel_order(self) -> ChannelOrder:
@@ -64,7 +67,8 @@ class InputRange:
         low, high = map(_bound_text, self.limits)
         said = f"{low} to {high} is assumed" if self.is_assumed else f"is {low} to {high}"
         way = f" If yours is another: {_WAY}." if self.is_assumed or self.is_doubtful else ""
-        order = f" Its channels are taken as blue, green, red. {_OTHER_ORDER}" if self.is_bgr else ""
+        is_news = self.is_bgr and not self.is_order_said
+        order = f" Its channels are taken as blue, green, red. {_OTHER_ORDER}" if is_news else ""
         return f"The input range {said}: {self.reason}.{way}{order}"
 
 
@@ -86,21 +90,20 @@ def input_range_of(
     Raises:
         ConfigError: if `examples` or `said` do not fit the model.
     """
-    channels = image_model.shape[2]
     is_range_told = said is not None or examples is not None
-    is_order_told = order != "auto" or channels != 3
+    is_order_told = order != "auto" or not image_model.is_colored
     first = None if is_range_told and is_order_told else _first_weights(image_model)
     names = [image_model.model.name, *(first.path.split("/") if first else ())]
     found = _range_of(image_model, first, names, said, examples)
     if not is_order_told:
-        is_untouched = first is None or (first.is_affine and first.is_identity)
+        is_untouched = first is None or (first.is_affine and first.is_identity and first.channels == "kept")
         return replace(found, is_bgr=is_untouched and is_bgr(names, found.limits))
-    if order == "bgr" and channels != 3:
+    if order == "bgr" and not image_model.is_colored:
         raise ConfigError(
             f"`channel_order` is of images of 3 channels. The model takes images of {image_model.shape}. Received: "
             f"channel_order={order!r}"
         )
-    return replace(found, is_bgr=order == "bgr")
+    return replace(found, is_bgr=order == "bgr", is_order_said=order != "auto")
 
 
 def _range_of(
@@ -118,6 +121,9 @@ def _range_of(
     documented = documented_range(names, image_model.shape[2])
     if documented is not None:
         name, limits = documented
+        if first is not None and first.channels == "reversed":
+            low, high = (bound[::-1] if isinstance(bound, tuple) else bound for bound in limits)
+            limits = low, high
         return InputRange(limits, f"keras.applications documents it for {name!r}", is_doubtful=True)
     return InputRange(UNIT, "nothing in the model tells it", is_assumed=True)
 
@@ -250,12 +256,14 @@ class _FirstWeights:
         is_affine: whether each channel of what arrives is ``scale * x + offset`` of a pixel; if not, these say nothing.
         scale: ``[c]``, by channel of the input.
         offset: likewise.
+        channels: whether they arrive as they are.
     """
 
     path: str
     is_affine: bool
     scale: Array
     offset: Array
+    channels: Channels = "kept"
 
     @property
     def is_identity(self) -> bool:
@@ -287,16 +295,17 @@ def _colors(channels: int, brightest: float) -> Array:
     return np.concatenate([np.zeros((1, channels)), np.full((1, channels), 0.5), mixed]) * brightest
 
 
-def _fitted(colors: Array, values: Array) -> tuple[Array, Array] | None:
-    """Find scale and offset, ``[c]`` each, from what becomes of `colors`; None if it is not linear."""
+def _fitted(colors: Array, values: Array) -> tuple[Array, Array, Channels] | None:
+    """Find scale and offset, ``[c]`` each, and the order, from what becomes of `colors`; None if it is not linear."""
     black = values[0]
     tolerance = _ALIKE * np.ptp(values)  # half precision is no finer
-    for ordered in (values, values[:, ::-1]):  # as VGG's preprocess_input turns RGB round
+    orders: tuple[tuple[Array, Channels], ...] = ((values, "kept"), (values[:, ::-1], "reversed"))
+    for ordered, channels in orders:  # as VGG's preprocess_input turns RGB round
         if values.shape[1] != colors.shape[1]:
             break
         scale = (ordered[1] - ordered[0]) / colors[1]
         if np.abs(scale).max() > 0 and np.abs(colors * scale + ordered[0] - ordered).max() <= tolerance:
-            return scale, ordered[0]
+            return scale, ordered[0], channels
     # Channels are mixed or repeated: what counts is how gray levels go through.
     unknowns = np.c_[colors, np.ones(len(colors))]
     weights = np.linalg.lstsq(unknowns, values, rcond=None)[0]
@@ -306,7 +315,7 @@ def _fitted(colors: Array, values: Array) -> tuple[Array, Array] | None:
     largest = int(np.abs(slopes).argmax())
     alike = slopes * np.sign(slopes[largest]) > 1e-3 * abs(slopes[largest])  # others may be constants, or reversed
     each = np.ones(colors.shape[1])
-    return np.median(slopes[alike]) * each, np.median(black[alike]) * each
+    return np.median(slopes[alike]) * each, np.median(black[alike]) * each, "mixed"
 
 
 def _arriving(image_model: ImageModel, colors: Array) -> tuple[str, Array] | None:

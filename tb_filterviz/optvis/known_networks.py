@@ -48,6 +48,8 @@ def is_bgr(names: Iterable[str], limits: Range) -> bool:
     low, high = (np.broadcast_to(np.asarray(bound, np.float64), 3) for bound in limits)
     if np.abs(low + _BGR_MEANS).max() <= _NEAR:
         return True
+    if np.abs(low + _BGR_MEANS[::-1]).max() <= _NEAR:
+        return False
     documented = documented_range(names, 3)
     is_less_means = documented is not None and documented[1] is _LESS_MEANS
     return is_less_means and bool((low < -_GRAY_LEVELS).all() and (high > _GRAY_LEVELS).all())

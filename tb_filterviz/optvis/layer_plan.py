@@ -110,7 +110,7 @@ def plan_layer(
     field = receptive_field(image_model, layer_call, span) if depends else None
     objective = choose_objective(config, info, field, image_model.shape[:2])
     drawn: Drawn = "texture" if not objective.is_local else "linear" if info.is_affine else "field"
-    ascent = config.ascent.suiting(drawn, image_model.shape[2])
+    ascent = config.ascent.suiting(drawn, is_colored=image_model.is_colored)
     box = field if config.crop and objective.is_local else None
     if ascent.canvas_px is None or (objective.is_local and box is None):
         canvas = whole_canvas(image_model, info)

@@ -258,15 +258,16 @@ class LayerAscent:
             images=now.images, before=before.images, kernels=kernels, kernels_before=before.kernels, rises=rises
         )
 
-    def _start(self, filters: npt.NDArray[np.int32], seed: int) -> npt.NDArray[np.float32]:
+    def _start(self, filters: npt.NDArray[np.int32], which: int) -> npt.NDArray[np.float32]:
         return initial_images.gray_noise(
             filters,
             self.plan.canvas.model.shape,
             self.input_range.limits,
             gray=self.plan.ascent.gray,
             noise=self.plan.ascent.noise,
-            seed=seed,
+            seed=self.config.seed,
             position=self.layer_call.position,
+            start=which,
         )
 
     def _shown(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -279,7 +280,7 @@ class LayerAscent:
             filters: int32 ``[n]``, of those that are drawn.
             noise: how all of these answer to noise.
         """
-        starts = [self._start(filters, self.config.seed + i) for i in range(self.plan.ascent.starts)]
+        starts = [self._start(filters, which) for which in range(self.plan.ascent.starts)]
         climbs = [self.ascent.climb(start, filters) for start in starts]
         climbed = climbs[0] if len(climbs) == 1 else self.ascent.mean(climbs, filters)
         agreement = np.full(len(filters), np.nan, np.float32)

@@ -56,7 +56,7 @@ def _ours(config: Config, layer: str) -> tuple[npt.NDArray[np.uint8], Images]:
     found = maximize(_network(SIDE), layer, range(FILTERS), config=config, verbose=0)
     assert found.input_range == (0, 1)
     tiles, images = found.tiles(), found.images
-    if tiles.shape[1] == SIDE:
+    if tiles.shape[1] > SHOWN:
         tiles, images = _middle(tiles), _middle(images)
     return tiles, images
 

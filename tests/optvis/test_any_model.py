@@ -245,7 +245,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "transposed": lambda: _single(L.Conv2DTranspose(5, 3, strides=2, activation="relu", name="shown")),
 }
 
-CONFIG = AscentConfig(steps=6, parts=()).suiting("field", channels=1)
+CONFIG = AscentConfig(steps=6, parts=()).suiting("field", is_colored=False)
 
 
 def _state(model: keras.Model) -> list[object]:
@@ -273,8 +273,10 @@ def test_the_score_is_that_of_an_independent_forward_pass(name: str, objective: 
     (layer_call,) = select(case.model, case.layer)
     info = inspect_layers(image_model, [layer_call], 1.0).infos[layer_call.path]
     filters = np.arange(info.filters, dtype=np.int32)
-    place, dice = layer_call.position, {"gray": CONFIG.gray, "noise": CONFIG.noise}
-    begin = initial_images.gray_noise(filters, image_model.shape, (0.0, 1.0), **dice, seed=0, position=place)
+    place, gray, noise = layer_call.position, CONFIG.gray, CONFIG.noise
+    begin = initial_images.gray_noise(
+        filters, image_model.shape, (0.0, 1.0), gray=gray, noise=noise, seed=0, position=place
+    )
     expected_at_start = _score(case.respond(begin), objective, filters)
     before = _state(case.model)
     climbing = ascent_of(

@@ -41,9 +41,10 @@ def test_scores_agree_with_the_article_for_stuck_filters_as_well(lenet: keras.Mo
 
 
 def test_the_classic_start_is_as_written(classic: Config) -> None:
-    start = classic.ascent.suiting("texture", channels=1)
-    dice = {"gray": start.gray, "noise": start.noise}
-    noise = initial_images.gray_noise([4, 7], (5, 6, 1), (0, 255), **dice, seed=9, position=2)
+    start = classic.ascent.suiting("texture", is_colored=False)
+    noise = initial_images.gray_noise(
+        [4, 7], (5, 6, 1), (0, 255), gray=start.gray, noise=start.noise, seed=9, position=2
+    )
     for row, index in enumerate((4, 7)):
         uniform = np.random.default_rng([9, 2, index]).random((5, 6, 1))
         np.testing.assert_allclose(noise[row], (uniform - 0.5) * 20 + 128, rtol=1e-6)

@@ -140,7 +140,7 @@ def test_a_receptive_field_alone_gives_the_picture_of_the_whole_image(name: str)
     make, layer = ON_A_PART[name]
     image_model, layer_call, info, field, canvas = _seen(make(), layer)
     assert canvas.window.shape[0] * canvas.window.shape[1] < image_model.shape[0] * image_model.shape[1]
-    config = AscentConfig(steps=6).suiting("field", channels=3)
+    config = AscentConfig(steps=6).suiting("field", is_colored=True)
     filters = np.arange(4, dtype=np.int32)
     start = initial_images.gray_noise(filters, canvas.model.shape, (0.0, 1.0), gray=128, noise=20, seed=0, position=0)
     general = Canvas(field, canvases._surrounded(image_model, field, GRAY), image_model, info)
@@ -183,11 +183,16 @@ def test_a_texture_is_drawn_on_as_much_as_it_needs() -> None:
         assert info.filters == plan.canvas.info.filters == layer_call.layer.filters
 
 
-@pytest.mark.parametrize(("length", "drawn"), [(400, 400), (2000, 400 - 400 % 32 + 2000 % 32)])
-def test_a_texture_of_a_signal_is_as_long_as_an_image_has_pixels(length: int, drawn: int) -> None:
+@pytest.mark.parametrize(
+    ("length", "canvas_px", "drawn"),
+    [(400, 20, 400), (2000, 20, 400 - 400 % 32 + 2000 % 32), (1000, 96, 1000), (16000, 96, 1024)],
+)
+def test_a_texture_of_a_signal_is_as_long_as_an_image_has_pixels_to_a_limit(
+    length: int, canvas_px: int, drawn: int
+) -> None:
     layers = [L.Conv1D(4, 9, activation="relu"), L.Conv1D(3, 9, name="drawn"), L.GlobalAveragePooling1D()]
     model = keras.Sequential([keras.Input((length, 1)), *layers])
-    config = Config(small_field_px=8, ascent=AscentConfig(canvas_px=20, steps=2))
+    config = Config(small_field_px=8, ascent=AscentConfig(canvas_px=canvas_px, steps=2))
     assert maximize(model, "drawn", config=config, verbose=0).place.sides == (1, drawn)
 
 

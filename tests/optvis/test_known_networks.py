@@ -40,8 +40,10 @@ def _check_documented(name: str) -> None:
     assert input_range_of(image_model_of(inside)) == found
 
 
-def _network(name: str = "vgg16", *, prepares: bool = False) -> keras.Model:
+def _network(name: str = "vgg16", *, prepares: bool = False, reverses: bool = False) -> keras.Model:
     x = image = keras.Input((16, 16, 3))
+    if reverses:
+        x = x[..., ::-1]
     if prepares:
         x = A.vgg16.preprocess_input(x)
     return keras.Model(image, L.Conv2D(2, 3, name="drawn")(x), name=name)
@@ -57,7 +59,9 @@ def _network(name: str = "vgg16", *, prepares: bool = False) -> keras.Model:
         (_network(), {"said": (0.0, 1.0)}, "rgb"),
         (_network(), {"said": (0.0, 1.0), "order": "bgr"}, "bgr"),
         (_network(), {"order": "rgb"}, "rgb"),
+        (_network(), {"said": tuple(bound[::-1] for bound in _BGR)}, "rgb"),
         (_network(prepares=True), {}, "rgb"),
+        (_network(reverses=True), {}, "rgb"),
         (_network(), {"examples": np.linspace(-100, 120, 768).reshape(1, 16, 16, 3)}, "bgr"),
         (_network(), {"examples": np.linspace(-2, 2, 768).reshape(1, 16, 16, 3)}, "rgb"),
         (_network(), {"examples": np.linspace(0, 255, 768).reshape(1, 16, 16, 3)}, "rgb"),
@@ -68,7 +72,19 @@ def test_blue_comes_first_where_that_is_documented_and_the_inputs_are_as_documen
 ) -> None:
     found = input_range_of(image_model_of(model), **options)
     assert found.channel_order == order
-    assert ("blue, green, red" in found.describe()) is (order == "bgr")
+    assert ("blue, green, red" in found.describe()) is (order == "bgr" and "order" not in options)
+
+
+def test_the_documented_range_of_a_network_behind_a_reversal_is_reversed() -> None:
+    found = input_range_of(image_model_of(_network(reverses=True)))
+    np.testing.assert_allclose(found.limits, [bound[::-1] for bound in _BGR], rtol=1e-3)
+
+
+def test_three_channels_of_a_signal_are_no_colors() -> None:
+    model = keras.Sequential([keras.Input((32, 3)), L.Conv1D(2, 3)], name="vgg16")
+    assert input_range_of(image_model_of(model)).channel_order == "rgb"
+    with pytest.raises(ConfigError, match="`channel_order` is of images of 3 channels"):
+        input_range_of(image_model_of(model), order="bgr")
 
 
 def test_gray_images_have_no_order_of_colors() -> None:

@@ -78,6 +78,9 @@ def test_colors_are_weighed_where_there_are_any() -> None:
     model = keras.Sequential([keras.Input((12, 12, 3)), LAYERS.Conv2D(2, 3, activation="relu"), LAYERS.Conv2D(2, 3)])
     _, about = Session(model).recipe("callback")["layers"]
     assert [part["name"] for part in about["ascent"]["parts"]] == ["spectral_decay", "color_decorrelation"]
+    signals = [keras.Input((12, 3)), LAYERS.Conv1D(2, 3, activation="relu"), LAYERS.Conv1D(2, 3)]
+    _, about = Session(keras.Sequential(signals)).recipe("callback")["layers"]
+    assert [part["name"] for part in about["ascent"]["parts"]] == ["spectral_decay"]
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])

@@ -8,23 +8,51 @@ import pytest
 from keras import ops
 
 from tb_filterviz import AscentConfig, Config, ConfigError, draw, maximize
-from tb_filterviz.optvis.maximize import mean_correlation
+from tb_filterviz.optvis.ascent import Climbed
+from tb_filterviz.optvis.initial_images import gray_noise
+from tb_filterviz.optvis.maximize import mean_correlation, model_ascents
+from tb_filterviz.parts.regularizers import FixedContrast
 
 FEW = Config(ascent=AscentConfig(steps=6, noise=60.0), seed=4)
 THREE = replace(FEW, ascent=replace(FEW.ascent, starts=3))
 
 
+def _climbed_by_itself(model: keras.Model, filters: list[int], start: int) -> Climbed:
+    (layer,) = model_ascents(model, "conv2d_2", replace(FEW, filters=filters)).layers
+    chosen = np.array(filters, np.int32)
+    noise = gray_noise(
+        chosen, layer.plan.canvas.model.shape, (0, 1), gray=128, noise=60, seed=4, position=1, start=start
+    )
+    return layer.ascent.climb(noise, chosen)
+
+
 def test_the_picture_is_the_mean_of_those_from_each_noise(lenet: keras.Model) -> None:
     filters = [5, 1, 9]
-    each = [maximize(lenet, "conv2d_2", filters, config=replace(FEW, seed=seed)) for seed in (4, 5, 6)]
-    found = maximize(lenet, "conv2d_2", filters, config=THREE)
-    for name in ("images", "start", "kept"):
+    each = [_climbed_by_itself(lenet, filters, start) for start in range(3)]
+    found, usual = (maximize(lenet, "conv2d_2", config=replace(one, filters=filters)) for one in (THREE, FEW))
+    assert np.array_equal(usual.images, each[0].images)
+    for name in ("images", "kept"):
         mean = np.mean([getattr(one, name) for one in each], axis=0)
         np.testing.assert_allclose(getattr(found, name), mean, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found.scores[:-1], np.mean([one.scores for one in each], axis=0)[:-1], rtol=1e-4)
     rows = [one.images.reshape(3, -1) for one in each]
     pairs = [[np.corrcoef(rows[a][i], rows[b][i])[0, 1] for a, b in ((0, 1), (0, 2), (1, 2))] for i in range(3)]
     np.testing.assert_allclose(found.agreement, np.mean(pairs, axis=1), rtol=1e-3, atol=1e-4)
+
+
+def test_other_seeds_share_no_noise() -> None:
+    noises = [
+        gray_noise([3], (6, 6, 1), (0, 1), gray=128, noise=60, seed=seed, position=1, start=start).tobytes()
+        for seed in (0, 1)
+        for start in range(4)
+    ]
+    assert len(set(noises)) == 8
+
+
+def test_the_mean_meets_what_the_parts_demand(lenet: keras.Model) -> None:
+    ascent = replace(THREE.ascent, parts=[FixedContrast(deviation=0.2)])
+    found = maximize(lenet, "conv2d_2", [5, 1, 9], config=replace(THREE, ascent=ascent))
+    assert found.images.std(axis=(1, 2, 3)) == pytest.approx(0.2, rel=1e-3)
 
 
 def test_the_mean_picture_is_scored_as_any_image(lenet: keras.Model) -> None:
@@ -49,6 +77,8 @@ def test_agreement_is_logged_where_there_are_several_starts(lenet: keras.Model) 
     assert np.isnan(maximize(lenet, "conv2d_2", [2], config=FEW).agreement).all()
     with pytest.raises(ConfigError, match=r"'agreement' compares .* AscentConfig\(starts=2\) or more, or --starts 2"):
         replace(config, ascent=FEW.ascent)
+    with pytest.raises(ConfigError, match="nonsense"):
+        replace(config, statistics=["nonsense"])
 
 
 def test_more_noise_agrees_less_and_a_kernel_always(lenet: keras.Model) -> None:
