@@ -18,6 +18,8 @@ from tb_filterviz.parts.checks import check_number
 
 Matrix = npt.NDArray[np.float32]
 
+_SMALL_PX = 400  # of an image, to which one matrix of all its pixels is applied faster than one for each side
+
 # Of the colours of natural images: how far pixels lie along each axis. Source: lucid, `optvis/param/color.py`.
 _COLORS = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
 
@@ -49,6 +51,8 @@ class SpectralDecay(AscentPart):
         from keras import ops
 
         height, width = gradient.shape[1:3]
+        if height * width <= _SMALL_PX:
+            return _at_once(gradient, _decay(height, width, self.power))
         rows, columns = _cosines(height), _cosines(width)
         spectrum = _along_sides(gradient, rows, columns) * ops.convert_to_tensor(_weights(height, width, self.power))
         return _along_sides(spectrum, rows.T, columns.T)
@@ -127,6 +131,13 @@ def _weights(height: int, width: int, power: float) -> Matrix:
 
 
 @lru_cache
+def _decay(height: int, width: int, power: float) -> Matrix:
+    """Make the whole of `SpectralDecay` as one matrix of all pixels, which is symmetric."""
+    cosines = np.kron(_cosines(height), _cosines(width)).astype(np.float64)
+    return np.asarray((cosines.T * _weights(height, width, power).ravel()) @ cosines, np.float32)
+
+
+@lru_cache
 def _gaussian(size: int, sigma: float) -> Matrix:
     places = np.arange(size)
     weights = np.exp(-np.square(places[:, None] - places) / (2 * sigma**2))
@@ -137,6 +148,19 @@ def _gaussian(size: int, sigma: float) -> Matrix:
 def _colors(power: float) -> Matrix:
     variances, axes = np.linalg.eigh(_COLORS @ _COLORS.T)
     return np.asarray((axes * (variances / variances.max()) ** power) @ axes.T, np.float32)
+
+
+def _at_once(images: Any, matrix: Matrix) -> Any:
+    """Multiply the pixels of each channel by a symmetric matrix."""
+    from keras import ops
+
+    count, height, width, channels = images.shape
+    if channels == 1:
+        flat = ops.matmul(ops.reshape(images, (count, height * width)), ops.convert_to_tensor(matrix))
+    else:
+        pixels = ops.reshape(images, (count, height * width, channels))
+        flat = ops.matmul(ops.convert_to_tensor(matrix), pixels)
+    return ops.reshape(flat, images.shape)
 
 
 def _along_sides(images: Any, rows: Matrix, columns: Matrix) -> Any:

@@ -17,7 +17,7 @@ from tb_filterviz.parts.transformations import Jitter
 from tests.rounding import same
 
 Images = npt.NDArray[np.float32]
-SHAPES = [(2, 14, 14, 1), (3, 9, 12, 3), (2, 1, 40, 2)]
+SHAPES = [(2, 14, 14, 1), (3, 9, 12, 3), (2, 1, 40, 2), (2, 24, 30, 3), (1, 33, 27, 1)]  # of few pixels and of many
 
 
 def _random(shape: tuple[int, ...], seed: int = 0) -> Images:
