@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -57,6 +57,9 @@ class LayerInfo:
     field_px: int | None = None
 
 
+_TOGETHER = 3  # images
+
+
 class _AllSeen(BaseException):
     """Nothing above has to run."""
 
@@ -68,7 +71,7 @@ def samples(shape: Sequence[int], count: int, amplitude: float) -> npt.NDArray[n
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What one forward pass tells.
+    """What forward passes tell.
 
     Attributes:
         infos: what was found, by the layer_calls' paths.
@@ -82,7 +85,7 @@ class Inspection:
 def inspect_layers(
     image_model: ImageModel, layer_calls: Sequence[LayerCall], span: float, *, fields_to: int = 0
 ) -> Inspection:
-    """Inspect all layers in one forward pass of a few images.
+    """Inspect all layers in forward passes of a few images, three at a time: Keras keeps what all layers put out.
 
     Linear is measured: an affine response to the middle of two images is the middle of their responses. The images are
     far larger than real ones, so that biases do not hide a ReLU.
@@ -107,7 +110,9 @@ def inspect_layers(
     def failure() -> str:
         return f"Model {image_model.model.name!r} cannot be run on an image of {image_model.shape}{failed}"
 
-    squares = _squares(image_model.shape, fields_to)
+    units: dict[str, list[npt.NDArray[np.float32]]] = {}
+    least_changes: dict[str, float] = {}
+    seen: set[str] = set()
 
     def observe(path: str, layer: keras.Layer, own_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         nonlocal numbers, failed
@@ -123,8 +128,13 @@ def inspect_layers(
                             raise
                         errors[layer_call.path] = error
                     else:
-                        found[layer_call.path] = _described(layer, *read, numbers, squares)
-                    if len(found) + len(errors) == len(wanted):
+                        responses, given = read
+                        if layer_call.path not in found:
+                            found[layer_call.path] = _described(layer, responses, given, numbers)
+                            least_changes[layer_call.path] = _least_change(layer, responses)
+                        units.setdefault(layer_call.path, []).append(center_unit.score(responses))
+                    seen.add(layer_call.path)
+                    if len(seen) == len(wanted):
                         raise _AllSeen
                 output = own_call(*args, **kwargs)
         except Exception:
@@ -136,9 +146,13 @@ def inspect_layers(
 
     with raising_model_error(failure), untouched(image_model), observed(image_model.model, observe):
         first, second = samples(image_model.shape, 2, 10 * span)
-        images = np.stack([first, second, (first + second) / 2, *(_patched(first, second, each) for each in squares)])
-        with suppress(_AllSeen):
-            image_model.look(ops.convert_to_tensor(images))
+        squares = _squares(image_model.shape, fields_to)
+        images = [first, second, (first + second) / 2, *(_patched(first, second, each) for each in squares)]
+        for begin in range(0, len(images), _TOGETHER):
+            calls.clear()
+            seen.clear()
+            with suppress(_AllSeen):
+                image_model.look(ops.convert_to_tensor(np.stack(images[begin : begin + _TOGETHER])))
     for layer_call in layer_calls:
         if layer_call.path not in {*found, *errors}:
             errors[layer_call.path] = not_called(image_model, layer_call, calls.get(id(layer_call.layer), 0))
@@ -146,7 +160,11 @@ def inspect_layers(
                 raise errors[layer_call.path]
     if not found:
         raise next(iter(errors.values()))
-    return Inspection(found, errors)
+    infos = {
+        path: replace(info, field_px=_field_px(np.concatenate(units[path]), squares, least_changes[path]))
+        for path, info in found.items()
+    }
+    return Inspection(infos, errors)
 
 
 def response_and_given(layer: keras.Layer) -> Callable[..., tuple[npt.NDArray[np.float32], Given]]:
@@ -166,18 +184,25 @@ def _described(
     responses: npt.NDArray[np.float32],
     given: Given,
     numbers_below: int,
-    squares: Sequence[int],
 ) -> LayerInfo:
     middle = (responses[0] + responses[1]) / 2
-    tolerance, least_change = (1e-3, 1e-6) if is_exact(layer) else (3e-2, 1e-2)
+    tolerance = 1e-3 if is_exact(layer) else 3e-2
     error, largest = np.abs(responses[2] - middle).max(), max(np.abs(responses).max(), 1e-30)
     _, height, width, filters = responses.shape
-    units = center_unit.score(responses)
-    differs = np.abs(units[3:] - units[0]).max(axis=-1) > least_change * largest
+    return LayerInfo(height, width, filters, bool(error <= tolerance * largest), numbers_below, given)
+
+
+def _least_change(layer: keras.Layer, responses: npt.NDArray[np.float32]) -> float:
+    """Tell how much a unit's answer has to change to have seen something."""
+    return (1e-6 if is_exact(layer) else 1e-2) * max(float(np.abs(responses).max()), 1e-30)
+
+
+def _field_px(units: npt.NDArray[np.float32], squares: Sequence[int], least_change: float) -> int | None:
+    """Find the smallest square that holds all that a unit sees, from its answers ``[3 + squares, filters]``."""
+    differs = np.abs(units[3:] - units[0]).max(axis=-1) > least_change
     outside = [side for side, unlike in zip(squares, differs, strict=True) if unlike]
     holding = [side for side in squares if not outside or side > max(outside)]
-    field_px = min(holding) if holding else None
-    return LayerInfo(height, width, filters, bool(error <= tolerance * largest), numbers_below, given, field_px)
+    return min(holding) if holding else None
 
 
 def _squares(shape: Sequence[int], most: int) -> list[int]:
