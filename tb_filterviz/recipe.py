@@ -25,7 +25,7 @@ from tb_filterviz.snapshots import StepUnit
 Recipe = dict[str, Any]  # JSON
 Source = Literal["callback", "logger", "checkpoints"]
 
-_IDENTITY = ("unit", "input_range", "channel_order", "layers", "other_inputs")
+_IDENTITY = ("unit", "input_range", "other_inputs")
 
 
 def make_recipe(
@@ -195,8 +195,9 @@ def _with_defaults(layers: Any) -> Any:
     """Complete what older recipes do not say of the layers that are drawn."""
     if not isinstance(layers, list):
         return layers
+    known = settings.drawn_by(settings.AscentConfig())  # what a version did not know yet, it drew as the default does
     return [
-        {**each, "ascent": {"starts": 1, **each["ascent"]}} if isinstance(_mapping(each).get("ascent"), dict) else each
+        {**each, "ascent": {**known, **each["ascent"]}} if isinstance(_mapping(each).get("ascent"), dict) else each
         for each in layers
     ]
 

@@ -57,7 +57,7 @@ class LayerInfo:
     field_px: int | None = None
 
 
-_TOGETHER = 3  # images
+_TOGETHER = 3  # images; not fewer: the first three tell together whether a layer is linear
 
 
 class _AllSeen(BaseException):

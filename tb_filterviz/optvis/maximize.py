@@ -270,9 +270,6 @@ class LayerAscent:
             start=which,
         )
 
-    def _shown(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return self.plan.box.within(self.plan.canvas.place).cut(images) if self.plan.box else images
-
     def maximize(self, filters: npt.NDArray[np.int32], noise: NoiseResponse) -> Maximized:
         """Let one batch of filters climb.
 
@@ -283,11 +280,8 @@ class LayerAscent:
         starts = [self._start(filters, which) for which in range(self.plan.ascent.starts)]
         climbs = [self.ascent.climb(start, filters) for start in starts]
         climbed = climbs[0] if len(climbs) == 1 else self.ascent.mean(climbs, filters)
-        agreement = np.full(len(filters), np.nan, np.float32)
-        if len(climbs) > 1:
-            agreement = mean_correlation([self._shown(each.images) for each in climbs])
         places = [self.plan.filters.index(int(each)) for each in filters]
-        return Maximized(
+        found = Maximized(
             layer=self.layer_call.path,
             position=self.layer_call.position,
             filters=filters,
@@ -298,7 +292,7 @@ class LayerAscent:
             image_shape=self.image_model.shape,
             scores=climbed.scores,
             peaks=climbed.peaks,
-            agreement=agreement,
+            agreement=np.full(len(filters), np.nan, np.float32),
             kept=climbed.kept,
             receptive_field=self.plan.box,
             noise_scores=noise.score[places],
@@ -308,6 +302,9 @@ class LayerAscent:
             tone=self.plan.tone,
             config=self.config,
         )
+        if len(climbs) == 1:
+            return found
+        return replace(found, agreement=mean_correlation([found.shown(each.images) for each in climbs]))
 
 
 @dataclass(frozen=True, slots=True)

