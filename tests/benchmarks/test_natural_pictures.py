@@ -62,8 +62,7 @@ def _ours(config: Config, layer: str) -> tuple[npt.NDArray[np.uint8], Images]:
 
 
 def _of(contender: Callable[..., Images], layer: str) -> tuple[npt.NDArray[np.uint8], Images]:
-    images = contender(_network(OTHERS_SIDE), layer, range(FILTERS), 0)
-    images = _middle(images)
+    images = _middle(contender(_network(OTHERS_SIDE), layer, range(FILTERS), 0))
     return to_uint8(images, pictures.DISPLAYED), images
 
 
