@@ -39,6 +39,7 @@ class Session:
         history: to go on from.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
         examples: some images as the model is given them, ``[n, h, w, c]``, which tell its input range.
+        draws_again: False if it draws once: then what was compiled for a layer is forgotten when that is drawn.
 
     Raises:
         ModelError: if the model or its layers cannot be shown.
@@ -55,6 +56,7 @@ class Session:
         history: History | None = None,
         other_inputs: Mapping[str, Any] | None = None,
         examples: Any = None,
+        draws_again: bool = True,
     ) -> None:
         self.model = model
         self.config = config or Config()
@@ -62,6 +64,7 @@ class Session:
         self.history = history or History()
         self.cost: Cost | None = None
         self._revisits = any(each.reads == "revisit" for each in statistics_of(self.config.statistics))
+        self._draws_again = draws_again
         self._now: dict[tuple[str, int], Before] = {}
         self._before: dict[tuple[str, int], Before] = {}  # of the last step that was written
         self._other_inputs = {name: np.asarray(value) for name, value in (other_inputs or {}).items()}
@@ -197,6 +200,8 @@ class Session:
                     drawn = sum(len(each.filters) for each in batches)
                     report(done_s, total_s, f"{path}, {drawn} of {filters} filters")
             drawings.append(joined_drawings(batches))
+            if not self._draws_again:
+                ascent.ascent.forget()
         return drawings
 
     def _drawn(self, ascent: LayerAscent, filters: npt.NDArray[np.int32], noise: NoiseResponse) -> LayerDrawing:
@@ -331,7 +336,9 @@ def draw(
         ConfigError: if a setting cannot work.
         ModelError: if the model or a layer cannot be drawn.
     """
-    session = Session(model, layers=layers, config=as_config(config), other_inputs=other_inputs, examples=examples)
+    session = Session(
+        model, layers=layers, config=as_config(config), other_inputs=other_inputs, examples=examples, draws_again=False
+    )
     say_once(session.describe(), verbose)
     with shown_once_long("Filters", verbose) as report:
         return session.render(step, report)

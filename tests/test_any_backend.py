@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tb_filterviz import AscentConfig, AscentPart, Config, FilterLogger, FilterVisualizer, maximize
+from tb_filterviz.session import Session
 from tests.backfill import networks
 from tests.processes import run
 from tests.reading import difference, steps
@@ -47,6 +48,17 @@ def test_weights_saved_and_logged_afterwards_give_the_same(tmp_path: Path) -> No
         report = logger.log_checkpoints([tmp_path], _model)
     assert [entry.step for entry in report.logged] == [0, 1, 2], report.failed
     assert difference(tmp_path / "during" / "filters", tmp_path / "afterwards" / "filters") == ""
+
+
+def test_what_was_compiled_for_a_layer_is_forgotten_and_its_pictures_stay_the_same() -> None:
+    keras.utils.set_random_seed(4)
+    model = _model()
+    again, once = Session(model), Session(model, draws_again=False)
+    expected = again.draw()
+    for drawings in (once.draw(), once.draw()):
+        for drawing, kept in zip(drawings, expected, strict=True):
+            assert np.abs(drawing.tiles.astype(int) - kept.tiles).max() <= 1
+            assert same(drawing.statistics["score"], kept.statistics["score"])
 
 
 def test_textures_are_drawn_in_batches_of_any_size() -> None:

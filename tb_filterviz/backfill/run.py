@@ -277,6 +277,7 @@ class CheckpointLog:
             config=plan.config,
             other_inputs=plan.other_inputs,
             examples=plan.examples,
+            draws_again=plan.may_grow or len(checkpoints) > 1,
         )
         if plan.config.has_own_parts:  # what is wrong with them shows now, and not for every checkpoint
             session.prepare()

@@ -14,6 +14,7 @@ from tb_filterviz.config import AscentConfig, SuitedAscentConfig
 from tb_filterviz.error_context import raising_for_part
 from tb_filterviz.errors import ConfigError
 from tb_filterviz.optvis import backends, probe
+from tb_filterviz.optvis.backends.compiled import Compiled
 from tb_filterviz.optvis.canvas import Canvas
 from tb_filterviz.optvis.layer_calls import LayerCall
 from tb_filterviz.optvis.scoring import magnification_of, scoring
@@ -88,6 +89,12 @@ class Ascent:
     steps: int
     is_end_scored: bool = True
     is_start_scored: bool = False
+
+    def forget(self) -> None:
+        """Free what was compiled; it is compiled anew when it next runs."""
+        for function in (self.prepare, self.step, self.project, self.finish, self.respond):
+            if isinstance(function, Compiled):
+                function.forget()
 
     def climb(self, images: npt.NDArray[np.float32], filters: npt.NDArray[np.int32]) -> Climbed:
         """Let every image climb towards what its filter responds to most.

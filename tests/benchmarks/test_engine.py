@@ -76,6 +76,40 @@ def test_all_filters_of_a_large_layer_fit_into_four_gigabytes() -> None:
     assert peak < 2048
 
 
+_DRAW_ALL = """
+import sys
+import keras
+from tb_filterviz import AscentConfig, Config
+from tb_filterviz.session import Session
+from tests.memory import peak_mib
+
+name, size, draws_again = sys.argv[1:]
+network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(int(size), int(size), 3))
+session = Session(network, config=Config(max_filters=16, ascent=AscentConfig(steps=2)), draws_again=draws_again == "1")
+before = peak_mib()
+drawings = session.draw()
+print(len(drawings), before, peak_mib())
+"""
+
+
+def test_all_layers_drawn_once_need_little_more_memory_than_one() -> None:
+    held = {}
+    for draws_again in (True, False):
+        arguments = [sys.executable, "-c", _DRAW_ALL, "ResNet50", "224", str(int(draws_again))]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=590, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        layers, before, peak = map(float, done.stdout.split())
+        held[draws_again] = peak - before
+        when = "again and again" if draws_again else "once"
+        print(
+            f"\nResNet50, {layers:.0f} layers, 16 filters each, drawn {when}: {before:.0f} MiB, then {peak:.0f}", end=""
+        )
+        assert layers == 53
+    print()
+    assert held[False] < held[True] / 2
+    assert peak < 2048
+
+
 def test_the_cost_is_linear_in_filters_and_steps() -> None:
     images = keras.Input((64, 64, 3))
     maps = keras.layers.Conv2D(32, 3, activation="relu")(images)

@@ -8,6 +8,7 @@ import jax
 import keras
 
 from tb_filterviz.optvis import weight_overrides
+from tb_filterviz.optvis.backends.compiled import Compiled
 from tb_filterviz.optvis.backends.tiled_pooling import max_pool
 from tb_filterviz.optvis.layer_types import is_as_keras_made_it
 
@@ -28,7 +29,7 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any,
     return compute
 
 
-def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any], model: keras.Model) -> Compiled:
     """Compile a function once per shape of its arguments; the model's variables are read anew at every call."""
     variables = list(model.variables)
 
@@ -37,7 +38,7 @@ def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., 
             return function(*arrays)
 
     traced = jax.jit(run_with, **_repeatable())
-    return lambda *arrays: traced([variable.value for variable in variables], *arrays)
+    return Compiled(lambda *arrays: traced([variable.value for variable in variables], *arrays), traced.clear_cache)
 
 
 def _repeatable() -> dict[str, Any]:

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tb_filterviz.optvis.backends import grouped_convolution, thin_convolution
+from tb_filterviz.optvis.backends.compiled import Compiled
 from tb_filterviz.optvis.layer_types import is_convolution
 
 
@@ -22,19 +23,19 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any,
     return compute
 
 
-def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:  # noqa: ARG001  read live
+def compiled(function: Callable[..., Any], model: keras.Model) -> Compiled:  # noqa: ARG001  read live
     """Compile a function once per kind of arguments; the model's variables are read anew at every call."""
-    traced = tf.function(function, autograph=False, jit_compile=False)
     concrete: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
     def run(*arrays: Any) -> Any:
-        # Not traced(*arrays): TensorFlow takes one new function per layer for retracing, and warns.
+        # A `tf.function` for each kind: TensorFlow takes one new function per layer for retracing, and warns.
         kinds = tuple((array.shape, array.dtype) for array in arrays)
         if kinds not in concrete:
+            traced = tf.function(function, autograph=False, jit_compile=False)
             concrete[kinds] = traced.get_concrete_function(*arrays)
         return concrete[kinds](*arrays)
 
-    return run
+    return Compiled(run, concrete.clear)
 
 
 def shortcuts(layer: keras.Layer) -> dict[str, Any]:

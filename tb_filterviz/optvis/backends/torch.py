@@ -8,6 +8,7 @@ import keras
 import torch
 
 from tb_filterviz.optvis import weight_overrides
+from tb_filterviz.optvis.backends.compiled import Compiled
 
 
 def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
@@ -25,7 +26,7 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Any,
     return compute
 
 
-def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any], model: keras.Model) -> Compiled:
     """Run a function with the model's variables as they are at every call, and no gradients to them."""
     variables = list(model.variables)
 
@@ -34,7 +35,7 @@ def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., 
         with torch.no_grad(), weight_overrides.given(frozen), _repeatable():
             return function(*arrays)
 
-    return run
+    return Compiled(run, lambda: None)
 
 
 @contextmanager
