@@ -338,10 +338,10 @@ class FilterVisualizer(keras.callbacks.Callback):
         return [] if self._events is None else [self._events, *self._extra_sinks]
 
     def _is_affordable(self) -> bool:
-        if self._session is None or self._session.cost is None or self._budget.allows(self._session.cost.draw_s):
+        if self._session is None or self._session.cost is None or self._budget.allows(self._session.cost.whole_s):
             return True
         if not self._is_budget_said:
-            taken, share = spoken(self._session.cost.draw_s), self._budget.share or 0
+            taken, share = spoken(self._session.cost.whole_s), self._budget.share or 0
             self._say(
                 f"Draws less often: a drawing takes {taken}, and the budget is {share:.2g} of the training's time."
             )

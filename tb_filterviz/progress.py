@@ -22,6 +22,8 @@ class Cost:
         compile_s: what compiling took, in seconds.
         draw_s: about what each drawing takes, in seconds, without writing it.
         is_compiled: False on PyTorch, where nothing is.
+        examples: how many images are measured as well.
+        examples_s: about what that takes at each drawing, in seconds.
     """
 
     filters: int
@@ -29,17 +31,25 @@ class Cost:
     compile_s: float
     draw_s: float
     is_compiled: bool = True
+    examples: int = 0
+    examples_s: float = 0.0
 
     @property
     def is_long(self) -> bool:
         """Whether a drawing takes long enough to need a progress bar."""
-        return self.draw_s >= _LONG_S
+        return self.whole_s >= _LONG_S
+
+    @property
+    def whole_s(self) -> float:
+        """About what a drawing and its examples take, in seconds."""
+        return self.draw_s + self.examples_s
 
     def describe(self) -> str:
         """Say so in a sentence or two."""
         what = f"{_counted(self.filters, 'filter')} of {_counted(self.layers, 'layer')}"
         compiled = f", compiled in {spoken(self.compile_s)}, once" if self.is_compiled else ""
-        said = f"{what}{compiled}; a drawing takes about {spoken(self.draw_s)}."
+        said = f"{what}{compiled}; a drawing takes about {spoken(self.draw_s)}"
+        said += f", and its {_counted(self.examples, 'example')} {spoken(self.examples_s)}." if self.examples else "."
         if self.is_long:
             said += " To draw less: layers, and max_filters or the ascent's steps in a Config."
         return said

@@ -6,26 +6,32 @@ import warnings
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
 from tb_filterviz.config import ChannelOrder, Config, Range, as_config, drawn_by
-from tb_filterviz.errors import ModelError, VisualizationWarning
+from tb_filterviz.errors import ConfigError, ModelError, VisualizationWarning
+from tb_filterviz.examples.reading import read_examples
+from tb_filterviz.examples.settings import Examples, as_settings
 from tb_filterviz.history import History
 from tb_filterviz.optvis.ascent import NoiseResponse
-from tb_filterviz.optvis.image_model import has_layers_inside, leaves
+from tb_filterviz.optvis.image_model import Shape, has_layers_inside, image_model_of, leaves
+from tb_filterviz.optvis.layer_calls import check_built
 from tb_filterviz.optvis.maximize import Before, LayerAscent, joined_drawings, model_ascents
 from tb_filterviz.optvis.probe import raising_for_layer
 from tb_filterviz.optvis.revisit import kernels_of
-from tb_filterviz.parts.statistics import statistics_of
+from tb_filterviz.parts.statistics import RESPONSES, statistics_of
 from tb_filterviz.progress import Cost, Report, say_once, shown_once_long
 from tb_filterviz.recipe import Recipe, Source, make_recipe
+from tb_filterviz.responses.model_responses import ModelResponses, responses_of
 from tb_filterviz.sinks import Sink
 from tb_filterviz.sinks.run_index import RunIndex
-from tb_filterviz.snapshots import LayerDrawing, LayerSnapshot, StepUnit
+from tb_filterviz.snapshots import LayerDrawing, LayerResponses, LayerSnapshot, StepUnit
+
+_Drawn = TypeVar("_Drawn", bound=LayerDrawing)
 
 
 class Session:
@@ -38,8 +44,11 @@ class Session:
         unit: what steps count.
         history: to go on from.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
-        examples: some images as the model is given them, ``[n, h, w, c]``, which tell its input range.
+        examples: `Examples`, or where they are, on which is measured what filters do; they tell the input range as
+            well. None for none.
         draws_again: False if it draws once: then what was compiled for a layer is forgotten when that is drawn.
+        is_training: whether a training ends later, at which `measured_at_end` is called; without one, what is measured
+            there is measured whenever is drawn.
 
     Raises:
         ModelError: if the model or its layers cannot be shown.
@@ -57,9 +66,11 @@ class Session:
         other_inputs: Mapping[str, Any] | None = None,
         examples: Any = None,
         draws_again: bool = True,
+        is_training: bool = False,
     ) -> None:
         self.model = model
-        self.config = config or Config()
+        settings = as_settings(examples)
+        self.config = with_examples(config or Config(), settings)
         self.unit = unit
         self.history = history or History()
         self.cost: Cost | None = None
@@ -68,7 +79,19 @@ class Session:
         self._now: dict[tuple[str, int], Before] = {}
         self._before: dict[tuple[str, int], Before] = {}  # of the last step that was written
         self._other_inputs = {name: np.asarray(value) for name, value in (other_inputs or {}).items()}
-        self._found = model_ascents(model, layers, self.config, other_inputs=other_inputs, examples=examples)
+        self._is_training = is_training
+        read = None if settings is None else read_examples(settings, _image_shape(model, self.config, other_inputs))
+        self._found = model_ascents(
+            model,
+            layers,
+            self.config,
+            other_inputs=other_inputs,
+            examples=None if read is None or read.are_pictures else read.images,
+            are_fields_wanted=settings is not None,
+        )
+        self._responses: ModelResponses | None = None
+        if settings is not None and read is not None:
+            self._responses = responses_of(self._found.layers, settings, read)
 
     @property
     def _ascents(self) -> list[LayerAscent]:
@@ -97,8 +120,8 @@ class Session:
         return found
 
     def describe(self) -> list[str]:
-        """Say, in a sentence each, which input range was taken, and what cannot be drawn."""
-        return self._found.describe()
+        """Say, in a sentence each, which input range was taken, what cannot be drawn, and which examples were read."""
+        return [*self._found.describe(), *([self._responses.describe()] if self._responses else [])]
 
     def recipe(self, written_by: Source, schedule: Mapping[str, Any] | None = None) -> Recipe:
         """Say how this session draws, and how often."""
@@ -158,11 +181,33 @@ class Session:
             warnings.warn(f"Not drawn: {path}. {failure}", VisualizationWarning, stacklevel=2)
         left_out = {**self._found.left_out, **{path: str(failure) for path, failure in errors.items()}}
         self._found = replace(self._found, layers=tried, left_out=left_out)
+        if self._responses is not None:
+            compile_s += self._try_examples(self._responses)
         filters = sum(len(ascent.plan.filters) for ascent in self._ascents)
         draw_s = sum(ascent.draw_s for ascent in self._ascents)
         is_compiled = keras.backend.backend() != "torch"
-        self.cost = Cost(filters, len(self._ascents), compile_s, draw_s, is_compiled)
+        self.cost = Cost(
+            filters,
+            len(self._ascents),
+            compile_s,
+            draw_s,
+            is_compiled,
+            examples=len(self._responses.examples) if self._responses else 0,
+            examples_s=self._responses.took_s if self._responses else 0.0,
+        )
         return self.cost
+
+    def _try_examples(self, responses: ModelResponses) -> float:
+        """Measure the examples twice, which compiles and tells what they take; return the seconds of compiling."""
+        statistics = [each for each in statistics_of(self.config.statistics) if each.reads == "responses"]
+        began = time.perf_counter()
+        measured = responses.measure(is_end=False)
+        first_s = time.perf_counter() - began
+        responses.measure(is_end=False)
+        for found in measured.values():
+            for statistic in statistics:  # what is wrong with one of the user's own shows now
+                statistic.values(found, len(found.on))
+        return max(0.0, first_s - responses.took_s)
 
     def _try(self, ascent: LayerAscent, steps: int) -> float:
         """Measure the seconds that a batch takes with so many steps, whatever else is to be done for it included."""
@@ -187,6 +232,9 @@ class Session:
         """
         drawings: list[LayerDrawing] = []
         done_s, total_s = 0.0, sum(ascent.draw_s for ascent in self._ascents)
+        if report is not None and self._responses is not None:
+            report(done_s, total_s, f"{len(self._responses.examples)} examples")
+        measured = self._responses.measure(is_end=not self._is_training) if self._responses else {}
         for ascent in self._ascents:
             batches: list[LayerDrawing] = []
             path, filters = ascent.layer_call.path, len(ascent.plan.filters)
@@ -194,24 +242,39 @@ class Session:
                 report(done_s, total_s, f"{path}, 0 of {filters} filters")
             noise = ascent.respond_to_noise()
             for batch in ascent.batches():
-                batches.append(self._drawn(ascent, batch, noise))  # images in floating point take much more room
+                responses = measured[path].of_filters(batch) if measured else None
+                # images in floating point take much more room
+                batches.append(self._drawn(ascent, batch, noise, responses))
                 done_s += ascent.batch_s
                 if report is not None:
                     drawn = sum(len(each.filters) for each in batches)
                     report(done_s, total_s, f"{path}, {drawn} of {filters} filters")
-            drawings.append(joined_drawings(batches))
+            drawings.append(without_unknown(joined_drawings(batches)))
             if not self._draws_again:
                 ascent.ascent.forget()
         return drawings
 
-    def _drawn(self, ascent: LayerAscent, filters: npt.NDArray[np.int32], noise: NoiseResponse) -> LayerDrawing:
+    def _drawn(
+        self,
+        ascent: LayerAscent,
+        filters: npt.NDArray[np.int32],
+        noise: NoiseResponse,
+        responses: LayerResponses | None,
+    ) -> LayerDrawing:
         maximized = ascent.maximize(filters, noise)
         if not self._revisits:
-            return maximized.drawing()
+            return maximized.drawing(responses=responses)
         key = ascent.layer_call.path, int(filters[0])
         self._now[key] = Before(maximized.images, kernels_of(ascent.layer_call.layer, filters))
         before = self._before.get(key)
-        return maximized.drawing(ascent.revisit(maximized, before) if before else None)
+        return maximized.drawing(ascent.revisit(maximized, before) if before else None, responses)
+
+    def measured_at_end(self, snapshots: list[LayerSnapshot]) -> list[LayerSnapshot]:
+        """Add to the last snapshots of a training what is measured only then, with the weights of now."""
+        if self._responses is None or not self._responses.measures_at_end:
+            return snapshots
+        measured = self._responses.measure(is_end=True)
+        return [_with_responses(each, measured[each.layer].of_filters(each.filters), self.config) for each in snapshots]
 
     def closest(self, indices: Sequence[RunIndex]) -> RunIndex:
         """Choose of several runs the one that the model, as it is now, goes on from.
@@ -258,6 +321,47 @@ class Session:
         write_snapshots(snapshots, self.history, sinks)
         self._before = dict(self._now)
         return snapshots
+
+
+def _image_shape(model: keras.Model, config: Config, other_inputs: Mapping[str, Any] | None) -> Shape:
+    check_built(model)
+    return image_model_of(model, image_shape=config.image_shape, other_inputs=other_inputs).shape
+
+
+def with_examples(config: Config, examples: Examples | None) -> Config:
+    """Compute, with examples, what there is to compute of them.
+
+    Raises:
+        ConfigError: if a statistic needs examples, and there are none.
+    """
+    if examples is not None:
+        known = {each.name for each in statistics_of(config.statistics)}
+        more = (each.name for each in RESPONSES if each.name not in known)
+        return replace(config, statistics=(*config.statistics, *more))
+    needing = [each.name for each in statistics_of(config.statistics) if each.reads == "responses"]
+    if needing:
+        raise ConfigError(
+            f"The statistic {needing[0]!r} is measured on real images: give examples=images, or --examples on the "
+            "command line."
+        )
+    return config
+
+
+def without_unknown(drawing: _Drawn) -> _Drawn:
+    """Leave out what could be measured of no filter: what needs labels without any, or is measured at the end."""
+    of_responses = {each.name for each in RESPONSES}
+    kept = {
+        name: values
+        for name, values in drawing.statistics.items()
+        if name not in of_responses or not np.isnan(values).all()
+    }
+    return replace(drawing, statistics=kept)
+
+
+def _with_responses(snapshot: LayerSnapshot, responses: LayerResponses, config: Config) -> LayerSnapshot:
+    chosen = [each for each in statistics_of(config.statistics) if each.reads == "responses"]
+    values = {each.name: each.values(responses, len(snapshot.filters)) for each in chosen}
+    return without_unknown(replace(snapshot, statistics={**snapshot.statistics, **values}, responses=responses))
 
 
 def _distance(index: RunIndex, drawing: LayerDrawing) -> float:

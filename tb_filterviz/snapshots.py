@@ -1,8 +1,8 @@
 """What is drawn: the tiles and statistics of a layer, at one step."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,93 @@ from tb_filterviz.imaging.encode import to_png
 
 StepUnit = Literal["epoch", "batch"]
 Values = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Footprint:
+    """Which pixels of the model's image the units of a layer see.
+
+    Attributes:
+        top: the first row that the unit in the middle sees.
+        left: its first column.
+        height: how many rows it sees.
+        width: how many columns.
+        row: of the unit in the middle.
+        column: likewise.
+        strides: by how many rows and columns that moves from unit to unit; 0 where all see the whole image.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+    row: int
+    column: int
+    strides: tuple[float, float]
+
+    def of_unit(self, row: int, column: int) -> tuple[int, int, int, int]:
+        """Return top, left, height and width of what a unit sees; parts of it may lie outside of the image."""
+        top = self.top + round((row - self.row) * self.strides[0])
+        left = self.left + round((column - self.column) * self.strides[1])
+        return top, left, self.height, self.width
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerResponses:
+    """What filters of one layer answer to examples.
+
+    Attributes:
+        read_at: the path of the layer at whose output that is read: the layer itself, or a normalization or activation
+            that follows it.
+        is_gated: whether an activation lies between: without one, a filter is never off.
+        footprint: which pixels the layer's units see.
+        patches: int32 ``[n, k]``, the places of the examples that excite each filter most, the strongest first; -1
+            where fewer do at all.
+        units: int32 ``[n, k, 2]``, row and column of the strongest unit there.
+        values: float32 ``[n, k]``, what it answers.
+        excited: float32 ``[n]``, the share of examples that switch any unit of the filter on; not a number without an
+            activation.
+        on: float32 ``[n]``, the share of units that are on, over all examples; likewise.
+        class_means: float32 ``[n, classes]``, the mean over the units, and over the examples of each class, of what is
+            above 0; None without labels.
+        importance: float32 ``[n]``, see `tb_filterviz.responses.importance`; None where it was not measured.
+        ablation: float32 ``[n]``, how much accuracy is lost without each filter; likewise.
+        maps: uint8 ``[n, m, h, w]``, what chosen examples are answered; None if none were chosen.
+        map_scales: float32 ``[n]``, what 255 stands for; with `is_gated` False, 128 stands for 0, and 255 for this.
+    """
+
+    read_at: str
+    is_gated: bool
+    footprint: Footprint
+    patches: npt.NDArray[np.int32]
+    units: npt.NDArray[np.int32]
+    values: Values
+    excited: Values
+    on: Values
+    class_means: Values | None = None
+    importance: Values | None = None
+    ablation: Values | None = None
+    maps: npt.NDArray[np.uint8] | None = None
+    map_scales: Values | None = None
+
+    def of_filters(self, places: npt.NDArray[np.int32]) -> "LayerResponses":
+        """Keep of all filters those at these places."""
+        return replace(self, **{name: values[places] for name, values in _arrays(self).items()})
+
+
+def _arrays(responses: LayerResponses) -> dict[str, Any]:
+    held = {each.name: getattr(responses, each.name) for each in fields(responses)}
+    return {name: value for name, value in held.items() if isinstance(value, np.ndarray)}
+
+
+def joined_responses(parts: Sequence[LayerResponses | None]) -> LayerResponses | None:
+    """Put what filters of one layer answer one after the other; None if there is none."""
+    known = [each for each in parts if each is not None]
+    if not known:
+        return None
+    arrays = [_arrays(each) for each in known]
+    together: dict[str, Any] = {name: np.concatenate([each[name] for each in arrays]) for name in arrays[0]}
+    return replace(known[0], **together)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +117,7 @@ class LayerDrawing:
         channels: how the model's input channels are shown, in words.
         tiles: uint8 ``[n, h, w, c]``, ``c`` 1 (gray) or 3 (RGB).
         statistics: float32 ``[n]`` by the name of the statistic.
+        responses: what the filters answer to examples; None without any.
     """
 
     layer: str
@@ -42,6 +130,7 @@ class LayerDrawing:
     channels: str
     tiles: npt.NDArray[np.uint8]
     statistics: Mapping[str, Values]
+    responses: LayerResponses | None = None
 
     @property
     def scores(self) -> Values:

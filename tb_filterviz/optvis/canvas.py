@@ -89,21 +89,30 @@ def whole_canvas(image_model: ImageModel, info: LayerInfo) -> Canvas:
     return Canvas(whole(image_model), image_model, image_model, info)
 
 
-def receptive_field(image_model: ImageModel, layer_call: LayerCall, span: float) -> Box | None:
-    """Find the smallest box of pixels that the layer's centre unit sees; None if it sees none.
+def receptive_field(
+    image_model: ImageModel, layer_call: LayerCall, span: float, unit: tuple[int, int] | None = None
+) -> Box | None:
+    """Find the smallest box of pixels that a unit of the layer sees; None if it sees none.
 
     Measured as the pixels where the gradient of any filter is not 0, over several random images.
+
+    Args:
+        image_model: the model.
+        layer_call: the layer.
+        span: of the model's input range.
+        unit: row and column of the unit; None for the centre one.
     """
     read = full_response(layer_call.layer)
 
-    def mixed_center(images: Any) -> Any:
-        units = center_unit.score(reach(image_model, layer_call, images, read))
+    def mixed(images: Any) -> Any:
+        responses = reach(image_model, layer_call, images, read)
+        units = center_unit.score(responses) if unit is None else responses[:, unit[0], unit[1]]
         mixture = np.random.default_rng(1).uniform(0.5, 1.5, units.shape[1:]).astype(np.float32)
         return ops.sum(units * ops.convert_to_tensor(mixture), axis=-1)
 
     count = max(2, min(_MOST_SAMPLES, _SAMPLED_PIXELS // math.prod(image_model.shape[:2])))
     images = ops.convert_to_tensor(samples(image_model.shape, count, span))
-    _, gradient = backends.current().value_and_gradient(mixed_center)(images)
+    _, gradient = backends.current().value_and_gradient(mixed)(images)
     seen = np.abs(ops.convert_to_numpy(gradient)).max(axis=(0, 3)) > 0
     if not seen.any():
         return None

@@ -151,7 +151,12 @@ Planned = list[tuple[LayerCall, LayerInfo, LayerPlan]]
 
 
 def plan_layers(
-    image_model: ImageModel, layer_calls: Sequence[LayerCall], limits: Range, config: Config
+    image_model: ImageModel,
+    layer_calls: Sequence[LayerCall],
+    limits: Range,
+    config: Config,
+    *,
+    are_fields_wanted: bool = False,
 ) -> tuple[Planned, dict[str, str]]:
     """Inspect the layers, and choose for each what is maximized, and what is shown of it.
 
@@ -162,6 +167,7 @@ def plan_layers(
         layer_calls: its layers.
         limits: of the model's inputs.
         config: how filters are drawn.
+        are_fields_wanted: whether to measure receptive fields of any size, also where that changes nothing.
 
     Returns:
         What was planned; and why layers that nobody named cannot be drawn, by path.
@@ -174,7 +180,8 @@ def plan_layers(
     _check_filters_name_layers(config, layer_calls)
     found: Planned = []
     with weight_overrides.given(weight_overrides.typical(image_model.model)):
-        inspection = inspect_layers(image_model, layer_calls, _span(limits), fields_to=_fields_to(config))
+        fields_to = max(image_model.shape[:2]) if are_fields_wanted else _fields_to(config)
+        inspection = inspect_layers(image_model, layer_calls, _span(limits), fields_to=fields_to)
         left_out = {path: str(error) for path, error in inspection.errors.items()}
         reached = [each for each in layer_calls if each.path in inspection.infos]
         infos_at = infos_at_sizes(image_model, reached, _span(limits))

@@ -25,7 +25,7 @@ from tb_filterviz.parts import tones
 from tb_filterviz.parts.objectives import Objective
 from tb_filterviz.parts.statistics import statistics_of
 from tb_filterviz.progress import Report, say_once, shown_once_long
-from tb_filterviz.snapshots import LayerDrawing
+from tb_filterviz.snapshots import LayerDrawing, LayerResponses, joined_responses
 
 _LEAST_DEVIATION = 1e-6  # of the rise: a filter that does not answer to noise has no gain
 _ROWS_OF_A_SIGNAL = 32  # at most
@@ -130,11 +130,12 @@ class Maximized:
             images = (images - low) / (high - low)
         return np.array(images[..., ::-1] if self.is_bgr else images, np.float32)
 
-    def drawing(self, revisit: Revisit | None = None) -> LayerDrawing:
+    def drawing(self, revisit: Revisit | None = None, responses: LayerResponses | None = None) -> LayerDrawing:
         """Make tiles and statistics: what a step's snapshot holds.
 
         Args:
             revisit: what was drawn before, for statistics that need it; without it, they are not a number.
+            responses: what these filters answer to examples; without it, statistics that need it are missing.
         """
         count, statistics = len(self.filters), {}
         for each in statistics_of(self.config.statistics):
@@ -143,6 +144,8 @@ class Maximized:
             elif each.reads == "revisit":
                 unknown = np.full(count, np.nan, np.float32)
                 statistics[each.name] = unknown if revisit is None else each.values(revisit, count)
+            elif each.reads == "responses" and responses is not None:
+                statistics[each.name] = each.values(responses, count)
         return LayerDrawing(
             layer=self.layer,
             position=self.position,
@@ -154,6 +157,7 @@ class Maximized:
             channels=tones.describe_channels(self.images.shape[-1]),
             tiles=self.tiles(),
             statistics=statistics,
+            responses=responses,
         )
 
     def grid(self, config: Config | GridConfig | None = None) -> npt.NDArray[np.uint8]:
@@ -337,6 +341,7 @@ def model_ascents(
     *,
     other_inputs: Mapping[str, Any] | None = None,
     examples: Any = None,
+    are_fields_wanted: bool = False,
 ) -> ModelAscents:
     """Make the ascents of a model's layers; nothing is compiled yet.
 
@@ -347,6 +352,7 @@ def model_ascents(
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
         examples: images as the model is given them, ``[n, h, w, c]``, which tell its input range; None if none are at
             hand.
+        are_fields_wanted: whether to measure receptive fields of any size, also where that changes no picture.
 
     Raises:
         ModelError: if the model or its layers cannot be shown. Layers that nobody named are left out instead.
@@ -357,7 +363,9 @@ def model_ascents(
     chosen = layer_calls.select(model, layer_calls.as_patterns(layers))
     input_range = input_range_of(image_model, config.input_range, examples, config.channel_order)
     span = _span(input_range.limits)
-    planned, left_out = plan_layers(image_model, chosen, input_range.limits, config)
+    planned, left_out = plan_layers(
+        image_model, chosen, input_range.limits, config, are_fields_wanted=are_fields_wanted
+    )
     ascents = []
     for layer_call, info, plan in planned:
         ascent_config, numbers_below = plan.ascent, plan.canvas.info.numbers_below
@@ -484,4 +492,5 @@ def joined_drawings(drawings: Sequence[LayerDrawing]) -> LayerDrawing:
     values = {field.name: getattr(first, field.name) for field in fields(LayerDrawing)}
     statistics = {name: np.concatenate([each.statistics[name] for each in drawings]) for name in first.statistics}
     arrays = {name: np.concatenate([getattr(each, name) for each in drawings]) for name in ("filters", "tiles")}
-    return LayerDrawing(**{**values, **arrays, "statistics": statistics})
+    responses = joined_responses([each.responses for each in drawings])
+    return LayerDrawing(**{**values, **arrays, "statistics": statistics, "responses": responses})

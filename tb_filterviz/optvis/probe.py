@@ -158,7 +158,8 @@ def untouched(image_model: ImageModel) -> Iterator[None]:
         yield
 
 
-def _channel_axis(layer: keras.Layer) -> int:
+def channel_axis(layer: keras.Layer) -> int:
+    """Tell which axis of its maps a layer's channels are: 1 or -1."""
     return 1 if getattr(layer, "data_format", "channels_last") == "channels_first" else -1
 
 
@@ -177,22 +178,30 @@ def full_response(layer: keras.Layer) -> Read:
     """
 
     def read(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        response = _before_activation(layer, call, *args, **kwargs)
-        rank = len(getattr(response, "shape", ()))
-        if rank not in (2, 3, 4):
-            raise ModelError(
-                f"Layer {layer.name!r} ({type(layer).__name__}) puts out {getattr(response, 'shape', type(response))}: "
-                "only units [n, channels], rows [n, length, channels] and maps [n, height, width, channels] can be "
-                "shown."
-            )
-        response = ops.cast(response, "float32")
-        if rank > 2 and _channel_axis(layer) == 1:
-            response = ops.moveaxis(response, 1, -1)
-        if rank < 4:
-            return ops.reshape(response, (response.shape[0], 1, -1, response.shape[-1]))
-        return response
+        return as_maps(layer, _before_activation(layer, call, *args, **kwargs))
 
     return read
+
+
+def as_maps(layer: keras.Layer, response: Any) -> Any:
+    """Bring what a layer puts out to float32 ``[n, h, w, channels]``.
+
+    Raises:
+        ModelError: if it puts out anything else than units, rows or maps.
+    """
+    rank = len(getattr(response, "shape", ()))
+    if rank not in (2, 3, 4):
+        raise ModelError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) puts out {getattr(response, 'shape', type(response))}: "
+            "only units [n, channels], rows [n, length, channels] and maps [n, height, width, channels] can be "
+            "shown."
+        )
+    response = ops.cast(response, "float32")
+    if rank > 2 and channel_axis(layer) == 1:
+        response = ops.moveaxis(response, 1, -1)
+    if rank < 4:
+        return ops.reshape(response, (response.shape[0], 1, -1, response.shape[-1]))
+    return response
 
 
 def layer_input(_call: Callable[..., Any], inputs: Any, *_: Any, **__: Any) -> Any:

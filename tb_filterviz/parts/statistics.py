@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tb_filterviz.history import Comparison
     from tb_filterviz.optvis.maximize import Maximized
     from tb_filterviz.optvis.revisit import Revisit
+    from tb_filterviz.snapshots import LayerResponses
 
 Values = npt.NDArray[np.float32]
 Unit = Literal["number", "share", "flag"]
@@ -45,7 +46,8 @@ class Statistic:
             ``reads="history"`` it is a `Comparison`: the tiles of now, of the step before, and of the run's first. With
             ``reads="revisit"`` it is a `Revisit`: images and kernels of now and of the step before, and how far the
             network's score rises with any images. Where the step before was drawn by another process (in a run that
-            goes on, or from checkpoints), the statistic is not a number.
+            goes on, or from checkpoints), the statistic is not a number. With ``reads="responses"`` it is a
+            `LayerResponses`, what the filters answer to examples.
         description: what it says, in a sentence or less.
         label: what the tab calls it; without it, the name.
         reads: see `compute`.
@@ -61,7 +63,7 @@ class Statistic:
     compute: Callable[[Any], Any]
     description: str
     label: str = ""
-    reads: Literal["ascent", "history", "revisit"] = "ascent"
+    reads: Literal["ascent", "history", "revisit", "responses"] = "ascent"
     unit: Unit = "number"
     sort: Sort | None = "descending"
     has_curve: bool = True
@@ -70,7 +72,7 @@ class Statistic:
         check_texts("statistic", name=self.name, label=self.label, description=self.description, is_tag=True)
         check_callable("statistic", self.name, "compute", self.compute)
         for field, choices in (
-            ("reads", ("ascent", "history", "revisit")),
+            ("reads", ("ascent", "history", "revisit", "responses")),
             ("unit", ("number", "share", "flag")),
             ("sort", (None, "ascending", "descending")),
         ):
@@ -157,6 +159,59 @@ def _kernel_change(revisit: "Revisit") -> npt.NDArray[np.float32]:
         return np.full(len(revisit.images), np.nan, np.float32)
     sizes = np.linalg.norm(now, axis=1) * np.linalg.norm(before, axis=1)
     return np.asarray(1 - (now * before).sum(axis=1) / np.maximum(sizes, 1e-30), np.float32)
+
+
+def _excited(responses: "LayerResponses") -> npt.NDArray[np.float32]:
+    return responses.excited
+
+
+def _on(responses: "LayerResponses") -> npt.NDArray[np.float32]:
+    return responses.on
+
+
+def _selectivity(responses: "LayerResponses") -> npt.NDArray[np.float32]:
+    means = responses.class_means
+    return np.full(len(responses.on), np.nan, np.float32) if means is None else selectivity_of(means)
+
+
+def _best_class(responses: "LayerResponses") -> npt.NDArray[np.float32]:
+    means = responses.class_means
+    if means is None:
+        return np.full(len(responses.on), np.nan, np.float32)
+    known = np.nan_to_num(means, nan=-1.0)
+    return np.where(known.max(axis=1) > 0, known.argmax(axis=1), np.nan).astype(np.float32)
+
+
+def _importance(responses: "LayerResponses") -> npt.NDArray[np.float32]:
+    return _or_unknown(responses.importance, len(responses.on))
+
+
+def _ablation(responses: "LayerResponses") -> npt.NDArray[np.float32]:
+    return _or_unknown(responses.ablation, len(responses.on))
+
+
+def _or_unknown(values: npt.NDArray[np.float32] | None, count: int) -> npt.NDArray[np.float32]:
+    return np.full(count, np.nan, np.float32) if values is None else values
+
+
+def selectivity_of(class_means: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Compute the class selectivity index of filters, 0 to 1, float32 ``[n]``.
+
+    ``(largest - rest) / (largest + rest)``, of a filter's largest mean response to a class, and the mean of those to
+    all other classes: 0 answers all classes alike, 1 a single one. Not a number where nothing is answered at all.
+
+    Source: Morcos et al. (2018), "On the importance of single directions for generalization".
+
+    Args:
+        class_means: ``[n, classes]``, from 0; classes without examples are not a number, and do not count.
+    """
+    known = ~np.isnan(class_means)
+    values = np.where(known, class_means, 0)
+    largest, others = values.max(axis=1), known.sum(axis=1) - 1
+    rest = (values.sum(axis=1) - largest) / np.maximum(others, 1)
+    total = largest + rest
+    is_known = (total > 0) & (others > 0)
+    return np.where(is_known, (largest - rest) / np.where(total > 0, total, 1), np.nan).astype(np.float32)
 
 
 def is_responsive(
@@ -313,8 +368,59 @@ kernel_change = Statistic(
     unit="share",
 )
 
+excited = Statistic(
+    name="excited",
+    label="excited by",
+    compute=_excited,
+    description="the share of the examples that switch the filter on anywhere: 0 % is a dead filter",
+    reads="responses",
+    unit="share",
+)
+on = Statistic(
+    name="on",
+    label="on",
+    compute=_on,
+    description="the share of the filter's units that are on, over all examples: 100 % is a filter that is always on, "
+    "so that its activation does nothing",
+    reads="responses",
+    unit="share",
+)
+selectivity = Statistic(
+    name="selectivity",
+    label="selectivity",
+    compute=_selectivity,
+    description="how far the filter answers one class more than the others: 0 % all alike, 100 % a single one",
+    reads="responses",
+    unit="share",
+)
+best_class = Statistic(
+    name="best_class",
+    label="best class",
+    compute=_best_class,
+    description="the class that the filter answers most, counted from 0",
+    reads="responses",
+    sort="ascending",
+    has_curve=False,
+)
+importance = Statistic(
+    name="importance",
+    label="importance",
+    compute=_importance,
+    description="about how much an example's loss would change if the filter fell silent, to first order",
+    reads="responses",
+)
+ablation = Statistic(
+    name="ablation",
+    label="accuracy lost without it",
+    compute=_ablation,
+    description="how much accuracy the examples lose if the filter is left out: exact",
+    reads="responses",
+    unit="share",
+)
+RESPONSES = (excited, on, selectivity, best_class, importance, ablation)  # of runs with examples
+
 STANDARD = (gain, score, kept, responsive, flat, change, change_since_start)  # of every layer at every step
-STATISTICS = registered((*STANDARD, agreement, transfer, kernel_change))
+STATISTICS = registered((*STANDARD, agreement, transfer, kernel_change, *RESPONSES))
 
 
 def statistics_of(statistics: Sequence[object]) -> tuple[Statistic, ...]:

@@ -1,0 +1,1 @@
+"""Real images that a model is shown: what they are, read from wherever they are, and as the log holds them."""

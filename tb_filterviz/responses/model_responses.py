@@ -1,0 +1,193 @@
+"""What the filters of a model answer to examples: all that is measured, for a session to ask for."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tb_filterviz.config import Range
+from tb_filterviz.errors import ConfigError
+from tb_filterviz.examples.example_set import ExampleSet
+from tb_filterviz.examples.settings import Examples
+from tb_filterviz.optvis import weight_overrides
+from tb_filterviz.optvis.ascent import images_in_memory
+from tb_filterviz.optvis.maximize import LayerAscent
+from tb_filterviz.responses.footprint import footprint_of
+from tb_filterviz.responses.importance import Importance, importance_of
+from tb_filterviz.responses.measure import Array, Measurement, measurement
+from tb_filterviz.responses.outlets import outlets_of
+from tb_filterviz.snapshots import LayerResponses
+
+_MOST_TOGETHER = 128
+_FAR = 2.0  # input ranges beyond which examples cannot be what the model is given
+
+
+@dataclass(slots=True)
+class ModelResponses:
+    """Measures what the filters of a model answer to examples, again and again.
+
+    Attributes:
+        settings: what is measured.
+        examples: what the model is shown.
+        measurement: of what filters answer.
+        importance: of what hangs on them; None if it is never asked for.
+        drawn: of each layer, which filters are drawn.
+        took_s: how long the last measurement took, without importance and ablation.
+    """
+
+    settings: Examples
+    examples: ExampleSet
+    measurement: Measurement
+    importance: Importance | None
+    drawn: Sequence[Sequence[int]]
+    took_s: float = field(default=0.0)
+
+    def measure(self, *, is_end: bool) -> dict[str, LayerResponses]:
+        """Measure what all filters of the layers answer, with the weights of now, by the layers' paths.
+
+        Args:
+            is_end: whether to measure as well what is measured at the end of a training.
+        """
+        began = time.perf_counter()
+        found = self.measurement.measure()
+        self.took_s = time.perf_counter() - began
+        return self.completed(found, is_end=is_end)
+
+    def completed(self, found: Mapping[str, LayerResponses], *, is_end: bool) -> dict[str, LayerResponses]:
+        """Add importance and ablation to what all filters of the layers answer, if it is time for these.
+
+        Args:
+            found: of the layers, by path.
+            is_end: see `measure`.
+        """
+        if self.importance is None:
+            return dict(found)
+        completed = dict(found)
+        paths = [outlet.layer_call.path for outlet in self.measurement.outlets]
+        if self.settings.importance == "always" or (self.settings.importance == "end" and is_end):
+            for path, slopes in zip(paths, self.importance.by_slope(), strict=True):
+                completed[path] = replace(completed[path], importance=slopes)
+        if self.settings.ablation and is_end:
+            for path, lost in zip(paths, self.importance.by_ablation(self.drawn), strict=True):
+                completed[path] = replace(completed[path], ablation=lost)
+        return completed
+
+    @property
+    def measures_at_end(self) -> bool:
+        """Whether anything is measured only at the end of a training."""
+        return self.importance is not None and (self.settings.importance == "end" or self.settings.ablation)
+
+    def describe(self) -> str:
+        """Say in a sentence or two what was read."""
+        held = (
+            self.examples.images.nbytes + (0 if self.examples.targets is None else self.examples.targets.nbytes)
+        ) >> 20
+        classes = f", of {len(self.examples.class_names)} classes" if self.examples.class_names else ", without classes"
+        return f"{len(self.examples)} examples ({self.examples.origin}){classes}: {max(held, 1)} MiB held."
+
+
+def responses_of(ascents: Sequence[LayerAscent], settings: Examples, examples: ExampleSet) -> ModelResponses:
+    """Make what measures the answers of the layers that are drawn.
+
+    Args:
+        ascents: of these layers.
+        settings: what is measured.
+        examples: what the model is shown.
+
+    Raises:
+        ConfigError: if the examples cannot be what the model is given, or importance cannot be measured with them.
+    """
+    first = ascents[0]
+    image_model, input_range, config = first.image_model, first.input_range, first.config
+    shown = _shown(examples, input_range.limits, is_bgr=input_range.is_bgr)
+    _check_range(examples, input_range.limits, is_sure=not input_range.is_assumed)
+    layer_calls = [ascent.layer_call for ascent in ascents]
+    span = float(np.max(np.subtract(*map(np.asarray, reversed(input_range.limits)))))
+    outlets = outlets_of(image_model, layer_calls)
+    with weight_overrides.given(weight_overrides.typical(image_model.model)):
+        footprints = [footprint_of(image_model, ascent.layer_call, ascent.info, span) for ascent in ascents]
+    numbers = max(ascent.info.numbers_below for ascent in ascents)
+    batch = min(_MOST_TOGETHER, len(examples), images_in_memory(numbers, config.ascent))
+    measured = measurement(
+        image_model,
+        outlets,
+        footprints,
+        examples,
+        batch=batch,
+        patches=settings.patches,
+        mapped=_mapped(settings, examples),
+        shown=shown,
+    )
+    needs_loss = settings.ablation or settings.importance == "always"
+    importance = None
+    if needs_loss or (settings.importance == "end" and examples.targets is not None):
+
+        def batches() -> Iterator[tuple[Array, npt.NDArray[Any], int]]:
+            return _with_targets(examples, batch, shown)
+
+        channels = [ascent.info.filters for ascent in ascents]
+        try:
+            importance = importance_of(image_model, outlets, channels, examples, batches)
+        except ConfigError:
+            if needs_loss:  # or else nobody asked for it
+                raise
+    return ModelResponses(settings, examples, measured, importance, [ascent.plan.filters for ascent in ascents])
+
+
+def _shown(examples: ExampleSet, limits: Range, *, is_bgr: bool) -> Callable[[npt.NDArray[Any]], Array]:
+    low, high = (np.asarray(bound, np.float32) for bound in limits)
+
+    def as_given(images: npt.NDArray[Any]) -> Array:
+        given = images.astype(np.float32)
+        if not examples.are_pictures:
+            return given
+        return low + (given[..., ::-1] if is_bgr else given) / np.float32(255) * (high - low)
+
+    return as_given
+
+
+def _check_range(examples: ExampleSet, limits: Range, *, is_sure: bool) -> None:
+    """Refuse examples that are nothing that the model is given, where its range is known."""
+    if examples.are_pictures or not is_sure:
+        return
+    low, high = (np.asarray(bound, np.float64) for bound in limits)
+    lowest, highest = float(examples.images.min()), float(examples.images.max())
+    far = _FAR * float(np.max(high - low))
+    is_outside = lowest < np.min(low) - far or highest > np.max(high) + far
+    if is_outside or highest - lowest < 0.01 * float(np.min(high - low)):
+        raise ConfigError(
+            f"`examples` are from {lowest:g} to {highest:g}, and the model takes {_said(low)} to {_said(high)}. Give "
+            "them as the model is given them, or say its input_range."
+        )
+
+
+def _said(bound: npt.NDArray[np.float64]) -> str:
+    return f"{float(bound):g}" if bound.ndim == 0 else f"({', '.join(f'{each:g}' for each in bound)})"
+
+
+def _mapped(settings: Examples, examples: ExampleSet) -> tuple[int, ...]:
+    """Choose the examples whose maps are kept: those that are named, or one of each class as far as they go."""
+    if not isinstance(settings.maps, int):
+        wrong = [place for place in settings.maps if place >= len(examples)]
+        if wrong:
+            raise ConfigError(f"`maps` names example {wrong[0]}, and there are {len(examples)}, counted from 0.")
+        return tuple(settings.maps)
+    if examples.labels is None:
+        return tuple(range(min(settings.maps, len(examples))))
+    firsts = np.unique(examples.labels, return_index=True)[1]
+    others = np.setdiff1d(np.arange(len(examples)), firsts)
+    return tuple(int(place) for place in [*firsts, *others][: settings.maps])
+
+
+def _with_targets(
+    examples: ExampleSet, batch: int, shown: Callable[[npt.NDArray[Any]], Array]
+) -> Iterator[tuple[Array, npt.NDArray[Any], int]]:
+    """Yield images and targets in batches of one size, and how many of each batch count: the last is filled up."""
+    assert examples.targets is not None
+    for first in range(0, len(examples), batch):
+        places = np.arange(first, min(first + batch, len(examples)))
+        filled = np.pad(places, (0, batch - len(places)), mode="edge")
+        yield shown(examples.images[filled]), examples.targets[filled], len(places)
