@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         VisualizationWarning,
         WorkerError,
     )
+    from tb_filterviz.examples.settings import Examples
     from tb_filterviz.history import Comparison
     from tb_filterviz.lenet import build_lenet
     from tb_filterviz.logger import FilterLogger
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from tb_filterviz.sinks import Sink
     from tb_filterviz.sinks.files import FileSink
     from tb_filterviz.sinks.memory import MemorySink
-    from tb_filterviz.snapshots import LayerSnapshot
+    from tb_filterviz.snapshots import LayerResponses, LayerSnapshot
 else:  # hidden from the type checker, so that a misspelt name stays an error
     _HOMES = {
         "LogEntry": "backfill.run",
@@ -70,6 +71,7 @@ else:  # hidden from the type checker, so that a misspelt name stays an error
         "UnknownLayerError": "errors",
         "VisualizationWarning": "errors",
         "WorkerError": "errors",
+        "Examples": "examples.settings",
         "Comparison": "history",
         "build_lenet": "lenet",
         "FilterLogger": "logger",
@@ -93,6 +95,7 @@ else:  # hidden from the type checker, so that a misspelt name stays an error
         "Sink": "sinks",
         "FileSink": "sinks.files",
         "MemorySink": "sinks.memory",
+        "LayerResponses": "snapshots",
         "LayerSnapshot": "snapshots",
     }
 
@@ -118,6 +121,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "DatasetError",
+    "Examples",
     "FileSink",
     "FilterLogger",
     "FilterVisualizer",
@@ -126,6 +130,7 @@ __all__ = [
     "GradientBlur",
     "GridConfig",
     "Jitter",
+    "LayerResponses",
     "LayerSnapshot",
     "LogDirError",
     "LogEntry",

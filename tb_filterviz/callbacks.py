@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import keras
+import numpy as np
 
 from tb_filterviz.config import Config, as_config
 from tb_filterviz.errors import ConfigError, UnbuiltModelError, VisualizationWarning
+from tb_filterviz.examples.settings import as_settings
 from tb_filterviz.optvis import backends
 from tb_filterviz.optvis.layer_calls import as_patterns, check_keras_model
 from tb_filterviz.parts.statistics import statistics_of
 from tb_filterviz.progress import shown_if_long, spoken
-from tb_filterviz.session import Session
+from tb_filterviz.session import Session, with_examples
 from tb_filterviz.sinks import Sink, checked_sinks
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.storage import folder_of, reason_of
@@ -103,7 +105,8 @@ class FilterVisualizer(keras.callbacks.Callback):
             raise ConfigError(f"`logs_prefix` must be a string, or None. Received: logs_prefix={logs_prefix!r}")
         folder_of(log_dir)  # whether it can be one
         self.log_dir = str(log_dir)
-        self._config = as_config(config)
+        self._examples = as_settings(examples)
+        self._config = with_examples(as_config(config), self._examples)
         self._layers = as_patterns(layers)
         self._part = as_part(part)
         self._schedule = batch_schedule(update_freq)
@@ -113,7 +116,6 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._budget = TimeBudget(budget)
         self._schedule_json = schedule_to_json(update_freq, every, budget)
         self._other_inputs = dict(other_inputs or {})
-        self._examples = examples
         self._write_initial = write_initial
         self._on_error = on_error
         self._extra_sinks = checked_sinks(sinks)
@@ -208,6 +210,7 @@ class FilterVisualizer(keras.callbacks.Callback):
                 unit=unit,
                 other_inputs=self._other_inputs,
                 examples=self._examples,
+                is_training=True,
             )
             session.prepare()
             self._session, self._is_session_said = session, False
@@ -230,9 +233,10 @@ class FilterVisualizer(keras.callbacks.Callback):
         is_resumed, counts_batches = epoch > 0, self._schedule is not None
         recipe = session.recipe("callback", self._schedule_json)
         if is_resumed:  # batches are counted on from where the run ended
-            notice = self._events.begin(recipe, None if counts_batches else epoch, session.closest)
+            before = None if counts_batches else epoch
+            notice = self._events.begin(recipe, before, session.closest, session.stored_examples)
         else:  # a killed process may have written what was before the training
-            notice = self._events.begin(recipe, int(counts_batches), session.unchanged_since)
+            notice = self._events.begin(recipe, int(counts_batches), session.unchanged_since, session.stored_examples)
         session.history = self._events.history
         self._say(notice)
         self._budget.begin()
@@ -308,13 +312,14 @@ class FilterVisualizer(keras.callbacks.Callback):
             if self._pending is not None and is_changed:
                 step, self._pending = self._pending[0].step, None
                 self._say(f"Step {step} shows the weights that fit leaves, which are not those of the last batch.")
-                self._draw_and_write(step)
+                self._draw_and_write(step, is_end=True)
             elif self._pending is not None:
+                self._pending = self._completed(self._pending)
                 self._write_pending()
             elif trained is not None and (self._last_step is None or self._last_step < trained):
-                self._draw_and_write(trained)
+                self._draw_and_write(trained, is_end=True)
             elif is_changed and trained is not None:
-                self._draw_and_write(trained + 1)
+                self._draw_and_write(trained + 1, is_end=True)
             for line in self._failures.describe():
                 self._say(line)
             for line in self._stuck.describe():
@@ -376,9 +381,10 @@ class FilterVisualizer(keras.callbacks.Callback):
         if self._logs_prefix is not None:
             shown = [statistic for statistic in statistics_of(self._config.statistics) if statistic.has_curve]
             self._curves = {
-                f"{self._logs_prefix}{snapshot.layer}/{each.curve}": float(snapshot.statistics[each.name].mean())
+                f"{self._logs_prefix}{snapshot.layer}/{each.curve}": float(np.nanmean(snapshot.statistics[each.name]))
                 for snapshot in snapshots
                 for each in shown
+                if each.name in snapshot.statistics
             }
 
     def _write_pending(self) -> None:
@@ -395,8 +401,23 @@ class FilterVisualizer(keras.callbacks.Callback):
         finally:
             self._last_step = self._events.last_step
 
-    def _draw_and_write(self, step: int) -> None:
+    def _completed(self, snapshots: list[LayerSnapshot]) -> list[LayerSnapshot]:
+        """Add what is measured at the end of a training; a failure costs no more than that."""
+        assert self._session is not None
+        try:
+            completed = self._session.measured_at_end(snapshots)
+            self._learn(completed)
+        except Exception as error:
+            if self._on_error == "raise":
+                raise
+            self._report(snapshots[0].step, error)
+            return snapshots
+        return completed
+
+    def _draw_and_write(self, step: int, *, is_end: bool = False) -> None:
         self._pending = self._draw(step)
+        if is_end and self._pending is not None:
+            self._pending = self._completed(self._pending)
         self._write_pending()
 
     def _report(self, step: int, error: Exception) -> None:

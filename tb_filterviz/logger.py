@@ -21,9 +21,10 @@ from tb_filterviz.checkpoints.sources import ModelSource
 from tb_filterviz.checkpoints.steps import Steps, checked_pattern, said_steps
 from tb_filterviz.config import Config, as_config
 from tb_filterviz.errors import ConfigError, StepError
+from tb_filterviz.examples.settings import as_settings
 from tb_filterviz.optvis.layer_calls import as_patterns, check_keras_model
 from tb_filterviz.progress import shown_if_long
-from tb_filterviz.session import Session
+from tb_filterviz.session import Session, with_examples
 from tb_filterviz.sinks import Sink, checked_sinks
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.snapshots import LayerSnapshot
@@ -83,10 +84,10 @@ class FilterLogger:
     ) -> None:
         if verbose not in (0, 1):
             raise ConfigError(f"`verbose` must be 0 or 1. Received: verbose={verbose!r}")
-        self._config = as_config(config)
+        self._examples = as_settings(examples)
+        self._config = with_examples(as_config(config), self._examples)
         self._layers = as_patterns(layers)
         self._other_inputs = dict(other_inputs or {})
-        self._examples = examples
         self._log_dir = log_dir
         self._extra_sinks = checked_sinks(sinks)
         self._logged: list[_LoggedModel] = []
@@ -154,7 +155,7 @@ class FilterLogger:
             chosen = session.closest([events.index for events in open_runs])
             return next(events for events in open_runs if events.index is chosen)
         events = self._event_sink()
-        self._say(events.begin(recipe, step, session.closest))
+        self._say(events.begin(recipe, step, session.closest, session.stored_examples))
         return events
 
     def _event_sink(self) -> EventSink:

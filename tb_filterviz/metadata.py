@@ -3,17 +3,20 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from tb_filterviz.examples.stored import StoredExamples
 from tb_filterviz.parts.statistics import Statistic
 from tb_filterviz.snapshots import LayerSnapshot
 
 PLUGIN_NAME = "filterviz"
 METADATA_VERSION = 2  # every version from 1 to this one can be read
 RUN_NAME = "filters"
+
+ResponseKind = Literal["patches", "classes", "maps", "map_scales"]
 
 # TensorBoard reads a tag's whole series in one answer of at most 256 MiB: this leaves room for 2000 steps.
 TILES_BYTES_PER_TAG = 128 * 1024
@@ -62,6 +65,16 @@ def scalar_tag(layer: str, name: str) -> str:
 def last_tag(layer: str) -> str:
     """Name the tag that is written last of a layer: a step that has it is whole."""
     return scalar_tag(layer, "share_responsive")
+
+
+def examples_tag(part: int) -> str:
+    """Name the tag of a part of the examples."""
+    return f"{PLUGIN_NAME}/examples" + (f"_{part}" if part else "")
+
+
+def responses_tag(layer: str, kind: ResponseKind, part: int = 0) -> str:
+    """Name the tag of what a layer's filters answer to examples: ``patches``, ``classes``, ``maps``, ``map_scales``."""
+    return f"{PLUGIN_NAME}/{safe_tag(layer)}/responses/{kind}" + (f"_{part}" if part else "")
 
 
 def tile_parts(tiles: npt.NDArray[np.uint8]) -> list[slice]:
@@ -119,6 +132,54 @@ def encode_statistic(snapshot: LayerSnapshot, statistic: Statistic) -> bytes:
             "description": statistic.description,
             "value_unit": statistic.unit,
             "sort": statistic.sort,
+        },
+    )
+
+
+def encode_responses(snapshot: LayerSnapshot, kind: ResponseKind, shape: Sequence[int], first_filter: int = 0) -> bytes:
+    """Describe a part of what a layer's filters answer to examples.
+
+    Args:
+        snapshot: of the layer, with responses.
+        kind: which of them.
+        shape: of a value, ``[n, ...]``.
+        first_filter: which of the snapshot's filters is its first.
+    """
+    responses = snapshot.responses
+    assert responses is not None
+    footprint = responses.footprint
+    return _encoded(
+        kind,
+        {
+            **_of_layer(snapshot),
+            "shape": list(shape),
+            "first_filter": first_filter,
+            "read_at": responses.read_at,
+            "is_gated": responses.is_gated,
+            "footprint": {
+                "box": [footprint.top, footprint.left, footprint.height, footprint.width],
+                "unit": [footprint.row, footprint.column],
+                "strides": list(footprint.strides),
+            },
+        },
+    )
+
+
+def encode_examples(stored: StoredExamples) -> bytes:
+    """Describe a part of the examples: whose pictures they are, and where each ends."""
+    return _encoded(
+        "examples",
+        {
+            "first": stored.first,
+            "count": stored.count,
+            "image_shape": list(stored.shape),
+            "sides": list(stored.sides),
+            "media_type": stored.media_type,
+            "sizes": [len(picture) for picture in stored.pictures],
+            "shape": [sum(map(len, stored.pictures))],
+            "labels": list(stored.labels),
+            "class_names": list(stored.class_names),
+            "mapped": list(stored.mapped),
         },
     )
 

@@ -42,6 +42,7 @@ def make_recipe(
     parts: Iterable[Part] = (),
     other_inputs: Mapping[str, Any] = MappingProxyType({}),
     schedule: Mapping[str, Any] = MappingProxyType({}),
+    examples: Mapping[str, Any] = MappingProxyType({}),
 ) -> Recipe:
     """Make the recipe of a run.
 
@@ -58,6 +59,7 @@ def make_recipe(
         backend: of Keras.
         other_inputs: what the model's inputs are that are not the image; their values are hashed.
         schedule: how often is drawn, if that is settled: no picture differs by it.
+        examples: how many there are, where they are from, and a fingerprint; empty without any.
     """
     return {
         "written_by": written_by,
@@ -71,6 +73,7 @@ def make_recipe(
         "layers": layers,
         "other_inputs": {name: fingerprint(value) for name, value in other_inputs.items()},
         "schedule": dict(schedule),
+        "examples": dict(examples),
         "versions": {"backend": backend, **_versions("tb_filterviz", "keras", backend, "numpy")},
     }
 
@@ -183,6 +186,8 @@ def drawing_of(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{name: recipe.get(name) for name in _IDENTITY},
         "channel_order": recipe.get("channel_order", "rgb"),
+        # what was measured on other examples, or on none, does not go on in one curve
+        "examples": _mapping(recipe.get("examples")).get("fingerprint"),
         "layers": _with_defaults(recipe.get("layers")),
         "config": settings.identity(config),
         "parts": [_told_apart_by(parts.get(name)) for name in ("objective", "tone", "ascent")],

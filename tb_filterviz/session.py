@@ -16,6 +16,7 @@ from tb_filterviz.config import ChannelOrder, Config, Range, as_config, drawn_by
 from tb_filterviz.errors import ConfigError, ModelError, VisualizationWarning
 from tb_filterviz.examples.reading import read_examples
 from tb_filterviz.examples.settings import Examples, as_settings
+from tb_filterviz.examples.stored import StoredExamples
 from tb_filterviz.history import History
 from tb_filterviz.optvis.ascent import NoiseResponse
 from tb_filterviz.optvis.image_model import Shape, has_layers_inside, image_model_of, leaves
@@ -149,7 +150,17 @@ class Session:
             parts=[part for ascent in self._ascents for part in ascent.plan.parts],
             other_inputs=self._other_inputs,
             schedule=schedule or {},
+            examples=self._responses.to_json() if self._responses else {},
         )
+
+    @property
+    def examples(self) -> Examples | None:
+        """What is measured on examples, with these as they were read; None without any."""
+        return replace(self._responses.settings, source=self._responses.examples) if self._responses else None
+
+    def stored_examples(self) -> list[StoredExamples]:
+        """Encode the examples as a log holds them; empty without any."""
+        return self._responses.stored() if self._responses else []
 
     def prepare(self) -> Cost:
         """Compile everything, and try a few steps of every layer, so that what cannot work shows now.

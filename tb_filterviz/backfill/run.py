@@ -124,7 +124,8 @@ class CheckpointLog:
         if self._draw is None:
             self._draw, session = self._prepare([checkpoint for checkpoint, _ in in_rising_order])
             choose = partial(self._going_on, in_rising_order, self._draw)
-            self.report.notice = self._events.begin(session.recipe("checkpoints"), None, choose)
+            recipe = session.recipe("checkpoints")
+            self.report.notice = self._events.begin(recipe, None, choose, session.stored_examples)
             self.report.run, self.report.described = self._events.run_dir, session.describe()
         total = self.report.done + len(in_rising_order)
         missing = [pair for pair in in_rising_order if self._is_missing(*pair)]
@@ -264,6 +265,7 @@ class CheckpointLog:
             config=replace(plan.config, input_range=session.input_range, channel_order=session.channel_order),
             layers=tuple(session.layers),
             other_inputs=packed(plan.other_inputs),
+            examples=session.examples,
         )
         return partial(draw, packed_job(job)), session
 

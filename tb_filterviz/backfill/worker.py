@@ -15,6 +15,7 @@ from tb_filterviz.checkpoints.formats import Checkpoint
 from tb_filterviz.checkpoints.weights import Stored, set_weights
 from tb_filterviz.config import Config
 from tb_filterviz.errors import ConfigError, FilterVizError, WorkerError
+from tb_filterviz.examples.settings import Examples
 from tb_filterviz.session import Session
 from tb_filterviz.snapshots import LayerDrawing
 
@@ -45,6 +46,7 @@ class Job:
         config: how filters are drawn.
         layers: paths of the layers to draw.
         other_inputs: what the model's inputs are that are not the image.
+        examples: on which is measured what filters do, read already; None for none.
     """
 
     architecture: Architecture
@@ -53,6 +55,7 @@ class Job:
     config: Config
     layers: tuple[str, ...]
     other_inputs: OtherInputs
+    examples: Examples | None = None
 
 
 def packed_job(job: Job) -> bytes:
@@ -104,4 +107,4 @@ def _session(packed: bytes) -> Session:
     job: Job = pickle.loads(packed)  # made by the process that started this one
     model = job.architecture.build(unsafe=job.unsafe, stored=job.stored)
     others = {name: np.load(io.BytesIO(content)) for name, content in job.other_inputs}
-    return Session(model, layers=job.layers, config=job.config, other_inputs=others)
+    return Session(model, layers=job.layers, config=job.config, other_inputs=others, examples=job.examples)

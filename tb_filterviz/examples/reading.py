@@ -37,6 +37,8 @@ def read_examples(settings: Examples, shape: Shape) -> ExampleSet:
         ConfigError: if they cannot be read, or do not fit the model.
     """
     source, most = settings.source, settings.max_examples
+    if isinstance(source, ExampleSet):  # read before, by another process
+        return source
     if isinstance(source, str | Path):
         return _read_path(str(source), settings, shape)
     with random_state_kept():
@@ -153,7 +155,8 @@ def _gathered(batches: Iterable[Any], most: int) -> Arrays:
     targets: list[Any] = []
     count = 0
     for batch in batches:
-        pair = _as_pair(batch) if not isinstance(batch, Mapping) else None
+        batch = tuple(batch) if isinstance(batch, list) else batch  # as PyTorch collates
+        pair = None if isinstance(batch, Mapping) else _as_pair(batch)
         if pair is None:
             raise ConfigError(
                 "`examples` must give batches of images, or of images and labels. Received: a batch of class "

@@ -12,6 +12,7 @@ from tb_filterviz.config import Range
 from tb_filterviz.errors import ConfigError
 from tb_filterviz.examples.example_set import ExampleSet
 from tb_filterviz.examples.settings import Examples
+from tb_filterviz.examples.stored import StoredExamples, stored_examples
 from tb_filterviz.optvis import weight_overrides
 from tb_filterviz.optvis.ascent import images_in_memory
 from tb_filterviz.optvis.maximize import LayerAscent
@@ -35,6 +36,7 @@ class ModelResponses:
         measurement: of what filters answer.
         importance: of what hangs on them; None if it is never asked for.
         drawn: of each layer, which filters are drawn.
+        as_pictures: brings examples to what is seen of them, uint8 ``[n, h, w, c]``.
         took_s: how long the last measurement took, without importance and ablation.
     """
 
@@ -43,6 +45,7 @@ class ModelResponses:
     measurement: Measurement
     importance: Importance | None
     drawn: Sequence[Sequence[int]]
+    as_pictures: Callable[[npt.NDArray[Any]], npt.NDArray[np.uint8]]
     took_s: float = field(default=0.0)
 
     def measure(self, *, is_end: bool) -> dict[str, LayerResponses]:
@@ -79,6 +82,21 @@ class ModelResponses:
     def measures_at_end(self) -> bool:
         """Whether anything is measured only at the end of a training."""
         return self.importance is not None and (self.settings.importance == "end" or self.settings.ablation)
+
+    def to_json(self) -> dict[str, Any]:
+        """Say which examples these are, as a recipe does."""
+        return {
+            "count": len(self.examples),
+            "origin": self.examples.origin,
+            "fingerprint": self.examples.fingerprint,
+            "class_names": list(self.examples.class_names),
+            "importance": self.settings.importance,
+            "ablation": self.settings.ablation,
+        }
+
+    def stored(self) -> list[StoredExamples]:
+        """Encode the examples as a log holds them."""
+        return stored_examples(self.examples, self.as_pictures, self.measurement.mapped)
 
     def describe(self) -> str:
         """Say in a sentence or two what was read."""
@@ -134,7 +152,9 @@ def responses_of(ascents: Sequence[LayerAscent], settings: Examples, examples: E
         except ConfigError:
             if needs_loss:  # or else nobody asked for it
                 raise
-    return ModelResponses(settings, examples, measured, importance, [ascent.plan.filters for ascent in ascents])
+    drawn = [ascent.plan.filters for ascent in ascents]
+    as_pictures = _as_pictures(examples, input_range.limits, is_bgr=input_range.is_bgr)
+    return ModelResponses(settings, examples, measured, importance, drawn, as_pictures)
 
 
 def _shown(examples: ExampleSet, limits: Range, *, is_bgr: bool) -> Callable[[npt.NDArray[Any]], Array]:
@@ -147,6 +167,20 @@ def _shown(examples: ExampleSet, limits: Range, *, is_bgr: bool) -> Callable[[np
         return low + (given[..., ::-1] if is_bgr else given) / np.float32(255) * (high - low)
 
     return as_given
+
+
+def _as_pictures(
+    examples: ExampleSet, limits: Range, *, is_bgr: bool
+) -> Callable[[npt.NDArray[Any]], npt.NDArray[np.uint8]]:
+    low, high = (np.asarray(bound, np.float32) for bound in limits)
+
+    def seen(images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        if examples.are_pictures:
+            return np.asarray(images, np.uint8)
+        levels = (images.astype(np.float32) - low) / (high - low) * 255
+        return np.clip(np.round(levels[..., ::-1] if is_bgr else levels), 0, 255).astype(np.uint8)
+
+    return seen
 
 
 def _check_range(examples: ExampleSet, limits: Range, *, is_sure: bool) -> None:

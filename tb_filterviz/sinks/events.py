@@ -2,7 +2,7 @@
 
 import warnings
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 
 from tb_filterviz.config import Config
 from tb_filterviz.errors import FilterVizError, LogDirError, StepError, VisualizationWarning
+from tb_filterviz.examples.stored import StoredExamples
 from tb_filterviz.history import History
 from tb_filterviz.imaging.encode import to_png
 from tb_filterviz.imaging.layout import grid_for_a_screen, shrink
@@ -19,11 +20,16 @@ from tb_filterviz.metadata import (
     FAILURES_TAG,
     RECIPE_TAG,
     STORED_TILE_PX,
+    ResponseKind,
+    encode_examples,
     encode_recipe,
+    encode_responses,
     encode_statistic,
     encode_tiles,
+    examples_tag,
     image_tag,
     last_tag,
+    responses_tag,
     scalar_tag,
     statistic_tag,
     tile_parts,
@@ -69,6 +75,7 @@ class EventSink:
         self._statistics = {statistic.name: statistic for statistic in statistics_of(self._config.statistics)}
         self._log_dir: Folder = folder_of(log_dir)
         self._recipe: Recipe = {}
+        self._examples: Callable[[], Sequence[StoredExamples]] = tuple
         self._first_step = 0
         self._is_live = is_live
         self._run: TakenRun | None = None
@@ -79,13 +86,20 @@ class EventSink:
             self._missing = self._log_dir.missing()
             self._log_dir.check_writable()
 
-    def begin(self, recipe: Recipe, first_step: int | None = None, choose: Choose = newest) -> str:
+    def begin(
+        self,
+        recipe: Recipe,
+        first_step: int | None = None,
+        choose: Choose = newest,
+        examples: Callable[[], Sequence[StoredExamples]] = tuple,
+    ) -> str:
         """Take the run that goes on, or begin one beside the others, and open a new event file in it.
 
         Args:
             recipe: how snapshots are drawn; it is written as well.
             first_step: a run that has reached it does not go on; None if that does not matter.
             choose: which of several runs that may go on does.
+            examples: makes what is written of the examples, if the run does not hold them yet.
 
         Returns:
             What to tell the user; empty if there is nothing to tell.
@@ -94,7 +108,7 @@ class EventSink:
             LogDirError: if nothing can be written there.
         """
         self.close()
-        self._recipe, self._first_step = recipe, first_step or 0
+        self._recipe, self._first_step, self._examples = recipe, first_step or 0, examples
         self._written, self._what_happened = set(), ""
         with self._raising():
             run = self._take_run(first_step, choose)
@@ -200,6 +214,10 @@ class EventSink:
         if self.index.recipe is None:  # once a run
             recipe = filters_metadata(encode_recipe(self._recipe))
             file.write([tensor_event(self._first_step, RECIPE_TAG, np.uint8(0), recipe)])
+            for number, stored in enumerate(self._examples()):
+                pictures = np.frombuffer(b"".join(stored.pictures), np.uint8)
+                content = filters_metadata(encode_examples(stored))
+                file.write([tensor_event(self._first_step, examples_tag(number), pictures, content)])
             file.flush()
             self.index.recipe = self._recipe
         self._written.add(file.name)
@@ -281,8 +299,9 @@ class EventSink:
                 continue
             content = encode_statistic(snapshot, statistic)
             yield tensor_event(step, statistic_tag(snapshot.layer, name), values, filters_metadata(content))
-            if statistic.has_curve and not (snapshot.is_first and statistic.reads != "ascent"):
+            if statistic.has_curve and not (snapshot.is_first and statistic.reads in ("history", "revisit")):
                 curves.append(_curve(step, snapshot, statistic))
+        yield from _responses(step, snapshot)
         # last, so that a step that has it is whole
         yield from sorted(curves, key=lambda event: event.summary.value[0].tag == last_tag(snapshot.layer))
 
@@ -301,6 +320,29 @@ def _tiles(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
         yield tensor_event(step, tiles_tag(snapshot.layer, number), tiles[part], filters_metadata(content))
 
 
+def _responses(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
+    responses = snapshot.responses
+    if responses is None:
+        return
+    examples = responses.patches[..., None].astype(np.float32)
+    kinds: dict[ResponseKind, Any] = {
+        "patches": np.concatenate([examples, responses.units, responses.values[..., None]], axis=-1, dtype=np.float32),
+        "classes": responses.class_means,
+        "map_scales": responses.map_scales,
+    }
+    for kind, values in kinds.items():
+        if values is not None and values.size:
+            content = encode_responses(snapshot, kind, values.shape)
+            yield tensor_event(step, responses_tag(snapshot.layer, kind), values, filters_metadata(content))
+    if responses.maps is not None:
+        for number, part in enumerate(tile_parts(responses.maps)):
+            content = encode_responses(snapshot, "maps", responses.maps[part].shape, part.start)
+            tag = responses_tag(snapshot.layer, "maps", number)
+            yield tensor_event(step, tag, responses.maps[part], filters_metadata(content))
+
+
 def _curve(step: int, snapshot: LayerSnapshot, statistic: Statistic) -> Any:
-    mean = np.float32(snapshot.statistics[statistic.name].mean())
+    values = snapshot.statistics[statistic.name]
+    known = values[~np.isnan(values)] if statistic.reads == "responses" else values
+    mean = np.float32(known.mean() if len(known) else np.nan)
     return tensor_event(step, scalar_tag(snapshot.layer, statistic.curve), mean, scalar_metadata(statistic.curve_label))
