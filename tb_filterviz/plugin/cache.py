@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 
-from tb_filterviz.plugin.catalog import Statistics, Tiles
+from tb_filterviz.plugin.catalog import AnySeries
 from tb_filterviz.plugin.decoded import Decoded, Place
 
 
@@ -20,7 +20,7 @@ class Cache:
         """What is kept now."""
         return sum(decoded.values.nbytes for _, decoded in self._kept.values())
 
-    def get(self, place: Place, series: Tiles | Statistics) -> Decoded | None:
+    def get(self, place: Place, series: AnySeries) -> Decoded | None:
         """Find the series, unless it has grown since."""
         key = (place.experiment, place.run, series.tag)
         with self._lock:
@@ -30,7 +30,7 @@ class Cache:
             self._kept.move_to_end(key)
             return found[1]
 
-    def put(self, place: Place, series: Tiles | Statistics, decoded: Decoded) -> None:
+    def put(self, place: Place, series: AnySeries, decoded: Decoded) -> None:
         """Keep it, at the cost of others."""
         key = (place.experiment, place.run, series.tag)
         with self._lock:

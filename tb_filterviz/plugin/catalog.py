@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from tb_filterviz.errors import SeriesError
-from tb_filterviz.metadata import PLUGIN_NAME, RECIPE_TAG
+from tb_filterviz.metadata import PLUGIN_NAME, RECIPE_TAG, ResponseKind
 from tb_filterviz.parts.statistics import STANDARD
-from tb_filterviz.plugin.descriptions import StatisticDescription, StatisticsDescription, TilesDescription, describe
+from tb_filterviz.plugin.descriptions import (
+    ExamplesDescription,
+    ResponsesDescription,
+    StatisticDescription,
+    StatisticsDescription,
+    TilesDescription,
+    describe,
+)
 from tb_filterviz.plugin.recipe import read_recipe
 from tb_filterviz.plugin.validation import LONGEST_TEXT
 
@@ -19,7 +26,12 @@ MOST_STATISTICS = 100  # of a layer
 _TILES_TAG = re.compile(rf"{PLUGIN_NAME}/(?P<layer>.+)/tiles(?:_\d{{1,6}})?", re.DOTALL)
 _STATISTICS_TAG = re.compile(rf"{PLUGIN_NAME}/(?P<layer>.+)/(?:stats|statistics/(?P<name>\w+))", re.DOTALL)
 
-About = TypeVar("About", TilesDescription, StatisticsDescription)
+_RESPONSES_TAG = re.compile(
+    rf"{PLUGIN_NAME}/(?P<layer>.+)/responses/(?P<kind>patches|classes|map_scales|maps)(?:_\d{{1,6}})?", re.DOTALL
+)
+_EXAMPLES_TAG = re.compile(rf"{PLUGIN_NAME}/examples(?:_\d{{1,6}})?")
+
+About = TypeVar("About", TilesDescription, StatisticsDescription, ResponsesDescription, ExamplesDescription)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +46,9 @@ class Series(Generic[About]):
 
 Tiles = Series[TilesDescription]
 Statistics = Series[StatisticsDescription]
+Responses = Series[ResponsesDescription]
+ExamplesPart = Series[ExamplesDescription]
+AnySeries = Tiles | Statistics | Responses | ExamplesPart
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,12 +60,18 @@ class Layer:
         indices: the numbers of its filters, in the order of the tiles.
         parts: its tiles, in the order of the filters.
         statistics: its statistics; in format 1, one series holds several.
+        responses: what its filters answer to examples, by kind, and in the order of the filters.
     """
 
     id: str
     indices: tuple[int, ...]
     parts: tuple[Tiles, ...]
     statistics: tuple[Statistics, ...]
+    responses: tuple[Responses, ...] = ()
+
+    def responses_of(self, kind: ResponseKind) -> tuple[Responses, ...]:
+        """List what filters answer to examples, of one kind, in the order of the filters; empty if there is none."""
+        return tuple(series for series in self.responses if series.about.kind == kind)
 
     @property
     def about(self) -> TilesDescription:
@@ -68,13 +89,13 @@ class Layer:
     @property
     def last_wall_time(self) -> float:
         """When any of it was written last, in seconds."""
-        every: list[Tiles | Statistics] = [*self.parts, *self.statistics]
+        every: list[AnySeries] = [*self.parts, *self.statistics, *self.responses]
         return max(series.last_wall_time for series in every)
 
     def to_json(self) -> dict[str, Any]:
         """Answer as the route ``/layers`` does."""
         about = self.about
-        every: list[Tiles | Statistics] = [*self.parts, *self.statistics]
+        every: list[AnySeries] = [*self.parts, *self.statistics, *self.responses]
         return {
             "id": self.id,
             "name": about.layer,
@@ -90,8 +111,19 @@ class Layer:
             "tile": list(about.shape[1:]),
             "parts": [part.about.first_filter for part in self.parts],
             "statistics": [statistic.to_json() for statistic in self.descriptions],
+            "responses": self._responses_to_json(),
             "last_step": max(series.last_step for series in every),
             "last_wall_time": self.last_wall_time,
+        }
+
+    def _responses_to_json(self) -> dict[str, Any] | None:
+        if not self.responses:
+            return None
+        maps = self.responses_of("maps")
+        return {
+            **self.responses[0].about.to_json(),
+            "kinds": sorted({series.about.kind for series in self.responses}),
+            "map": list(maps[0].about.shape[1:]) if maps else None,
         }
 
 
@@ -104,12 +136,14 @@ class Run:
         recipe: how it was drawn; None if it does not say.
         begun: when its writer began, or went on, in seconds; None without a recipe.
         problems: a sentence for everything that cannot be shown.
+        examples: the images on which its filters were measured, in their order; empty without any.
     """
 
     layers: list[Layer]
     recipe: dict[str, Any] | None
     begun: float | None
     problems: list[str]
+    examples: tuple[ExamplesPart, ...] = ()
 
     @property
     def last_wall_time(self) -> float:
@@ -121,6 +155,7 @@ class Run:
         return {
             "recipe": self.recipe,
             "layers": [layer.to_json() for layer in self.layers],
+            "examples": self.examples[0].about.count if self.examples else 0,
             "problems": self.problems,
         }
 
@@ -141,21 +176,25 @@ class _Problems:
         ]
 
 
-def _layer_of(tag: str, about: TilesDescription | StatisticsDescription) -> str:
+LayerDescription = TilesDescription | StatisticsDescription | ResponsesDescription
+
+
+def _layer_of(tag: str, about: LayerDescription) -> str:
     """Read from a tag which layer it belongs to.
 
     Raises:
         SeriesError: if it is not a tag of what its metadata describes.
     """
-    found = (_TILES_TAG if isinstance(about, TilesDescription) else _STATISTICS_TAG).fullmatch(tag)
-    if not found:
+    tags = {TilesDescription: _TILES_TAG, StatisticsDescription: _STATISTICS_TAG, ResponsesDescription: _RESPONSES_TAG}
+    found = tags[type(about)].fullmatch(tag)
+    if not found or (isinstance(about, ResponsesDescription) and found["kind"] != about.kind):
         raise SeriesError("this version knows no such tag, for what its metadata says that it holds")
     if isinstance(about, StatisticsDescription) and found["name"] not in (None, about.statistics[0].name):
         raise SeriesError(f"its metadata says it holds {about.statistics[0].name}")
     return found["layer"]
 
 
-def _assemble(layer_id: str, parts: list[Tiles], statistics: list[Statistics]) -> Layer:
+def _assemble(layer_id: str, parts: list[Tiles], statistics: list[Statistics], responses: list[Responses]) -> Layer:
     """Put the parts of a layer in order.
 
     Raises:
@@ -174,7 +213,13 @@ def _assemble(layer_id: str, parts: list[Tiles], statistics: list[Statistics]) -
         raise SeriesError(f"it holds {len(indices)} of {first.filters} filters so far")
     if len(set(indices)) != len(indices):
         raise SeriesError("two of its filters have the same number")
-    return Layer(id=layer_id, indices=tuple(indices), parts=tuple(parts), statistics=tuple(statistics))
+    return Layer(
+        id=layer_id,
+        indices=tuple(indices),
+        parts=tuple(parts),
+        statistics=tuple(statistics),
+        responses=tuple(responses),
+    )
 
 
 def _fitting(statistics: Iterable[Statistics], parts: list[Tiles], problems: _Problems) -> list[Statistics]:
@@ -200,6 +245,8 @@ def read_run(listed: Mapping[str, Any]) -> Run:
     """
     parts: dict[str, list[Tiles]] = defaultdict(list)
     statistics: dict[str, list[Statistics]] = defaultdict(list)
+    responses: dict[str, list[Responses]] = defaultdict(list)
+    examples: list[ExamplesPart] = []
     recipe, begun, problems = None, None, _Problems()
     for tag, found in sorted(listed.items()):
         try:
@@ -208,23 +255,73 @@ def read_run(listed: Mapping[str, Any]) -> Run:
                 begun = _end(found)["last_wall_time"]
                 continue
             about = describe(found.plugin_content)
+            if isinstance(about, ExamplesDescription):
+                if not _EXAMPLES_TAG.fullmatch(tag):
+                    raise SeriesError("this version knows no such tag, for what its metadata says that it holds")
+                examples.append(Series(tag=tag, about=about, **_end(found)))
+                continue
             layer_id = _layer_of(tag, about)
         except SeriesError as error:
             problems.add(tag, error)
             continue
         if isinstance(about, TilesDescription):
             parts[layer_id].append(Series(tag=tag, about=about, **_end(found)))
+        elif isinstance(about, ResponsesDescription):
+            responses[layer_id].append(Series(tag=tag, about=about, **_end(found)))
         else:
             statistics[layer_id].append(Series(tag=tag, about=about, **_end(found)))
     layers = []
     for layer_id in {**parts, **statistics}:
         fitting = _fitting(statistics[layer_id], parts[layer_id], problems)
+        answers = _whole(responses[layer_id], parts[layer_id], problems)
         try:
-            layers.append(_assemble(layer_id, parts[layer_id], fitting))
+            layers.append(_assemble(layer_id, parts[layer_id], fitting, answers))
         except SeriesError as error:
             problems.add(f"{PLUGIN_NAME}/{layer_id}", error)
     layers.sort(key=lambda layer: (layer.about.position, layer.id))
-    return Run(layers=layers, recipe=recipe, begun=begun, problems=problems.sentences())
+    try:
+        shown = _in_order(examples)
+    except SeriesError as error:
+        problems.add(examples[0].tag, error)
+        shown = ()
+    return Run(layers=layers, recipe=recipe, begun=begun, problems=problems.sentences(), examples=shown)
+
+
+def _in_order(examples: list[ExamplesPart]) -> tuple[ExamplesPart, ...]:
+    """Put the parts of a run's examples in order.
+
+    Raises:
+        SeriesError: if parts are missing, or do not belong together.
+    """
+    parts, place = sorted(examples, key=lambda part: part.about.first), 0
+    for part in parts:
+        if part.about.first != place or part.about.count != parts[0].about.count:
+            raise SeriesError(f"the examples do not go on after {place - 1}")
+        place += len(part.about.sizes)
+    if parts and place != parts[0].about.count:
+        raise SeriesError(f"it holds {place} of {parts[0].about.count} examples so far")
+    return tuple(parts)
+
+
+def _whole(responses: list[Responses], parts: list[Tiles], problems: _Problems) -> list[Responses]:
+    """Keep the kinds of responses that are there for all filters, in their order."""
+    drawn = parts[0].about.filters if parts else 0
+    whole: list[Responses] = []
+    for kind in sorted({series.about.kind for series in responses}):
+        of_kind = sorted(
+            (series for series in responses if series.about.kind == kind), key=lambda each: each.about.first_filter
+        )
+        place = 0
+        for series in of_kind:
+            is_next = series.about.first_filter == place and series.about.shape[1:] == of_kind[0].about.shape[1:]
+            place = place + series.about.shape[0] if is_next else -1
+            if place < 0:
+                break
+        if place == drawn:
+            whole += of_kind
+        else:
+            problems.add(of_kind[0].tag, SeriesError(f"its {kind} are not those of {drawn} filters"))
+    return whole
 
 
 def _end(found: Any) -> dict[str, Any]:

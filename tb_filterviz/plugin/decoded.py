@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tb_filterviz.errors import SeriesError
-from tb_filterviz.plugin.catalog import Statistics, Tiles
-from tb_filterviz.plugin.descriptions import TilesDescription
+from tb_filterviz.plugin.catalog import AnySeries
+from tb_filterviz.plugin.descriptions import dtype_of
 
 Array = npt.NDArray[Any]
 
@@ -41,7 +41,7 @@ class Decoded:
         return Decoded(self.steps[chosen], self.wall_times[chosen], self.values[chosen])
 
 
-def decode(data: Iterable[Any], series: Tiles | Statistics) -> Decoded:
+def decode(data: Iterable[Any], series: AnySeries) -> Decoded:
     """Stack the values of a series, without those that are not what its metadata says.
 
     A restarted training writes steps again: what the later file says counts, so that both of TensorBoard's loaders
@@ -50,7 +50,7 @@ def decode(data: Iterable[Any], series: Tiles | Statistics) -> Decoded:
     Raises:
         SeriesError: if no value is left.
     """
-    dtype = np.uint8 if isinstance(series.about, TilesDescription) else np.float32
+    dtype = dtype_of(series.about)
     kept: list[Any] = []
     for datum in data:
         value = datum.numpy

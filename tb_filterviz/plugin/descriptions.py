@@ -4,13 +4,28 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
+import numpy as np
+
 from tb_filterviz.errors import SeriesError
-from tb_filterviz.metadata import decode_metadata
+from tb_filterviz.metadata import ResponseKind, decode_metadata
 from tb_filterviz.parts.objectives import OBJECTIVES
 from tb_filterviz.parts.statistics import STATISTICS, Sort, Unit
-from tb_filterviz.plugin.validation import MOST_FILTERS, parse_indices, parse_int, parse_name, parse_shape, parse_text
+from tb_filterviz.plugin.validation import (
+    LARGEST_INDEX,
+    LONGEST_TEXT,
+    MOST_FILTERS,
+    parse_indices,
+    parse_int,
+    parse_name,
+    parse_numbers,
+    parse_shape,
+    parse_text,
+    parse_whole_numbers,
+    whole_characters,
+)
 
 LARGEST_VALUE_BYTES = 8 << 20  # sixty times what we write: a series of such is refused before it is read
 
@@ -85,6 +100,76 @@ class StatisticsDescription(Description):
     statistics: tuple[StatisticDescription, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResponsesDescription(Description):
+    """A part of what the filters of a layer answer to examples.
+
+    Values are float32 ``[n, k, 4]`` for ``patches``: example, row, column, value; ``[n, classes]`` for ``classes``;
+    ``[n]`` for ``map_scales``; and uint8 ``[n, m, h, w]`` for ``maps``.
+
+    Attributes:
+        kind: which of these.
+        first_filter: place of the first of these filters among those that are drawn.
+        read_at: the path of the layer at whose output that is read.
+        is_gated: whether an activation lies between.
+        box: top, left, height and width of the pixels that the unit in the middle sees.
+        middle: row and column of that unit.
+        strides: by how many pixels the box moves from unit to unit.
+    """
+
+    kind: ResponseKind
+    first_filter: int
+    read_at: str
+    is_gated: bool
+    box: tuple[float, ...]
+    middle: tuple[float, ...]
+    strides: tuple[float, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Answer as the route ``/layers`` does."""
+        return {name: getattr(self, name) for name in ("read_at", "is_gated", "box", "middle", "strides")}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExamplesDescription:
+    """A part of a run's examples: a value is uint8, encoded pictures one after the other.
+
+    Attributes:
+        first: the place of the first of these among all.
+        count: how many examples there are in all parts.
+        image_shape: ``(height, width, channels)`` of the model's image.
+        sides: height and width of the pictures.
+        media_type: of each.
+        sizes: of each, in bytes.
+        labels: of each; empty without labels.
+        class_names: of every class.
+        mapped: places of the examples whose maps are logged.
+        shape: of the value.
+    """
+
+    first: int
+    count: int
+    image_shape: tuple[int, ...]
+    sides: tuple[int, ...]
+    media_type: str
+    sizes: tuple[int, ...]
+    labels: tuple[int, ...]
+    class_names: tuple[str, ...]
+    mapped: tuple[int, ...]
+    shape: tuple[int, ...]
+
+
+AnyDescription = TilesDescription | StatisticsDescription | ResponsesDescription | ExamplesDescription
+
+
+def dtype_of(about: AnyDescription) -> type[np.uint8] | type[np.float32]:
+    """Tell what type the values of a series have to be of."""
+    is_float = isinstance(about, StatisticsDescription) or (
+        isinstance(about, ResponsesDescription) and about.kind != "maps"
+    )
+    return np.float32 if is_float else np.uint8
+
+
 def _of_layer(found: Found, shape: tuple[int, ...]) -> dict[str, Any]:
     return {
         "layer": parse_text(found, "layer"),
@@ -149,10 +234,67 @@ def _format_1_statistic(row: object) -> StatisticDescription:
     return StatisticDescription(name, known.label, known.description, known.unit, known.sort)
 
 
-_VALIDATORS: Mapping[str, Callable[[Found], TilesDescription | StatisticsDescription]] = {
+_RANKS: Mapping[ResponseKind, int] = {"patches": 3, "classes": 2, "map_scales": 1, "maps": 4}
+
+
+def _responses(kind: ResponseKind, found: Found) -> ResponsesDescription:
+    shape = parse_shape(found, _RANKS[kind])
+    if kind == "patches" and shape[2] != 4:
+        raise SeriesError(f"patches have 4 numbers each. Received: {shape[2]}")
+    footprint = found.get("footprint")
+    if not isinstance(footprint, dict):
+        raise SeriesError("`footprint` must say which pixels a unit sees.")
+    return ResponsesDescription(
+        **_of_layer(found, shape),
+        kind=kind,
+        first_filter=parse_int(found, "first_filter", 0, MOST_FILTERS),
+        read_at=parse_text(found, "read_at"),
+        is_gated=found.get("is_gated") is True,
+        box=parse_numbers(footprint, "box", 4),
+        middle=parse_numbers(footprint, "unit", 2),
+        strides=parse_numbers(footprint, "strides", 2),
+    )
+
+
+MEDIA_TYPES = ("image/png", "image/jpeg")
+
+
+def _examples(found: Found) -> ExamplesDescription:
+    sizes = parse_whole_numbers(found, "sizes", LARGEST_VALUE_BYTES)
+    shape = found.get("shape")
+    if not sizes or shape != [sum(sizes)]:
+        raise SeriesError("`shape` must be the sum of `sizes`.")
+    media_type = found.get("media_type")
+    if media_type not in MEDIA_TYPES:
+        raise SeriesError(f"`media_type` must be one of {', '.join(MEDIA_TYPES)}. Received: {str(media_type)[:40]}")
+    labels = parse_whole_numbers(found, "labels", MOST_FILTERS)
+    if labels and len(labels) != len(sizes):
+        raise SeriesError(f"`labels` must be one for each of {len(sizes)} pictures.")
+    names = found.get("class_names")
+    if not isinstance(names, list) or not all(isinstance(name, str) and len(name) <= LONGEST_TEXT for name in names):
+        raise SeriesError("`class_names` must be a list of names.")
+    return ExamplesDescription(
+        first=parse_int(found, "first", 0, LARGEST_INDEX),
+        count=parse_int(found, "count", 1, LARGEST_INDEX),
+        image_shape=parse_shape({"shape": found.get("image_shape")}, 3),
+        sides=parse_shape({"shape": found.get("sides")}, 2),
+        media_type=media_type,
+        sizes=sizes,
+        labels=labels,
+        class_names=tuple(whole_characters(name) for name in names[:MOST_FILTERS]),
+        mapped=parse_whole_numbers(found, "mapped", LARGEST_INDEX)[:_MOST_MAPPED],
+        shape=(sum(sizes),),
+    )
+
+
+_MOST_MAPPED = 64
+
+_VALIDATORS: Mapping[str, Callable[[Found], AnyDescription]] = {
     "tiles": _tiles,
     "statistic": _statistic,
     "stats": _format_1_stats,
+    "examples": _examples,
+    **{kind: partial(_responses, kind) for kind in _RANKS},
 }
 
 
@@ -171,8 +313,8 @@ def decode(content: bytes) -> dict[str, Any]:
         raise SeriesError(reason[:1].lower() + reason[1:]) from error
 
 
-def describe(content: bytes) -> TilesDescription | StatisticsDescription:
-    """Read the metadata of a series of a layer.
+def describe(content: bytes) -> AnyDescription:
+    """Read the metadata of a series of a layer, or of examples.
 
     Raises:
         SeriesError: whatever else `content` is.
@@ -182,7 +324,7 @@ def describe(content: bytes) -> TilesDescription | StatisticsDescription:
     if not isinstance(kind, str) or kind not in _VALIDATORS:
         raise SeriesError(f"`kind` must be one of {', '.join(_VALIDATORS)}. Received: {str(kind)[:40]}")
     about = _VALIDATORS[kind](found)
-    value_bytes = math.prod(about.shape) * (1 if isinstance(about, TilesDescription) else 4)
+    value_bytes = math.prod(about.shape) * np.dtype(dtype_of(about)).itemsize
     if value_bytes > LARGEST_VALUE_BYTES:
         raise SeriesError(f"a value of shape {about.shape} is too large")
     return about

@@ -20,8 +20,10 @@ from tb_filterviz.metadata import PLUGIN_NAME
 from tb_filterviz.plugin.curves import read_curves
 from tb_filterviz.plugin.decoded import Decoded, Place
 from tb_filterviz.plugin.questions import parse_filters, parse_given, parse_int, parse_steps
+from tb_filterviz.plugin.responses import examples_to_json, responses_to_json
 from tb_filterviz.plugin.store import Store
 from tb_filterviz.plugin.trainings import trainings
+from tb_filterviz.plugin.validation import LARGEST_INDEX
 
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 # The only files that are served, listed once: nothing that a caller says becomes a path.
@@ -31,6 +33,7 @@ STATIC = {
     if PurePath(path.name).suffix in TYPES
 }
 LARGEST_PX = 1 << 16
+EXAMPLE_KEPT_S = 3600  # by the browser: a run's examples stay what they are
 
 Answer = Callable[["FiltersPlugin", wrappers.Request], Any]
 App = Callable[..., Any]
@@ -88,6 +91,10 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
             "/statistics": self._serve_statistics,
             "/tiles": self._serve_tiles,
             "/curves": self._serve_curves,
+            "/examples": self._serve_examples,
+            "/example": self._serve_example,
+            "/responses": self._serve_responses,
+            "/maps": self._serve_maps,
             **{f"/static/{name}": self._serve_static for name in STATIC},
         }
 
@@ -139,6 +146,35 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
             largest_px=parse_int(request, "size", LARGEST_PX, 1, LARGEST_PX),
         )
         return http_util.Respond(request, pack(tiles), "application/octet-stream")
+
+    @_reads
+    def _serve_examples(self, request: wrappers.Request) -> Any:
+        return _respond_json(request, examples_to_json(self.store.examples(self._place(request))))
+
+    @_reads
+    def _serve_example(self, request: wrappers.Request) -> Any:
+        index = parse_int(request, "index", 0, 0, LARGEST_INDEX)
+        content, media_type = self.store.example(self._place(request), index)
+        return http_util.Respond(request, content, media_type, expires=EXAMPLE_KEPT_S)
+
+    @_reads
+    def _serve_responses(self, request: wrappers.Request) -> Any:
+        place = self._place(request)
+        layer = self.store.layer(place, parse_given(request, "layer"))
+        filter_ = parse_int(request, "filter", 0, 0, layer.about.filters - 1)
+        return _respond_json(request, responses_to_json(self.store, place, layer, filter_))
+
+    @_reads
+    def _serve_maps(self, request: wrappers.Request) -> Any:
+        place = self._place(request)
+        layer = self.store.layer(place, parse_given(request, "layer"))
+        maps = self.store.responses(place, layer, "maps")
+        which = parse_int(request, "example", 0, 0, maps.values.shape[2] - 1)
+        return http_util.Respond(
+            request,
+            pack(Decoded(maps.steps, maps.wall_times, maps.values[:, :, which, ..., None])),
+            "application/octet-stream",
+        )
 
     @_reads
     def _serve_curves(self, request: wrappers.Request) -> Any:

@@ -10,9 +10,9 @@ from tensorboard.data.provider import RunTagFilter
 
 from tb_filterviz.errors import SeriesError
 from tb_filterviz.imaging.layout import shrink
-from tb_filterviz.metadata import PLUGIN_NAME
+from tb_filterviz.metadata import PLUGIN_NAME, ResponseKind
 from tb_filterviz.plugin.cache import Cache
-from tb_filterviz.plugin.catalog import Layer, Run, Statistics, Tiles, read_run
+from tb_filterviz.plugin.catalog import AnySeries, ExamplesPart, Layer, Run, Statistics, Tiles, read_run
 from tb_filterviz.plugin.decoded import Decoded, Place, decode, side_by_side
 from tb_filterviz.plugin.statistics import Table, tabulate
 
@@ -34,26 +34,69 @@ class Store:
         listed = self._provider.list_tensors(context, experiment_id=experiment, plugin_name=PLUGIN_NAME)
         return {run: read_run(tags) for run, tags in listed.items()}
 
-    def layer(self, place: Place, layer_id: str) -> Layer:
-        """Find one layer of one run.
-
-        Raises:
-            NotFoundError: if there is none such.
-        """
+    def _run(self, place: Place) -> Run:
         listed: Mapping[str, Any] = self._provider.list_tensors(
             place.context,
             experiment_id=place.experiment,
             plugin_name=PLUGIN_NAME,
             run_tag_filter=RunTagFilter(runs=[place.run]),
         )
-        found = read_run(listed.get(place.run, {})).layers
+        return read_run(listed.get(place.run, {}))
+
+    def layer(self, place: Place, layer_id: str) -> Layer:
+        """Find one layer of one run.
+
+        Raises:
+            NotFoundError: if there is none such.
+        """
+        found = self._run(place).layers
         for layer in found:
             if layer.id == layer_id:
                 return layer
         names = ", ".join(layer.id for layer in found) or "none"
         raise errors.NotFoundError(f"run {place.run[:80]!r} has no layer {layer_id[:80]!r}. Its layers: {names[:200]}.")
 
-    def series(self, place: Place, series: Tiles) -> Decoded:
+    def examples(self, place: Place) -> tuple[ExamplesPart, ...]:
+        """Find the examples of a run.
+
+        Raises:
+            NotFoundError: if it has none.
+        """
+        found = self._run(place).examples
+        if not found:
+            raise errors.NotFoundError(f"run {place.run[:80]!r} has no examples.")
+        return found
+
+    def example(self, place: Place, index: int) -> tuple[bytes, str]:
+        """Read one example: an encoded picture, and its media type.
+
+        Raises:
+            NotFoundError: if there is none such.
+            SeriesError: if it cannot be read.
+        """
+        for part in self.examples(place):
+            within = index - part.about.first
+            if 0 <= within < len(part.about.sizes):
+                stored = self.series(place, part).values[-1]
+                first = sum(part.about.sizes[:within])
+                return stored[first : first + part.about.sizes[within]].tobytes(), part.about.media_type
+        raise errors.NotFoundError(f"there is no example {index}.")
+
+    def responses(self, place: Place, layer: Layer, kind: ResponseKind) -> Decoded:
+        """Read what all filters of a layer answer to examples, of one kind, ``[s, n, ...]``.
+
+        Raises:
+            NotFoundError: if that was not logged.
+            SeriesError: if it cannot be read.
+        """
+        parts = layer.responses_of(kind)
+        if not parts:
+            raise errors.NotFoundError(f"layer {layer.id[:80]!r} has no {kind}.")
+        found = side_by_side([self.series(place, part) for part in parts])
+        _check_size([found])
+        return found
+
+    def series(self, place: Place, series: AnySeries) -> Decoded:
         """Read all steps of one series.
 
         Raises:

@@ -72,6 +72,34 @@ def parse_indices(found: Mapping[str, Any], count: int, first: int) -> tuple[int
     return tuple(parse_int({"index": index}, "index", 0, LARGEST_INDEX) for index in value)
 
 
+def parse_numbers(found: Mapping[str, Any], name: str, count: int) -> tuple[float, ...]:
+    """Read a list of finite numbers.
+
+    Raises:
+        SeriesError: if it is not a list of `count` of them.
+    """
+    value = found.get(name)
+    if not isinstance(value, list) or len(value) != count or not all(map(_is_moderate, value)):
+        raise SeriesError(f"`{name}` must be a list of {count} numbers. Received: {str(value)[:40]}")
+    return tuple(float(each) for each in value)
+
+
+def _is_moderate(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_INDEX
+
+
+def parse_whole_numbers(found: Mapping[str, Any], name: str, high: int) -> tuple[int, ...]:
+    """Read a list of whole numbers from 0; without one, the empty list.
+
+    Raises:
+        SeriesError: if it is something else.
+    """
+    value = found.get(name, [])
+    if not isinstance(value, list):
+        raise SeriesError(f"`{name}` must be a list. Received: {str(value)[:40]}")
+    return tuple(parse_int({name: each}, name, 0, high) for each in value)
+
+
 def whole_characters(text: str) -> str:
     """Replace halves of characters, which JSON can hold and no answer can."""
     return text.encode("utf-8", "replace").decode()

@@ -67,11 +67,12 @@ def test_a_py_dataset_is_read_without_an_epoch_of_it_passing() -> None:
     dataset = _Batches(workers=2)
     np.random.seed(3)  # noqa: NPY002
     random.seed(3)
-    before = np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
+    before = np.random.get_state(legacy=False)["state"]["key"].tolist(), random.getstate()  # noqa: NPY002
     found = _read(dataset, max_examples=25)
     np.testing.assert_array_equal(found.images, X[:25])
     assert dataset.epochs == 0
-    assert (np.random.get_state()[1].tolist(), random.getstate()) == before  # noqa: NPY002
+    after = np.random.get_state(legacy=False)["state"]["key"].tolist(), random.getstate()  # noqa: NPY002
+    assert after == before
 
 
 def test_a_dataset_of_tensorflow_is_read_and_gives_the_training_what_it_would_have() -> None:

@@ -1,6 +1,7 @@
 """A plain computation over all examples, by Keras and NumPy alone, finds the same."""
 
 from collections.abc import Callable
+from functools import partial
 
 import keras
 import numpy as np
@@ -23,7 +24,7 @@ def _lenet() -> Case:
     model.fit(data.x_train[:1000], data.y_train[:1000], epochs=1, verbose=0)
     below = {name: keras.Model(model.inputs, model.get_layer(name).output) for name in ("conv2d_1", "conv2d_2")}
     images, labels = data.x_test[:300], data.y_test[:300].astype(np.int32)
-    return model, images, labels, {name: lambda x, m=below[name]: m.predict(x, verbose=0) for name in below}
+    return model, images, labels, {name: partial(one.predict, verbose=0) for name, one in below.items()}
 
 
 def _nested() -> Case:

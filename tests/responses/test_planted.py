@@ -84,7 +84,7 @@ def test_importance_is_the_slope_of_the_loss(drawing: LayerDrawing) -> None:
         scaled = planted.network()
         scaled.get_layer("made").set_weights([kernel, bias])
         told = scaled.predict(shown, verbose=0).astype(np.float64)
-        return -np.log(told[np.arange(len(labels)), labels])
+        return np.asarray(-np.log(told[np.arange(len(labels)), labels]))
 
     for filter_ in (EDGE, BLOB, DOT):
         slopes = (losses(1.01, filter_) - losses(0.99, filter_)) / 0.02

@@ -17,8 +17,12 @@ export async function getJson(route, query = {}, signal = undefined) {
   return (await get(route, query, signal)).json();
 }
 
-export async function getTiles(query, signal = undefined) {
-  const buffer = await (await get("tiles", query, signal)).arrayBuffer();
+export function getTiles(query, signal = undefined) {
+  return getPacked("tiles", query, signal);
+}
+
+export async function getPacked(route, query, signal = undefined) {
+  const buffer = await (await get(route, query, signal)).arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const [, count, height, width, channels] = header.shape;

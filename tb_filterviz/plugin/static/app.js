@@ -6,6 +6,7 @@ import { capital, differenceWords, nameOfStep, shown } from "./format.js";
 import { nearestIndex } from "./geometry.js";
 import { onAddressChange, onReload, readView, writeView } from "./host.js";
 import { orderKey, orderOf, sortedBy } from "./ordering.js";
+import { Examples, Maps } from "./examples.js";
 import { Recordings } from "./recordings.js";
 import { changedIn, START, viewOf } from "./view.js";
 
@@ -22,6 +23,8 @@ export class App {
     this.state = { ...START };
     this.runs = [];
     this.problems = [];
+    this.examples = new Map(); // of runs
+    this.maps = null;
     this.recordings = new Recordings(() => this.arrived(), (error) => this.fail(error));
     this.index = 0;
   }
@@ -128,13 +131,56 @@ export class App {
     const recording = await this.record(state.run, about);
     const match = state.view === "compare" ? this.matching(state.run2 ?? state.run, about) : undefined;
     const { other, otherError } = await this.reference(state.run2 ?? state.run, match);
+    const maps = await this.mapsOf(recording, state);
     if (this.request !== request) return; // something else was asked for meanwhile
     if (!("step" in changes)) state.step = this.state.step; // one may have moved on meanwhile
-    Object.assign(this, { state, recording, other, otherError });
+    Object.assign(this, { state, recording, other, otherError, maps });
     this.steps = recording.steps;
     this.index = nearestIndex(state.step, this.steps);
     if (this.index === this.steps.length - 1) state.step = null; // the latest, whichever that will be
     this.show();
+  }
+
+  // The examples of a run.
+  examplesOf(run) {
+    if (!this.examples.has(run)) {
+      const opened = new Examples(run).open();
+      opened.catch(() => this.examples.delete(run));
+      this.examples.set(run, opened);
+    }
+    return this.examples.get(run);
+  }
+
+  get hasMaps() {
+    return Boolean(this.recording?.about.responses?.map);
+  }
+
+  // Which of the examples that maps were logged of.
+  get example() {
+    return this.hasMaps ? Math.min(this.state.example, this.recording.about.responses.map[0] - 1) : 0;
+  }
+
+  get isShowingMaps() {
+    return this.hasMaps && this.state.lens === "maps" && !this.isComparing;
+  }
+
+  // The maps on the chosen example, if they are in sight.
+  async mapsOf(recording, { run, layer, lens, view, filter, example }) {
+    const shape = recording.about.responses?.map;
+    if (!shape || (filter === null && (lens !== "maps" || view === "compare"))) return null;
+    await this.examplesOf(run);
+    const which = Math.min(example, shape[0] - 1);
+    const key = JSON.stringify([run, layer, which, recording.about.last_wall_time]);
+    if (this.maps?.key === key) return this.maps;
+    const maps = await new Maps(recording.where, which).open();
+    return Object.assign(maps, { key });
+  }
+
+  // What the grid shows of a filter.
+  shownOf(filter) {
+    const { recording } = this;
+    if (!this.isShowingMaps) return recording.sharpTile(this.step, filter);
+    return this.maps?.find(this.step, recording.places.get(filter));
   }
 
   // What is compared with; that it cannot be shown is no reason not to show the rest.

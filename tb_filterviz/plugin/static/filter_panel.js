@@ -1,5 +1,6 @@
 // At the side: one filter, and how it formed.
 
+import { Card } from "./card.js";
 import { element, iconButton } from "./dom.js";
 import { drawAlone } from "./draw.js";
 import { Figures, spread } from "./figures.js";
@@ -21,6 +22,7 @@ export class FilterPanel {
       const caption = element("figcaption", {});
       return { canvas, caption, root: element("figure", { class: "picture" }, canvas, caption) };
     });
+    this.card = new Card(app);
     this.facts = element("dl", { class: "facts" });
     const onGo = (place) => app.timeline.goTo(place);
     this.usual = new Figures({ height: 38, className: "pair", onGo });
@@ -39,7 +41,7 @@ export class FilterPanel {
         this.map,
         iconButton("close", "Close", "Escape", () => app.closeFilter())),
       element("div", { class: "pictures" }, this.pictures.map(({ root }) => root)),
-      this.facts, this.usual.root,
+      this.card.root, this.facts, this.usual.root,
       element("figure", { class: "figure strip-figure" },
         element("figcaption", {}, "Filmstrip ", this.stripHint), this.strip.root),
       this.others.root);
@@ -63,11 +65,12 @@ export class FilterPanel {
     this.reel = undefined;
     this.title.textContent = `Filter ${filter}`;
     this.usual.set(this.usualStatistics.map((statistic) => this.figure(statistic)));
-    this.others.set(recording.others.map((statistic) => this.figure(statistic)));
+    this.others.set(recording.shownOthers.map((statistic) => this.figure(statistic)));
     this.strip.fixedPx = Math.max(44, Math.min(64, width));
     this.strip.label(`Filmstrip of filter ${filter}: its picture at every ${recording.about.unit}`);
     this.strip.set(recording.steps, { width, height });
     this.drawMap();
+    this.card.updateFilter().catch((error) => this.app.fail(error));
     if (recording.film.factor > 1) {
       const reel = await recording.reel(filter);
       if (this.app.state.filter !== filter || this.app.recording !== recording) return;
@@ -122,6 +125,7 @@ export class FilterPanel {
     if (isComparing) this.showComparison();
     else this.showNeighbours();
     this.showFacts();
+    this.card.update();
     this.strip.select(steps[index]);
     this.strip.reveal(index);
     this.strip.draw();
@@ -159,7 +163,7 @@ export class FilterPanel {
     const told = (statistics) => statistics.map((statistic) => this.fact(statistic));
     const { recording, state } = this.app;
     const formed = formedFact(recording, state.filter);
-    const facts = [...told(this.usualStatistics), formed, ...told(recording.others)].filter(Boolean);
+    const facts = [...told(this.usualStatistics), formed, ...told(recording.shownOthers)].filter(Boolean);
     this.facts.replaceChildren(...facts.map(({ name, explanation, value, more }) => element("div", {},
       element("dt", { title: explanation }, name), element("dd", {}, value), element("dd", { class: "quiet" }, more))));
   }

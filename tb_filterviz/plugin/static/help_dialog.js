@@ -13,6 +13,9 @@ const MEANINGS = [
     + "Bright or dark edges of a texture are no marks: there, padding takes the place of the image."],
   ["Stuck", "The ascent found no way up, so the picture says nothing. A dead unit is another thing: one that no data excite, "
     + "which only data can tell."],
+  ["Examples", "Where real images were given, a filter's card shows the nine that excite it most, cut to what its strongest unit "
+    + "sees, the mean response to each class, and where on an image it answers. Dead is a filter that none of them switches on, "
+    + "always on one that none ever switches off."],
   ["Kept score", "How much of the score's rise the smoothing of the picture left. A smooth picture looks like something even if "
     + "its filter has learnt nothing, so compare it with the one before training."],
   ["Change", "How far a picture moved since the step before: 0 % not at all, 100 % as far as to another filter's picture. A "
@@ -28,6 +31,7 @@ const KEYS = [
   ["[ ]", "the filter before, the filter after"],
   ["Escape", "close the filter"],
   ["c", "grid or compare"],
+  ["m", "pictures, or maps on an example"],
   ["+ − 0", "larger, smaller, whole layer"],
   ["s", "save what is seen"],
   ["i", "how it was drawn"],

@@ -119,6 +119,7 @@ function onKeyDown(app, event) {
     c: () => app.set({ view: app.isComparing ? "grid" : "compare" }),
     s: () => toolbar.saveAsPicture(),
     i: () => app.showRecipe(),
+    m: () => app.hasMaps && app.set({ lens: app.isShowingMaps ? "tiles" : "maps" }),
     "+": () => stage.zoomBy(1.5),
     "-": () => stage.zoomBy(1 / 1.5),
     0: () => stage.zoomBy(0),

@@ -20,9 +20,10 @@ export class LayerPanel {
     this.countOf = element("span", { class: "quiet" });
     this.headline = element("p", { class: "headline" }, this.count, this.countOf);
     this.stuck = element("div", { class: "chips" });
+    this.alarms = element("div", { class: "chips" });
     this.root = element("div", { class: "panel-inside" },
       element("header", { class: "panel-head" }, element("div", { class: "panel-title" }, this.title), this.recipe),
-      this.about, this.headline, this.stuck, this.usual.root, this.others.root,
+      this.about, this.headline, this.stuck, this.alarms, this.usual.root, this.others.root,
       element("p", { class: "quiet hint" }, "Choose a filter to see how it formed."));
   }
 
@@ -38,7 +39,7 @@ export class LayerPanel {
     this.recipe.hidden = !app.recipe;
     const usual = [recording.description("responsive"), recording.description("change"), recording.worth];
     this.usual.set(usual.filter(Boolean).map((one) => this.figure(one)));
-    this.others.set(recording.others.map((one) => ({ ...this.figure(one), title: capital(one.label) })));
+    this.others.set(recording.shownOthers.map((one) => ({ ...this.figure(one), title: capital(one.label) })));
   }
 
   figure(statistic) {
@@ -54,6 +55,7 @@ export class LayerPanel {
   update() {
     const { index, recording, steps } = this.app;
     this.updateStuck();
+    this.updateAlarms();
     const place = steps.length > 1 ? index / (steps.length - 1) : 0;
     this.usual.at(place, index);
     this.others.at(place, index);
@@ -87,6 +89,23 @@ export class LayerPanel {
     });
     const more = stuck.length > MOST_CHIPS ? [element("span", { class: "quiet" }, `and ${stuck.length - MOST_CHIPS} more`)] : [];
     this.stuck.replaceChildren(...chips, ...more);
+  }
+
+  // What examples tell: filters that none of them switches on, and those that are never off.
+  updateAlarms() {
+    const { index, recording } = this.app;
+    const [excited, on] = ["excited", "on"].map((name) => recording.row(name, index));
+    const of = (row, value) => (row ? recording.filters.filter((_, place) => row[place] === value) : []);
+    const found = [["Dead, on no example on", of(excited, 0)], ["Always on", of(on, 1)]];
+    const key = JSON.stringify(found);
+    if (key === this.alarmsKey) return;
+    this.alarmsKey = key;
+    this.alarms.hidden = found.every(([, filters]) => !filters.length);
+    this.alarms.replaceChildren(...found.flatMap(([words, filters]) => (filters.length ? [
+      element("span", { class: "quiet" }, `${words}:`),
+      ...filters.slice(0, MOST_CHIPS).map((filter) => this.chip(filter, words.toLowerCase())),
+      ...(filters.length > MOST_CHIPS ? [element("span", { class: "quiet" }, `and ${filters.length - MOST_CHIPS} more`)] : []),
+    ] : [])));
   }
 
   chip(filter, words) {

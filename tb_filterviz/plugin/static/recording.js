@@ -1,6 +1,7 @@
 // A layer of a run: when it was logged, its statistics, its curves, its film.
 
 import { getJson } from "./api.js";
+import { getResponses } from "./examples.js";
 import { Film, getReel, reduction } from "./film.js";
 
 const STANDARD = ["gain", "score", "responsive", "flat", "change", "change_since_start"];
@@ -96,6 +97,11 @@ export class Recording {
     return this.descriptions.filter(({ name }) => !STANDARD.includes(name));
   }
 
+  // Of these, those that are told by a number; what a filter serves most is told by its class.
+  get shownOthers() {
+    return this.others.filter(({ name }) => name !== "best_class");
+  }
+
   // Those that could not be read.
   get unread() {
     return this.about.statistics.filter(({ name }) => !this.has(name));
@@ -156,6 +162,16 @@ export class Recording {
   // As `tile`, in full size where that has been fetched.
   sharpTile(step, filter) {
     return this.film.findSharp(step, this.places.get(filter));
+  }
+
+  // What a filter answers to examples, at all steps.
+  responses(filter) {
+    const key = `${filter} ${this.about.last_wall_time}`;
+    if (this.responsesKey !== key) {
+      this.responsesKey = key;
+      this.responsesKept = getResponses(this.where, this.places.get(filter));
+    }
+    return this.responsesKept;
   }
 
   reel(filter) {

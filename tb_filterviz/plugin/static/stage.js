@@ -16,7 +16,7 @@ export class Stage {
       onPick: (filter) => app.set({ filter }),
       onHover: (filter) => this.hover(filter, label),
       onMarks: () => this.tell() });
-    this.grid = grid("Filters", (filter) => app.recording.sharpTile(app.step, filter),
+    this.grid = grid("Filters", (filter) => app.shownOf(filter),
       (filter) => app.markOf(app.recording, app.index, filter));
     this.before = grid("Reference", (filter) => app.other?.sharpTile(app.otherStep, filter),
       (filter) => (app.other ? app.markOf(app.other, app.otherIndex, filter) : {}));
@@ -84,7 +84,8 @@ export class Stage {
     const seen = new Set(this.grids.flatMap(({ marks }) => [...marks]));
     const meanings = [["stuck", "crossed out: stuck"], ["hidden", "stuck ones are hidden"],
       ["flat", "bar below: flat, the picture says nothing"]];
-    const told = [...meanings.filter(([mark]) => seen.has(mark)).map(([, meaning]) => meaning),
+    const lens = this.app.isShowingMaps ? ["where each filter answers to the example, to its own scale"] : [];
+    const told = [...lens, ...meanings.filter(([mark]) => seen.has(mark)).map(([, meaning]) => meaning),
       "point at a filter to read it, click to follow it through the training"];
     return capital(told.join(" · "));
   }
@@ -125,7 +126,8 @@ export class Stage {
     this.nowHead.hidden = !app.isComparing;
     this.root.classList.toggle("comparing", app.isComparing);
     this.forgetDifferences();
-    this.grid.set(app.order, { height, width });
+    const map = app.isShowingMaps ? app.recording.about.responses.map : null;
+    this.grid.set(app.order, map ? { height: map[1], width: map[2] } : { height, width });
     if (app.isComparing) {
       const shared = app.other ? app.order.filter((filter) => app.other.places.has(filter)) : [];
       const size = app.other?.about.tile ?? [height, width];

@@ -14,15 +14,16 @@ export class Toolbar {
     this.app = app;
     this.run = choice("Run", (value) => app.chooseRun(value));
     this.layer = choice("Layer", (value) => app.set({ layer: value, filter: null }));
-    this.view = segments("View", (value) => app.set({ view: value }));
+    this.view = segments("View", (value) => app.set(value === "compare" ? { view: value }
+      : { view: "grid", lens: value === "maps" ? "maps" : "tiles" }));
+    this.example = choice("On", (value) => app.set({ example: Number(value) }));
     this.sort = choice("Sort", (value) => app.set({ sort: value }));
     this.stuck = choice("Stuck", (value) => app.set({ stuck: value }));
     this.savePicture = element("button", { type: "button", class: "button", title: "Save what is seen (s)",
       on: { click: () => this.saveAsPicture() } }, icon("picture"), "PNG");
     this.saveFilm = element("button", { type: "button", class: "button", on: { click: () => this.saveAsFilm() } }, icon("film"), "Animation");
     this.tools = element("div", { class: "tools" },
-      this.view.wrapper, element("span", { class: "space" }),
-      this.sort.wrapper, this.stuck.wrapper,
+      this.view.wrapper, this.example.wrapper, element("span", { class: "space" }), this.sort.wrapper, this.stuck.wrapper,
       element("div", { class: "buttons", role: "group", "aria-label": "Zoom" },
         iconButton("minus", "Smaller", "-", () => app.stage.zoomBy(1 / 1.5)),
         iconButton("fit", "Whole layer", "0", () => app.stage.zoomBy(0)),
@@ -44,10 +45,22 @@ export class Toolbar {
     this.layer.set(app.layersOf(state.run).map((layer) => [layer.id, layer.name]), state.layer);
     const unit = app.recording?.unit ?? "epoch";
     this.view.set([["grid", "Grid", `One ${unit} (c switches)`],
-      ["compare", "Compare", `Two ${unitsOf(unit)} or two runs (c switches)`]], state.view);
+      ...(app.hasMaps ? [["maps", "Maps", "Where filters answer on an example (m switches)"]] : []),
+      ["compare", "Compare", `Two ${unitsOf(unit)} or two runs (c switches)`]],
+    app.isShowingMaps ? "maps" : state.view);
     this.saveFilm.title = `Save every ${unit} as an animated PNG`;
+    this.updateExamples();
     this.updateOrders();
     this.stuck.set(STUCK, state.stuck);
+  }
+
+  // The examples whose maps can be seen.
+  updateExamples() {
+    const { app } = this;
+    this.example.wrapper.hidden = !app.isShowingMaps;
+    if (this.example.wrapper.hidden) return;
+    app.examplesOf(app.state.run).then((examples) => this.example.set(examples.mapped.map((example, at) =>
+      [String(at), `${examples.nameOf(example)} (${example})`]), String(app.example))).catch(() => {});
   }
 
   updateOrders() {

@@ -1,0 +1,170 @@
+// What a filter does on real images: which excite it, which classes it serves, where it answers.
+
+import { choice, element, segments } from "./dom.js";
+import { drawAlone } from "./draw.js";
+import { capital, number, percent } from "./format.js";
+
+const MOST_CLASSES = 10;
+const PATCH_PX = 60;
+const MAP_PX = 104;
+
+export class Card {
+  constructor(app) {
+    this.app = app;
+    this.state = element("p", { class: "card-state" });
+    this.isWhole = false;
+    this.cut = segments("Show", (value) => { this.isWhole = value === "whole"; this.update(); });
+    this.patches = element("ul", { class: "patches", "aria-label": "Examples that excite the filter most" });
+    this.classes = element("dl", { class: "classes", "aria-label": "Mean response to each class" });
+    this.classesTitle = element("h3", {}, "Classes");
+    this.classesPart = element("section", { class: "card-part" }, this.classesTitle, this.classes);
+    this.patchesPart = element("section", { class: "card-part" },
+      element("header", { class: "card-head" }, element("h3", {}, "Excited most by"), this.cut.wrapper), this.patches);
+    this.example = choice("Map on", (value) => app.set({ example: Number(value) }));
+    this.shown = element("canvas", { class: "map-picture", role: "img" });
+    this.map = element("canvas", { class: "map-picture", role: "img" });
+    this.mapText = element("p", { class: "quiet" });
+    this.mapPart = element("section", { class: "card-part" },
+      element("header", { class: "card-head" }, this.example.wrapper), element("div", { class: "map-row" }, this.shown, this.map),
+      this.mapText);
+    this.root = element("section", { class: "card", "aria-label": "On real images" }, this.state,
+      element("div", { class: "card-columns" }, this.patchesPart, this.classesPart), this.mapPart);
+  }
+
+  // When the filter, the layer or its length changes.
+  async updateFilter() {
+    const { app } = this;
+    const { recording, state } = app;
+    this.root.hidden = !recording.about.responses;
+    this.found = undefined;
+    if (this.root.hidden) return;
+    const { filter } = state;
+    const [examples, found] = await Promise.all([app.examplesOf(state.run), recording.responses(filter)]);
+    if (app.state.filter !== filter || app.recording !== recording) return;
+    Object.assign(this, { examples, found });
+    this.update();
+  }
+
+  // After a step.
+  update() {
+    if (!this.found || this.root.hidden) return;
+    const { app } = this;
+    this.state.textContent = this.words();
+    this.cut.set([["patch", "Patch", "What the strongest unit sees"], ["whole", "Image", "The whole image, with what that unit sees"]],
+      this.isWhole ? "whole" : "patch");
+    this.showPatches(this.found.patches(app.step));
+    this.showClasses(this.found.classes(app.step));
+    this.showMap();
+  }
+
+  // Whether it is dead, always on, or selective, in a sentence.
+  words() {
+    const { recording, index, state } = this.app;
+    const excited = recording.value("excited", index, state.filter);
+    const on = recording.value("on", index, state.filter);
+    const { count } = this.examples;
+    if (excited === undefined || excited === null) return "No activation follows, so this filter is never off.";
+    if (excited === 0) return `Dead: none of ${count} examples switches it on.`;
+    if (on === 1) return "Always on: its activation cuts off nothing, on any example.";
+    return `On somewhere in ${percent(excited)} of ${count} examples; ${percent(on)} of its units are.`;
+  }
+
+  showPatches(patches) {
+    const { examples } = this;
+    const whole = examples.image_shape;
+    const about = this.app.recording.about.responses;
+    this.patchesPart.hidden = !patches.length;
+    while (this.patches.children.length > patches.length) this.patches.lastChild.remove();
+    while (this.patches.children.length < patches.length) {
+      const canvas = element("canvas", { role: "img" });
+      this.patches.append(element("li", {}, canvas, element("span", { class: "quiet" })));
+    }
+    patches.forEach(({ example, row, column, value }, at) => {
+      const [canvas, caption] = this.patches.children[at].children;
+      const seen = examples.seenBy(about, row, column);
+      const name = examples.nameOf(example);
+      const text = `${capital(name)}, ${number(value)}: example ${example}, row ${Math.max(0, seen.top)}, column ${Math.max(0, seen.left)}`;
+      caption.textContent = examples.classOf(example) ?? number(value);
+      canvas.setAttribute("aria-label", text);
+      canvas.title = text;
+      const key = `${examples.run} ${example} ${row} ${column} ${this.isWhole}`;
+      if (canvas.dataset.key === key) return;
+      canvas.dataset.key = key;
+      examples.picture(example).then((picture) => {
+        if (canvas.dataset.key === key) drawPart(canvas, picture, whole, seen, this.isWhole, PATCH_PX);
+      }).catch(() => { canvas.dataset.key = ""; });
+    });
+  }
+
+  showClasses(means) {
+    const known = (means ?? []).map((value, at) => ({ value, name: this.examples.class_names[at] ?? String(at) }))
+      .filter(({ value }) => value !== null);
+    this.classesPart.hidden = !known.length;
+    if (!known.length) return;
+    const most = Math.max(...known.map(({ value }) => value), 1e-30);
+    const isLong = known.length > MOST_CLASSES;
+    const listed = isLong ? [...known].sort((one, other) => other.value - one.value).slice(0, MOST_CLASSES) : known;
+    this.classesTitle.textContent = isLong ? `The first ${MOST_CLASSES} of ${known.length} classes` : "Classes";
+    this.classes.replaceChildren(...listed.map(({ value, name }) => element("div", { class: value === most ? "best" : "" },
+      element("dt", { title: name }, name),
+      element("dd", {}, element("span", { class: "bar", style: `width: ${(100 * value) / most}%` }),
+        element("span", { class: "sr" }, number(value))))));
+    for (const row of this.classes.children) row.title = `${row.firstChild.textContent}: ${row.lastChild.textContent}`;
+  }
+
+  showMap() {
+    const { app, examples } = this;
+    const { recording, state, step } = app;
+    this.mapPart.hidden = !app.hasMaps;
+    if (this.mapPart.hidden) return;
+    const example = examples.mapped[app.example];
+    this.example.set(examples.mapped.map((one, at) => [String(at), `${examples.nameOf(one)} (${one})`]), String(app.example));
+    const key = `${examples.run} ${example}`;
+    if (this.shown.dataset.key !== key) {
+      this.shown.dataset.key = key;
+      this.shown.setAttribute("aria-label", `Example ${example}, ${examples.nameOf(example)}`);
+      examples.picture(example).then((picture) => {
+        if (this.shown.dataset.key === key) drawPart(this.shown, picture, examples.image_shape, undefined, true, MAP_PX);
+      }).catch(() => { this.shown.dataset.key = ""; });
+    }
+    const scale = this.found.mapScale(step);
+    drawAlone(this.map, app.maps?.find(step, recording.places.get(state.filter)), MAP_PX);
+    this.map.setAttribute("aria-label", `Map of filter ${state.filter} on example ${example}`);
+    this.mapText.textContent = scale === undefined || scale === null ? "" : recording.about.responses.is_gated
+      ? `White is ${number(scale)}, black 0.` : `White is ${number(scale)}, gray 0, black ${number(-scale)}.`;
+  }
+}
+
+// A part of a picture, or all of it with the part framed; what lies outside of the picture is gray.
+function drawPart(canvas, picture, [height, width], seen, isWhole, boxPx) {
+  const ratio = window.devicePixelRatio || 1;
+  const box = Math.round(boxPx * ratio);
+  canvas.width = box;
+  canvas.height = box;
+  canvas.style.width = `${boxPx}px`;
+  canvas.style.height = `${boxPx}px`;
+  const part = isWhole || !seen ? { top: 0, left: 0, height, width } : seen;
+  const isSignal = height === 1;
+  const scale = box / Math.max(part.width, isSignal ? 0 : part.height);
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#808080";
+  context.fillRect(0, 0, box, box);
+  context.imageSmoothingEnabled = scale * (width / picture.naturalWidth) < 2;
+  context.imageSmoothingQuality = "high";
+  const tall = isSignal ? box / 2 : height * scale;
+  const left = (box - part.width * scale) / 2 - part.left * scale;
+  const top = isSignal ? box / 4 : (box - part.height * scale) / 2 - part.top * scale;
+  context.save();
+  context.beginPath();
+  context.rect((box - part.width * scale) / 2, isSignal ? box / 4 : (box - part.height * scale) / 2, part.width * scale,
+    isSignal ? box / 2 : part.height * scale);
+  context.clip();
+  context.drawImage(picture, left, top, width * scale, tall);
+  context.restore();
+  if (isWhole && seen) {
+    context.strokeStyle = "#ff8c00";
+    context.lineWidth = Math.max(1, 1.5 * ratio);
+    context.strokeRect(left + seen.left * scale, isSignal ? top : top + seen.top * scale, seen.width * scale,
+      isSignal ? tall : seen.height * scale);
+  }
+}
