@@ -24,6 +24,7 @@ from tb_filterviz.sinks import Sink, checked_sinks
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.storage import folder_of, reason_of
 from tb_filterviz.snapshots import LayerSnapshot, StepUnit
+from tb_filterviz.training.dead import describe_dead
 from tb_filterviz.training.failures import Failures
 from tb_filterviz.training.fit import AfterOthers, Fit, current_fit, goes_on, may_change_weights, watch
 from tb_filterviz.training.parts import as_part, part_of
@@ -62,7 +63,10 @@ class FilterVisualizer(keras.callbacks.Callback):
             model that its first batch builds is drawn from the end of its first epoch on.
         config: a `Config`, or the name of a preset, ``"clean"``, ``"plain"`` or ``"classic"``.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
-        examples: some images as the model is given them, ``[n, h, w, c]``, which tell its input range.
+        examples: real images on which is measured what filters do: which of them excite a filter most, whether it is
+            dead, which classes it serves, where it answers, what hangs on it. An array ``[n, h, w, c]`` as the model is
+            given it, a pair of images and labels, or whatever else `Examples` takes, which also says what is measured.
+            They tell the input range as well. What the training is fed stays as it is, to the last random number.
         sinks: further places to write to.
         logs_prefix: put the curves of every layer into the `logs` of each epoch, where `EarlyStopping`, `CSVLogger` and
             `History` find them, if they come after this callback: ``"filters/"`` makes
@@ -148,12 +152,14 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._is_budget_said = False
         self._curves: dict[str, float] = {}
         self._stuck = StuckFilters()
+        self._last_drawn: Sequence[LayerSnapshot] = ()
         self._failures = Failures()
         self._budget.begin()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave behind what a copy cannot have: the model, what was compiled for it, and open files."""
         live = (
+            "_last_drawn",
             "_session",
             "_events",
             "_fit",
@@ -322,7 +328,7 @@ class FilterVisualizer(keras.callbacks.Callback):
                 self._draw_and_write(trained + 1, is_end=True)
             for line in self._failures.describe():
                 self._say(line)
-            for line in self._stuck.describe():
+            for line in [*self._stuck.describe(), *describe_dead(self._last_drawn, session.example_count)]:
                 self._say(f"{line}.")
         self._close()
 
@@ -378,6 +384,7 @@ class FilterVisualizer(keras.callbacks.Callback):
     def _learn(self, snapshots: Sequence[LayerSnapshot]) -> None:
         """Take from snapshots what is told at the end, and what goes into Keras' logs."""
         self._stuck.add(snapshots)
+        self._last_drawn = snapshots
         if self._logs_prefix is not None:
             shown = [statistic for statistic in statistics_of(self._config.statistics) if statistic.has_curve]
             self._curves = {

@@ -60,7 +60,8 @@ class FilterLogger:
             convolutional ones.
         config: a `Config`, or the name of a preset, ``"clean"``, ``"plain"`` or ``"classic"``.
         other_inputs: what the model's inputs are that are not the image, by name, without the batch axis.
-        examples: some images as the model is given them, ``[n, h, w, c]``, which tell its input range.
+        examples: real images on which is measured what filters do, as `Examples` takes them; they tell the input range
+            as well. None for none.
         sinks: further places to write to.
         verbose: 0 is silent; 1 says on stderr which input range was taken, what cannot be drawn and what drawings of a
             model will take, and shows how far a long one is.

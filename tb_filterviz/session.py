@@ -158,6 +158,11 @@ class Session:
         """What is measured on examples, with these as they were read; None without any."""
         return replace(self._responses.settings, source=self._responses.examples) if self._responses else None
 
+    @property
+    def example_count(self) -> int:
+        """How many examples are measured."""
+        return len(self._responses.examples) if self._responses else 0
+
     def stored_examples(self) -> list[StoredExamples]:
         """Encode the examples as a log holds them; empty without any."""
         return self._responses.stored() if self._responses else []
@@ -203,7 +208,7 @@ class Session:
             compile_s,
             draw_s,
             is_compiled,
-            examples=len(self._responses.examples) if self._responses else 0,
+            examples=self.example_count,
             examples_s=self._responses.took_s if self._responses else 0.0,
         )
         return self.cost

@@ -189,18 +189,29 @@ def test_the_lines_that_a_recipe_changes_are_there() -> None:
                 assert f"{line[1:]}\n" in file, line
 
 
-@pytest.fixture(scope="session")
-def described(ran: Callable[[str], Ran]) -> dict[str, Any]:
-    """The metadata of the run that `docs/log_format.md` looks at, by tag."""
-    run = read_run(ran("docs/log_format.md").folder / "logs" / "filters")
+def _described(folder: Path) -> dict[str, Any]:
+    """The metadata of a run, by tag."""
+    run = read_run(folder)
     contents = {tag: run.SummaryMetadata(tag).plugin_data.content for tag in run.Tags()["tensors"]}
     return {tag: json.loads(content) if content else None for tag, content in contents.items()}
 
 
-def test_the_format_lists_every_tag(described: dict[str, Any]) -> None:
+@pytest.fixture(scope="session")
+def described(ran: Callable[[str], Ran]) -> dict[str, Any]:
+    """The metadata of the run that `docs/log_format.md` looks at, by tag."""
+    return _described(ran("docs/log_format.md").folder / "logs" / "filters")
+
+
+@pytest.fixture(scope="session")
+def measured(ran: Callable[[str], Ran]) -> dict[str, Any]:
+    """The same, of its run with examples."""
+    return _described(ran("docs/log_format.md").folder / "logs" / "filters_2")
+
+
+def test_the_format_lists_every_tag(described: dict[str, Any], measured: dict[str, Any]) -> None:
     listed = re.findall(r"^\| `(filter[^`]*)`", DOCUMENTS["docs/log_format.md"], re.MULTILINE)
     patterns = [re.escape(tag).replace("<layer>", "conv").replace("<name>", r"\w+") for tag in listed]
-    for tag in described:
+    for tag in (*described, *measured):
         assert any(re.fullmatch(pattern, tag) for pattern in patterns), tag
 
 
@@ -212,6 +223,16 @@ def test_the_examples_of_the_format_are_real(described: dict[str, Any]) -> None:
     written = described["filterviz/recipe"]
     assert shown["recipe"]["recipe"].pop("versions").keys() == written["recipe"].pop("versions").keys()
     assert shown["recipe"] == written
+
+
+def test_the_examples_of_real_images_are_real(measured: dict[str, Any]) -> None:
+    examples = [json.loads(block) for block in _blocks("docs/log_format.md", "json")]
+    shown = {example["kind"]: example for example in examples if example["version"] == 2}
+    assert shown["patches"] == measured["filterviz/conv/responses/patches"]
+    for one in (shown["examples"], measured["filterviz/examples"]):  # another zlib may take other numbers of bytes
+        assert one.pop("shape") == [sum(one.pop("sizes"))]
+    assert shown["examples"] == measured["filterviz/examples"]
+    assert measured["filterviz/recipe"]["recipe"]["examples"]["count"] == 2
 
 
 def test_the_examples_of_the_first_format_are_real() -> None:

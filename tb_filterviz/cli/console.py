@@ -121,6 +121,16 @@ def add_drawing_arguments(parser: argparse.ArgumentParser, *, preset: str = "cle
     )
 
 
+def add_examples_argument(parser: argparse.ArgumentParser) -> None:
+    """Add what says on which real images is measured what filters do."""
+    parser.add_argument(
+        "--examples",
+        metavar="digits|FILE.npz|FOLDER",
+        help="measure on real images what filters do: digits, which ship with the package, an .npz file of arrays x "
+        "(and y), or a folder of images, of which subfolders are classes",
+    )
+
+
 def drawing_config(args: argparse.Namespace) -> Config:
     """Make the configuration that `add_drawing_arguments` asked for."""
     names = ("objective", "tone", "channel_order")

@@ -45,6 +45,7 @@ def demo(args: argparse.Namespace) -> int:
 
     from tb_filterviz.callbacks import FilterVisualizer
     from tb_filterviz.datasets import digits, full_mnist
+    from tb_filterviz.examples.settings import Examples
     from tb_filterviz.lenet import build_lenet
     from tb_filterviz.optvis.maximize import model_ascents
 
@@ -54,7 +55,8 @@ def demo(args: argparse.Namespace) -> int:
     model = build_lenet(width, height, depth, classes=int(data.y_train.max()) + 1)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model_ascents(model, args.layer, config)  # what cannot be drawn is refused before the old training is deleted
-    visualizer = FilterVisualizer(log_dir, examples=data.x_train[:100], layers=args.layer, config=config)
+    examples = Examples((data.x_test, data.y_test))
+    visualizer = FilterVisualizer(log_dir, examples=examples, layers=args.layer, config=config)
     for path in taken:
         if path.is_dir():
             shutil.rmtree(path)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tb_filterviz.cli.console import (
     add_architecture_arguments,
     add_drawing_arguments,
+    add_examples_argument,
     check_description,
     drawing_config,
     load_keras,
@@ -43,6 +44,7 @@ def add_log(commands: Any) -> None:
     add_architecture_arguments(command)
     command.add_argument("--layer", action="append", help="name, path or pattern; may be repeated (default: all)")
     add_drawing_arguments(command)
+    add_examples_argument(command)
     where = command.add_mutually_exclusive_group()
     where.add_argument(
         "--steps-from",
@@ -73,7 +75,7 @@ def log(args: argparse.Namespace) -> int:
         from tb_filterviz.progress import shown
 
         started = time.monotonic()
-        logger = stack.enter_context(FilterLogger(args.logdir, args.layer, config=config))
+        logger = stack.enter_context(FilterLogger(args.logdir, args.layer, config=config, examples=args.examples))
         last = _LastReport(stack.enter_context(shown("Watching (Ctrl-C ends)" if args.watch else "Checkpoints")))
         options: dict[str, Any] = {
             "steps": steps,

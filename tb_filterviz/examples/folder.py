@@ -1,5 +1,6 @@
 """Read a folder of images."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,7 +79,8 @@ def _images_below(folder: Path) -> list[Path]:
 
 def _picture(path: Path, shape: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
     height, width, channels = shape
-    with Image.open(path) as opened:
+    with warnings.catch_warnings(), Image.open(path) as opened:
+        warnings.simplefilter("ignore")  # of odd palettes
         turned = ImageOps.exif_transpose(opened)
         picture = turned.convert("L" if channels == 1 else "RGB")
     fitted = ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR)

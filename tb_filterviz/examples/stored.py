@@ -106,5 +106,5 @@ def _picture(pixels: npt.NDArray[np.uint8], sides: tuple[int, int], *, is_small:
     if picture.size != sides[::-1]:
         picture = picture.resize(sides[::-1], Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG") if is_small else picture.save(buffer, "JPEG", quality=_QUALITY)
+    picture.save(buffer, "PNG") if is_small else picture.save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
     return buffer.getvalue()

@@ -104,7 +104,9 @@ def _notice(folder: Folder, beside: Folder | None, recipe: Recipe) -> str:
         return ""
     found = read_recipe(beside)
     is_alike = found is not None and draws_the_same(recipe, found)
-    what = "another training" if is_alike else "another network, or one that was drawn in another way"
+    what = (
+        "another training" if is_alike else "another network, or one drawn in another way or measured on other examples"
+    )
     return f"This is written to {folder.path!r}, beside {beside.path!r}, which holds {what}."
 
 

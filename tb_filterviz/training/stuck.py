@@ -64,18 +64,19 @@ class StuckFilters:
     def _said_of(self, streak: _Streak) -> str:
         died = streak.is_stuck & streak.has_responded
         parts = [
-            f"{_listed(streak.filters[died & (streak.since == step)])} stuck since {self._unit} {step}"
+            f"{listed(streak.filters[died & (streak.since == step)])} stuck since {self._unit} {step}"
             for step in np.unique(streak.since[died])
         ]
         asleep = streak.is_stuck & ~streak.has_responded
         if asleep.any():
             first = int(streak.since[asleep].min())
             how = "never woke up" if self._is_from_start else f"stuck at every drawing, from {self._unit} {first} on"
-            parts.append(f"{_listed(streak.filters[asleep])} {how}")
+            parts.append(f"{listed(streak.filters[asleep])} {how}")
         return "; ".join(parts)
 
 
-def _listed(filters: npt.NDArray[np.int32]) -> str:
+def listed(filters: npt.NDArray[np.int32]) -> str:
+    """Word some filters, the first of them by their numbers."""
     more = len(filters) - _LISTED
     noun = "filter" if len(filters) == 1 else "filters"
     return f"{noun} {', '.join(map(str, filters[:_LISTED]))}" + (f" and {more} more" if more > 0 else "")

@@ -30,7 +30,8 @@ from tests.parts import own
         ({"compute": 3}, "`compute` of statistic 'own_peak' must be a function. Received: compute=3"),
         (
             {"reads": "all"},
-            "`reads` of statistic 'own_peak' must be one of ('ascent', 'history', 'revisit'). Received: reads='all'",
+            "`reads` of statistic 'own_peak' must be one of ('ascent', 'history', 'revisit', 'responses'). Received: "
+            "reads='all'",
         ),
         (
             {"unit": "%"},

@@ -7,7 +7,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tb_filterviz.metadata import encode_recipe, encode_statistic, encode_tiles, statistic_tag, tile_parts, tiles_tag
+from tb_filterviz.examples.stored import StoredExamples
+from tb_filterviz.metadata import (
+    encode_examples,
+    encode_recipe,
+    encode_statistic,
+    encode_tiles,
+    statistic_tag,
+    tile_parts,
+    tiles_tag,
+)
 from tb_filterviz.parts.statistics import STATISTICS
 from tests.plugin.serving import recipe, snapshot
 
@@ -17,6 +26,30 @@ JSON = st.recursive(
 )
 TILES = json.loads(encode_tiles(snapshot(0), (6, 5, 5, 1), slice(0, 6)))
 STATISTIC = json.loads(encode_statistic(snapshot(0), STATISTICS["score"]))
+PATCHES = {
+    **{name: STATISTIC[name] for name in ("version", "layer", "position", "unit", "filters")},
+    "kind": "patches",
+    "shape": [6, 2, 4],
+    "first_filter": 0,
+    "read_at": "conv2d_1",
+    "is_gated": True,
+    "footprint": {"box": [1, 1, 3, 3], "unit": [2, 2], "strides": [1.0, 1.0]},
+}
+EXAMPLES = json.loads(
+    encode_examples(
+        StoredExamples(
+            first=0,
+            count=2,
+            shape=(5, 5, 1),
+            sides=(5, 5),
+            media_type="image/png",
+            pictures=(b"abc", b"de"),
+            labels=(0, 1),
+            class_names=("one", "two"),
+            mapped=(0,),
+        )
+    )
+)
 RECIPE = json.loads(encode_recipe(recipe([snapshot(0)])))
 FORMAT_1_STATS = {
     **{name: TILES[name] for name in ("layer", "position", "unit", "objective", "receptive_field", "channels")},

@@ -6,8 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_filterviz.errors import SeriesError
-from tb_filterviz.plugin.descriptions import StatisticsDescription, TilesDescription, describe
-from tests.plugin.described import FORMAT_1_STATS, JSON, STATISTIC, TILES, encoded
+from tb_filterviz.plugin.descriptions import (
+    ExamplesDescription,
+    ResponsesDescription,
+    StatisticsDescription,
+    TilesDescription,
+    describe,
+)
+from tests.plugin.described import EXAMPLES, FORMAT_1_STATS, JSON, PATCHES, STATISTIC, TILES, encoded
 
 
 def test_a_statistic_says_what_the_tab_needs() -> None:
@@ -76,6 +82,15 @@ def test_format_1_is_told_what_it_did_not_say() -> None:
         (STATISTIC, {"name": "<b>"}, "`name` must be lower case letters"),
         (STATISTIC, {"name": None}, "`name` must be lower case letters"),
         (STATISTIC, {"label": 5}, "`label` must be a string"),
+        (PATCHES, {"shape": [6, 2, 3]}, "patches have 4 numbers each. Received: 3"),
+        (PATCHES, {"footprint": None}, "`footprint` must say which pixels"),
+        (PATCHES, {"footprint": {"box": [1, 2, 3]}}, "`box` must be a list of 4 numbers"),
+        (PATCHES, {"footprint": {"box": [1, 2, 3, float("inf")]}}, "`box` must be a list of 4 numbers"),
+        (EXAMPLES, {"sizes": [3, 3]}, "`shape` must be the sum of `sizes`"),
+        (EXAMPLES, {"sizes": [], "shape": [0]}, "`shape` must be the sum of `sizes`"),
+        (EXAMPLES, {"media_type": "text/html"}, "`media_type` must be one of image/png, image/jpeg"),
+        (EXAMPLES, {"labels": [1]}, "`labels` must be one for each of 2 pictures"),
+        (EXAMPLES, {"class_names": [1]}, "`class_names` must be a list of names"),
         (FORMAT_1_STATS, {"rows": ["a"]}, "`rows` must be 2 different names"),
         (FORMAT_1_STATS, {"rows": ["a", "a"]}, "`rows` must be 2 different names"),
         (FORMAT_1_STATS, {"rows": ["<b>", "a"]}, "a name in `rows` must be lower case letters"),
@@ -88,7 +103,9 @@ def test_wrong_metadata_is_refused_with_a_sentence(true: dict[str, Any], changed
 
 
 def test_half_a_character_in_a_name_does_not_reach_an_answer() -> None:
-    assert describe(encoded(TILES, {"layer": "a\ud800"})).layer == "a?"
+    about = describe(encoded(TILES, {"layer": "a\ud800"}))
+    assert isinstance(about, TilesDescription)
+    assert about.layer == "a?"
 
 
 @given(content=st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
@@ -104,9 +121,9 @@ def test_numbers_and_nesting_that_python_does_not_take_are_refused() -> None:
 
 
 @given(
-    true=st.sampled_from([TILES, STATISTIC, FORMAT_1_STATS]),
+    true=st.sampled_from([TILES, STATISTIC, FORMAT_1_STATS, PATCHES, EXAMPLES]),
     changed=st.dictionaries(
-        st.sampled_from(sorted({*TILES, *STATISTIC, *FORMAT_1_STATS})) | st.just("indices"),
+        st.sampled_from(sorted({*TILES, *STATISTIC, *FORMAT_1_STATS, *PATCHES, *EXAMPLES})) | st.just("indices"),
         JSON,
         min_size=1,
         max_size=4,
@@ -117,8 +134,14 @@ def test_damaged_metadata_is_described_or_refused(true: dict[str, Any], changed:
         about = describe(encoded(true, changed))
     except SeriesError:
         return
+    if isinstance(about, ExamplesDescription):
+        assert about.shape == (sum(about.sizes),)
+        assert len(about.labels) in (0, len(about.sizes))
+        return
     assert all(1 <= size <= 1 << 16 for size in about.shape)
     if isinstance(about, TilesDescription):
         assert len(about.indices) == about.shape[0]
+    elif isinstance(about, ResponsesDescription):
+        json.dumps(about.to_json(), allow_nan=False)
     else:
         json.dumps([one.to_json() for one in about.statistics], allow_nan=False)

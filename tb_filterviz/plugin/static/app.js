@@ -274,10 +274,12 @@ export class App {
     return this.runs.map(({ run }) => run).filter((run) => this.matching(run, this.recording.about));
   }
 
+  // Marks are of pictures: maps have none.
   markOf(recording, at, filter) {
     const { stuck } = this.state;
+    if (recording.isStuck(filter, at) && stuck === "hide") return { isHidden: true };
+    if (this.isShowingMaps) return {};
     if (recording.isStuck(filter, at)) {
-      if (stuck === "hide") return { isHidden: true };
       return { mark: "stuck", alpha: stuck === "dim" ? 0.25 : 1 };
     }
     return recording.isFlat(filter, at) ? { mark: "flat" } : {};
