@@ -203,6 +203,8 @@ class Config:
             and a layer lacks is left out, and said.
         max_filters: how many of a layer at most, where `filters` does not name them: the first ones; None for all.
         statistics: what is computed for every filter beside the standard ones: each a `Statistic`, or the name of one.
+        kernels: whether the layers' own weights are logged as pictures: each kernel in its strongest input channels,
+            and what it comes to on the image, where the layers below can be made linear.
         seed: of the start noise, which is the same at every step.
         ascent: how far and how fast to climb.
         grid: how tiles are laid out in one picture.
@@ -222,6 +224,7 @@ class Config:
     filters: Sequence[int] | Mapping[str, Sequence[int]] | Filters | None = None
     max_filters: int | None = None
     statistics: Sequence[Statistic | str] = ()
+    kernels: bool = True
     seed: int = 0
     ascent: AscentConfig = field(default_factory=AscentConfig)
     grid: GridConfig = field(default_factory=GridConfig)
@@ -248,6 +251,7 @@ class Config:
         is_list = isinstance(self.statistics, Sequence) and not isinstance(self.statistics, str)
         _require(is_list, "statistics", "a list of statistics", self.statistics)
         object.__setattr__(self, "statistics", tuple(self.statistics))
+        _require(isinstance(self.kernels, bool), "kernels", "True or False", self.kernels)
         if agreement in statistics_of(self.statistics) and self.ascent.starts == 1:
             raise ConfigError(
                 "The statistic 'agreement' compares pictures from several start noises: it needs "
@@ -408,7 +412,7 @@ def drawn_by(ascent: AscentConfig) -> dict[str, Any]:
 def identity(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Keep of `to_json` what makes pictures differ: two configurations of one identity draw the same."""
     known = to_json(Config())  # what a version did not know yet, it drew as the default does
-    kept = {**known, **{name: value for name, value in settings.items() if name != "statistics"}}
+    kept = {**known, **{name: value for name, value in settings.items() if name not in ("statistics", "kernels")}}
     for name in ("ascent", "grid"):
         given = kept[name] if isinstance(kept[name], Mapping) else {}
         kept[name] = {each: value for each, value in {**known[name], **given}.items() if each not in _COST_ONLY}

@@ -17,6 +17,7 @@ METADATA_VERSION = 2  # every version from 1 to this one can be read
 RUN_NAME = "filters"
 
 ResponseKind = Literal["patches", "classes", "maps", "map_scales"]
+KernelKind = Literal["channels", "slices", "effective"]
 
 # TensorBoard reads a tag's whole series in one answer of at most 256 MiB: this leaves room for 2000 steps.
 TILES_BYTES_PER_TAG = 128 * 1024
@@ -75,6 +76,11 @@ def examples_tag(part: int) -> str:
 def responses_tag(layer: str, kind: ResponseKind, part: int = 0) -> str:
     """Name the tag of what a layer's filters answer to examples: ``patches``, ``classes``, ``maps``, ``map_scales``."""
     return f"{PLUGIN_NAME}/{safe_tag(layer)}/responses/{kind}" + (f"_{part}" if part else "")
+
+
+def kernels_tag(layer: str, kind: KernelKind, part: int = 0) -> str:
+    """Name the tag of the kernels of a layer: ``channels``, ``slices``, ``effective``."""
+    return f"{PLUGIN_NAME}/{safe_tag(layer)}/kernels/{kind}" + (f"_{part}" if part else "")
 
 
 def tile_parts(tiles: npt.NDArray[np.uint8]) -> list[slice]:
@@ -163,6 +169,18 @@ def encode_responses(snapshot: LayerSnapshot, kind: ResponseKind, shape: Sequenc
             },
         },
     )
+
+
+def encode_kernels(snapshot: LayerSnapshot, kind: KernelKind, shape: Sequence[int], first_filter: int = 0) -> bytes:
+    """Describe a part of a layer's kernels.
+
+    Args:
+        snapshot: of the layer.
+        kind: which pictures of them.
+        shape: of a value, ``[n, ...]``.
+        first_filter: which of the snapshot's filters is its first.
+    """
+    return _encoded(kind, {**_of_layer(snapshot), "shape": list(shape), "first_filter": first_filter})
 
 
 def encode_examples(stored: StoredExamples) -> bytes:

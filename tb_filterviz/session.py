@@ -265,7 +265,8 @@ class Session:
                 if report is not None:
                     drawn = sum(len(each.filters) for each in batches)
                     report(done_s, total_s, f"{path}, {drawn} of {filters} filters")
-            drawings.append(without_unknown(joined_drawings(batches)))
+            kernels = ascent.kernels(np.array(ascent.plan.filters, np.int32))
+            drawings.append(replace(without_unknown(joined_drawings(batches)), kernels=kernels))
             if not self._draws_again:
                 ascent.ascent.forget()
         return drawings

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -87,13 +87,32 @@ class LayerResponses:
         return replace(self, **{name: values[places] for name, values in _arrays(self).items()})
 
 
-def _arrays(responses: LayerResponses) -> dict[str, Any]:
-    held = {each.name: getattr(responses, each.name) for each in fields(responses)}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerKernels:
+    """The weights of filters of one layer, as pictures; each filter to its own scale, with its sign.
+
+    Attributes:
+        channels: int32 ``[n, k]``, the layer's input channels in which each filter's kernel is strongest.
+        slices: uint8 ``[n, k, kh, kw]``, the kernel in each of these; 128 is 0.
+        effective: uint8 ``[n, h, w, c]``, ``c`` 1 or 3, the kernel on the image, when the layers below are made linear;
+            128 is 0. None where they cannot be.
+    """
+
+    channels: npt.NDArray[np.int32]
+    slices: npt.NDArray[np.uint8]
+    effective: npt.NDArray[np.uint8] | None = None
+
+
+def _arrays(held_by: LayerResponses | LayerKernels) -> dict[str, Any]:
+    held = {each.name: getattr(held_by, each.name) for each in fields(held_by)}
     return {name: value for name, value in held.items() if isinstance(value, np.ndarray)}
 
 
-def joined_responses(parts: Sequence[LayerResponses | None]) -> LayerResponses | None:
-    """Put what filters of one layer answer one after the other; None if there is none."""
+_Parts = TypeVar("_Parts", LayerResponses, LayerKernels)
+
+
+def joined_parts(parts: Sequence[_Parts | None]) -> _Parts | None:
+    """Put what is known of filters of one layer one after the other; None if there is none."""
     known = [each for each in parts if each is not None]
     if not known:
         return None
@@ -118,6 +137,7 @@ class LayerDrawing:
         tiles: uint8 ``[n, h, w, c]``, ``c`` 1 (gray) or 3 (RGB).
         statistics: float32 ``[n]`` by the name of the statistic.
         responses: what the filters answer to examples; None without any.
+        kernels: the filters' weights, as pictures; None where that was not asked for, or the layer has none.
     """
 
     layer: str
@@ -131,6 +151,7 @@ class LayerDrawing:
     tiles: npt.NDArray[np.uint8]
     statistics: Mapping[str, Values]
     responses: LayerResponses | None = None
+    kernels: LayerKernels | None = None
 
     @property
     def scores(self) -> Values:

@@ -30,10 +30,17 @@ def recipe_of(folder: Path) -> dict[str, Any]:
     return recipe
 
 
-def difference(folder: Path, other: Path) -> str:
-    """The first tag and step at which two runs differ; empty if they hold the same, to the bit."""
+def difference(folder: Path, other: Path, but: str = "") -> str:
+    """The first tag and step at which two runs differ; empty if they hold the same, to the bit.
+
+    Args:
+        folder: of one.
+        other: of the other.
+        but: tags that hold this are passed over.
+    """
     runs = read_run(folder), read_run(other)
     tags = [set(run.Tags()["tensors"]) - {RECIPE_TAG} for run in runs]  # which says who wrote it, in every file
+    tags = [{tag for tag in of_run if not (but and but in tag)} for of_run in tags]
     if tags[0] != tags[1]:
         return f"tags {tags[0] ^ tags[1]}"
     for tag in sorted(tags[0]):

@@ -44,10 +44,13 @@ def test_steps_line_up_with_keras_curves(demo: tuple[Path, str]) -> None:
 
 def test_its_checkpoints_logged_afterwards_give_the_same_run(demo: tuple[Path, str], tmp_path: Path) -> None:
     log_dir, _ = demo
-    with FilterLogger(tmp_path) as logger:
+    with FilterLogger(tmp_path, examples="digits") as logger:
         report = logger.log_checkpoints(log_dir / "checkpoints", "lenet")
     assert [entry.step for entry in report.logged] == [-1, *range(EPOCHS)]
-    assert difference(tmp_path / "filters", log_dir / "filters") == ""
+    assert difference(tmp_path / "filters", log_dir / "filters", but="importance") == ""
+    importance = [series(run / "filters", "filterviz/conv2d_2/statistics/importance") for run in (tmp_path, log_dir)]
+    assert [list(found) for found in importance] == [[-1, *range(EPOCHS)], [EPOCHS - 1]]  # a training's at its end
+    assert np.array_equal(importance[0][EPOCHS - 1], importance[1][EPOCHS - 1])
 
 
 @pytest.fixture(scope="module", params=["true", "false"], ids=["fast-loader", "python-loader"])

@@ -11,11 +11,12 @@ import numpy.typing as npt
 from tb_filterviz.config import Config, GridConfig, Indices, Range, as_config, as_indices
 from tb_filterviz.error_context import raising_for_part
 from tb_filterviz.errors import ConfigError
-from tb_filterviz.optvis import initial_images, layer_calls
+from tb_filterviz.optvis import initial_images, layer_calls, weight_overrides
 from tb_filterviz.optvis.ascent import Ascent, NoiseResponse, ascent_of, batch_size, images_in_memory
 from tb_filterviz.optvis.canvas import Box
 from tb_filterviz.optvis.image_model import ImageModel, image_model_of
 from tb_filterviz.optvis.input_range import InputRange, input_range_of
+from tb_filterviz.optvis.kernels import Effective, effective_kernels, layer_kernels
 from tb_filterviz.optvis.layer_calls import LayerCall
 from tb_filterviz.optvis.layer_info import LayerInfo
 from tb_filterviz.optvis.layer_plan import LayerPlan, choose_filters, plan_layers
@@ -25,7 +26,7 @@ from tb_filterviz.parts import tones
 from tb_filterviz.parts.objectives import Objective
 from tb_filterviz.parts.statistics import statistics_of
 from tb_filterviz.progress import Report, say_once, shown_once_long
-from tb_filterviz.snapshots import LayerDrawing, LayerResponses, joined_responses
+from tb_filterviz.snapshots import LayerDrawing, LayerKernels, LayerResponses, joined_parts
 
 _LEAST_DEVIATION = 1e-6  # of the rise: a filter that does not answer to noise has no gain
 _ROWS_OF_A_SIGNAL = 32  # at most
@@ -207,6 +208,7 @@ class LayerAscent:
         image_model: the model.
         input_range: of the model.
         config: how filters are drawn.
+        effective: computes kernels on the image, where there are any, and they are asked for.
         batch_s: about what a batch takes, in seconds, once that is known.
     """
 
@@ -217,6 +219,7 @@ class LayerAscent:
     image_model: ImageModel
     input_range: InputRange
     config: Config
+    effective: Effective | None = None
     batch_s: float = 1.0
 
     @property
@@ -261,6 +264,12 @@ class LayerAscent:
         return Revisit(
             images=now.images, before=before.images, kernels=kernels, kernels_before=before.kernels, rises=rises
         )
+
+    def kernels(self, filters: npt.NDArray[np.int32]) -> LayerKernels | None:
+        """Make pictures of the kernels of some filters, if they are asked for."""
+        if not self.config.kernels:
+            return None
+        return layer_kernels(self.layer_call.layer, filters, self.effective, is_bgr=self.input_range.is_bgr)
 
     def _start(self, filters: npt.NDArray[np.int32], which: int) -> npt.NDArray[np.float32]:
         return initial_images.gray_noise(
@@ -382,7 +391,11 @@ def model_ascents(
                 config=ascent_config,
                 is_bgr=input_range.is_bgr,
             )
-        ascents.append(LayerAscent(layer_call, info, plan, ascent, image_model, input_range, config))
+        effective = None
+        if config.kernels and plan.box is not None:
+            with weight_overrides.given(weight_overrides.typical(model)):
+                effective = effective_kernels(plan.canvas, layer_call, batch=ascent.batch)
+        ascents.append(LayerAscent(layer_call, info, plan, ascent, image_model, input_range, config, effective))
     return ModelAscents(ascents, left_out, input_range)
 
 
@@ -492,5 +505,8 @@ def joined_drawings(drawings: Sequence[LayerDrawing]) -> LayerDrawing:
     values = {field.name: getattr(first, field.name) for field in fields(LayerDrawing)}
     statistics = {name: np.concatenate([each.statistics[name] for each in drawings]) for name in first.statistics}
     arrays = {name: np.concatenate([getattr(each, name) for each in drawings]) for name in ("filters", "tiles")}
-    responses = joined_responses([each.responses for each in drawings])
-    return LayerDrawing(**{**values, **arrays, "statistics": statistics, "responses": responses})
+    parts = {
+        "responses": joined_parts([each.responses for each in drawings]),
+        "kernels": joined_parts([each.kernels for each in drawings]),
+    }
+    return LayerDrawing(**{**values, **arrays, "statistics": statistics, **parts})

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from tb_filterviz.errors import SeriesError
-from tb_filterviz.metadata import PLUGIN_NAME, RECIPE_TAG, ResponseKind
+from tb_filterviz.metadata import PLUGIN_NAME, RECIPE_TAG, KernelKind, ResponseKind
 from tb_filterviz.parts.statistics import STANDARD
 from tb_filterviz.plugin.descriptions import (
+    AnyDescription,
     ExamplesDescription,
+    KernelsDescription,
     ResponsesDescription,
     StatisticDescription,
     StatisticsDescription,
@@ -29,9 +31,12 @@ _STATISTICS_TAG = re.compile(rf"{PLUGIN_NAME}/(?P<layer>.+)/(?:stats|statistics/
 _RESPONSES_TAG = re.compile(
     rf"{PLUGIN_NAME}/(?P<layer>.+)/responses/(?P<kind>patches|classes|map_scales|maps)(?:_\d{{1,6}})?", re.DOTALL
 )
+_KERNELS_TAG = re.compile(
+    rf"{PLUGIN_NAME}/(?P<layer>.+)/kernels/(?P<kind>channels|slices|effective)(?:_\d{{1,6}})?", re.DOTALL
+)
 _EXAMPLES_TAG = re.compile(rf"{PLUGIN_NAME}/examples(?:_\d{{1,6}})?")
 
-About = TypeVar("About", TilesDescription, StatisticsDescription, ResponsesDescription, ExamplesDescription)
+About = TypeVar("About", bound=AnyDescription)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,8 +52,9 @@ class Series(Generic[About]):
 Tiles = Series[TilesDescription]
 Statistics = Series[StatisticsDescription]
 Responses = Series[ResponsesDescription]
+Kernels = Series[KernelsDescription]
 ExamplesPart = Series[ExamplesDescription]
-AnySeries = Tiles | Statistics | Responses | ExamplesPart
+AnySeries = Tiles | Statistics | Responses | Kernels | ExamplesPart
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +67,7 @@ class Layer:
         parts: its tiles, in the order of the filters.
         statistics: its statistics; in format 1, one series holds several.
         responses: what its filters answer to examples, by kind, and in the order of the filters.
+        kernels: pictures of its kernels, likewise.
     """
 
     id: str
@@ -68,10 +75,12 @@ class Layer:
     parts: tuple[Tiles, ...]
     statistics: tuple[Statistics, ...]
     responses: tuple[Responses, ...] = ()
+    kernels: tuple[Kernels, ...] = ()
 
-    def responses_of(self, kind: ResponseKind) -> tuple[Responses, ...]:
-        """List what filters answer to examples, of one kind, in the order of the filters; empty if there is none."""
-        return tuple(series for series in self.responses if series.about.kind == kind)
+    def parts_of(self, kind: ResponseKind | KernelKind) -> tuple[Responses | Kernels, ...]:
+        """List the series of one kind, in the order of the filters; empty if there are none."""
+        every: tuple[Responses | Kernels, ...] = (*self.responses, *self.kernels)
+        return tuple(series for series in every if series.about.kind == kind)
 
     @property
     def about(self) -> TilesDescription:
@@ -89,13 +98,13 @@ class Layer:
     @property
     def last_wall_time(self) -> float:
         """When any of it was written last, in seconds."""
-        every: list[AnySeries] = [*self.parts, *self.statistics, *self.responses]
+        every: list[AnySeries] = [*self.parts, *self.statistics, *self.responses, *self.kernels]
         return max(series.last_wall_time for series in every)
 
     def to_json(self) -> dict[str, Any]:
         """Answer as the route ``/layers`` does."""
         about = self.about
-        every: list[AnySeries] = [*self.parts, *self.statistics, *self.responses]
+        every: list[AnySeries] = [*self.parts, *self.statistics, *self.responses, *self.kernels]
         return {
             "id": self.id,
             "name": about.layer,
@@ -112,6 +121,7 @@ class Layer:
             "parts": [part.about.first_filter for part in self.parts],
             "statistics": [statistic.to_json() for statistic in self.descriptions],
             "responses": self._responses_to_json(),
+            "kernels": self._kernels_to_json(),
             "last_step": max(series.last_step for series in every),
             "last_wall_time": self.last_wall_time,
         }
@@ -119,11 +129,20 @@ class Layer:
     def _responses_to_json(self) -> dict[str, Any] | None:
         if not self.responses:
             return None
-        maps = self.responses_of("maps")
+        maps = self.parts_of("maps")
         return {
             **self.responses[0].about.to_json(),
             "kinds": sorted({series.about.kind for series in self.responses}),
             "map": list(maps[0].about.shape[1:]) if maps else None,
+        }
+
+    def _kernels_to_json(self) -> dict[str, Any] | None:
+        slices, effective = self.parts_of("slices"), self.parts_of("effective")
+        if not slices or not self.parts_of("channels"):
+            return None
+        return {
+            "slices": list(slices[0].about.shape[1:]),
+            "effective": list(effective[0].about.shape[1:]) if effective else None,
         }
 
 
@@ -176,7 +195,7 @@ class _Problems:
         ]
 
 
-LayerDescription = TilesDescription | StatisticsDescription | ResponsesDescription
+LayerDescription = TilesDescription | StatisticsDescription | ResponsesDescription | KernelsDescription
 
 
 def _layer_of(tag: str, about: LayerDescription) -> str:
@@ -185,16 +204,27 @@ def _layer_of(tag: str, about: LayerDescription) -> str:
     Raises:
         SeriesError: if it is not a tag of what its metadata describes.
     """
-    tags = {TilesDescription: _TILES_TAG, StatisticsDescription: _STATISTICS_TAG, ResponsesDescription: _RESPONSES_TAG}
+    tags = {
+        TilesDescription: _TILES_TAG,
+        StatisticsDescription: _STATISTICS_TAG,
+        ResponsesDescription: _RESPONSES_TAG,
+        KernelsDescription: _KERNELS_TAG,
+    }
     found = tags[type(about)].fullmatch(tag)
-    if not found or (isinstance(about, ResponsesDescription) and found["kind"] != about.kind):
+    if not found or (isinstance(about, ResponsesDescription | KernelsDescription) and found["kind"] != about.kind):
         raise SeriesError("this version knows no such tag, for what its metadata says that it holds")
     if isinstance(about, StatisticsDescription) and found["name"] not in (None, about.statistics[0].name):
         raise SeriesError(f"its metadata says it holds {about.statistics[0].name}")
     return found["layer"]
 
 
-def _assemble(layer_id: str, parts: list[Tiles], statistics: list[Statistics], responses: list[Responses]) -> Layer:
+def _assemble(
+    layer_id: str,
+    parts: list[Tiles],
+    statistics: list[Statistics],
+    responses: list[Responses],
+    kernels: list[Kernels],
+) -> Layer:
     """Put the parts of a layer in order.
 
     Raises:
@@ -219,6 +249,7 @@ def _assemble(layer_id: str, parts: list[Tiles], statistics: list[Statistics], r
         parts=tuple(parts),
         statistics=tuple(statistics),
         responses=tuple(responses),
+        kernels=tuple(kernels),
     )
 
 
@@ -246,6 +277,7 @@ def read_run(listed: Mapping[str, Any]) -> Run:
     parts: dict[str, list[Tiles]] = defaultdict(list)
     statistics: dict[str, list[Statistics]] = defaultdict(list)
     responses: dict[str, list[Responses]] = defaultdict(list)
+    kernels: dict[str, list[Kernels]] = defaultdict(list)
     examples: list[ExamplesPart] = []
     recipe, begun, problems = None, None, _Problems()
     for tag, found in sorted(listed.items()):
@@ -268,14 +300,17 @@ def read_run(listed: Mapping[str, Any]) -> Run:
             parts[layer_id].append(Series(tag=tag, about=about, **_end(found)))
         elif isinstance(about, ResponsesDescription):
             responses[layer_id].append(Series(tag=tag, about=about, **_end(found)))
+        elif isinstance(about, KernelsDescription):
+            kernels[layer_id].append(Series(tag=tag, about=about, **_end(found)))
         else:
             statistics[layer_id].append(Series(tag=tag, about=about, **_end(found)))
     layers = []
     for layer_id in {**parts, **statistics}:
         fitting = _fitting(statistics[layer_id], parts[layer_id], problems)
         answers = _whole(responses[layer_id], parts[layer_id], problems)
+        weights = _whole(kernels[layer_id], parts[layer_id], problems)
         try:
-            layers.append(_assemble(layer_id, parts[layer_id], fitting, answers))
+            layers.append(_assemble(layer_id, parts[layer_id], fitting, answers, weights))
         except SeriesError as error:
             problems.add(f"{PLUGIN_NAME}/{layer_id}", error)
     layers.sort(key=lambda layer: (layer.about.position, layer.id))
@@ -285,6 +320,9 @@ def read_run(listed: Mapping[str, Any]) -> Run:
         problems.add(examples[0].tag, error)
         shown = ()
     return Run(layers=layers, recipe=recipe, begun=begun, problems=problems.sentences(), examples=shown)
+
+
+_OfFilters = TypeVar("_OfFilters", Responses, Kernels)
 
 
 def _in_order(examples: list[ExamplesPart]) -> tuple[ExamplesPart, ...]:
@@ -303,13 +341,13 @@ def _in_order(examples: list[ExamplesPart]) -> tuple[ExamplesPart, ...]:
     return tuple(parts)
 
 
-def _whole(responses: list[Responses], parts: list[Tiles], problems: _Problems) -> list[Responses]:
-    """Keep the kinds of responses that are there for all filters, in their order."""
+def _whole(found: list[_OfFilters], parts: list[Tiles], problems: _Problems) -> list[_OfFilters]:
+    """Keep the kinds of series that are there for all filters, in their order."""
     drawn = parts[0].about.filters if parts else 0
-    whole: list[Responses] = []
-    for kind in sorted({series.about.kind for series in responses}):
+    whole: list[_OfFilters] = []
+    for kind in sorted({series.about.kind for series in found}):
         of_kind = sorted(
-            (series for series in responses if series.about.kind == kind), key=lambda each: each.about.first_filter
+            (series for series in found if series.about.kind == kind), key=lambda each: each.about.first_filter
         )
         place = 0
         for series in of_kind:

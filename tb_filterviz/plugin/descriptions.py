@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tb_filterviz.errors import SeriesError
-from tb_filterviz.metadata import ResponseKind, decode_metadata
+from tb_filterviz.metadata import KernelKind, ResponseKind, decode_metadata
 from tb_filterviz.parts.objectives import OBJECTIVES
 from tb_filterviz.parts.statistics import STATISTICS, Sort, Unit
 from tb_filterviz.plugin.validation import (
@@ -131,6 +131,22 @@ class ResponsesDescription(Description):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class KernelsDescription(Description):
+    """A part of the kernels of a layer.
+
+    Values are float32 ``[n, k]`` for ``channels``, uint8 ``[n, k, kh, kw]`` for ``slices``, and uint8 ``[n, h, w, c]``
+    for ``effective``.
+
+    Attributes:
+        kind: which of these.
+        first_filter: place of the first of these filters among those that are drawn.
+    """
+
+    kind: KernelKind
+    first_filter: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ExamplesDescription:
     """A part of a run's examples: a value is uint8, encoded pictures one after the other.
 
@@ -159,13 +175,17 @@ class ExamplesDescription:
     shape: tuple[int, ...]
 
 
-AnyDescription = TilesDescription | StatisticsDescription | ResponsesDescription | ExamplesDescription
+AnyDescription = (
+    TilesDescription | StatisticsDescription | ResponsesDescription | KernelsDescription | ExamplesDescription
+)
 
 
 def dtype_of(about: AnyDescription) -> type[np.uint8] | type[np.float32]:
     """Tell what type the values of a series have to be of."""
-    is_float = isinstance(about, StatisticsDescription) or (
-        isinstance(about, ResponsesDescription) and about.kind != "maps"
+    is_float = (
+        isinstance(about, StatisticsDescription)
+        or (isinstance(about, ResponsesDescription) and about.kind != "maps")
+        or (isinstance(about, KernelsDescription) and about.kind == "channels")
     )
     return np.float32 if is_float else np.uint8
 
@@ -256,6 +276,15 @@ def _responses(kind: ResponseKind, found: Found) -> ResponsesDescription:
     )
 
 
+_KERNEL_RANKS: Mapping[KernelKind, int] = {"channels": 2, "slices": 4, "effective": 4}
+
+
+def _kernels(kind: KernelKind, found: Found) -> KernelsDescription:
+    shape = parse_shape(found, _KERNEL_RANKS[kind])
+    first = parse_int(found, "first_filter", 0, MOST_FILTERS)
+    return KernelsDescription(**_of_layer(found, shape), kind=kind, first_filter=first)
+
+
 MEDIA_TYPES = ("image/png", "image/jpeg")
 
 
@@ -295,6 +324,7 @@ _VALIDATORS: Mapping[str, Callable[[Found], AnyDescription]] = {
     "stats": _format_1_stats,
     "examples": _examples,
     **{kind: partial(_responses, kind) for kind in _RANKS},
+    **{kind: partial(_kernels, kind) for kind in _KERNEL_RANKS},
 }
 
 

@@ -95,6 +95,7 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
             "/example": self._serve_example,
             "/responses": self._serve_responses,
             "/maps": self._serve_maps,
+            "/kernels": self._serve_kernels,
             **{f"/static/{name}": self._serve_static for name in STATIC},
         }
 
@@ -168,13 +169,20 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
     def _serve_maps(self, request: wrappers.Request) -> Any:
         place = self._place(request)
         layer = self.store.layer(place, parse_given(request, "layer"))
-        maps = self.store.responses(place, layer, "maps")
+        maps = self.store.of_filters(place, layer, "maps")
         which = parse_int(request, "example", 0, 0, maps.values.shape[2] - 1)
         return http_util.Respond(
             request,
             pack(Decoded(maps.steps, maps.wall_times, maps.values[:, :, which, ..., None])),
             "application/octet-stream",
         )
+
+    @_reads
+    def _serve_kernels(self, request: wrappers.Request) -> Any:
+        place = self._place(request)
+        layer = self.store.layer(place, parse_given(request, "layer"))
+        kernels = self.store.of_filters(place, layer, "effective")
+        return http_util.Respond(request, pack(kernels), "application/octet-stream")
 
     @_reads
     def _serve_curves(self, request: wrappers.Request) -> Any:

@@ -1,4 +1,4 @@
-"""What filters answer to examples, as the tab asks for it: the examples of a run, and all steps of one filter."""
+"""What the card of a filter shows, as the tab asks for it: the examples of a run, and all steps of one filter."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from tb_filterviz.metadata import ResponseKind
+from tb_filterviz.metadata import KernelKind, ResponseKind
 from tb_filterviz.plugin.catalog import ExamplesPart, Layer
 from tb_filterviz.plugin.decoded import Decoded, Place
 from tb_filterviz.plugin.statistics import rounded
 from tb_filterviz.plugin.store import Store
 
-_LISTED: tuple[ResponseKind, ...] = ("patches", "classes", "map_scales")
+_LISTED: tuple[ResponseKind | KernelKind, ...] = ("patches", "classes", "map_scales", "channels", "slices")
 
 
 def examples_to_json(parts: Sequence[ExamplesPart]) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def examples_to_json(parts: Sequence[ExamplesPart]) -> dict[str, Any]:
 
 
 def responses_to_json(store: Store, place: Place, layer: Layer, filter_: int) -> dict[str, Any]:
-    """Answer as the route ``/responses`` does: what one filter answers, at all steps.
+    """Answer as the route ``/responses`` does: what one filter answers, and its kernel, at all steps.
 
     Args:
         store: to read from.
@@ -37,7 +37,7 @@ def responses_to_json(store: Store, place: Place, layer: Layer, filter_: int) ->
         layer: of which layer.
         filter_: its place among those that are drawn.
     """
-    found = {kind: store.responses(place, layer, kind) for kind in _LISTED if layer.responses_of(kind)}
+    found = {kind: store.of_filters(place, layer, kind) for kind in _LISTED if layer.parts_of(kind)}
     every = [decoded.steps for decoded in found.values()]
     steps = np.unique(np.concatenate(every)) if every else np.array([], np.int64)
     answer: dict[str, Any] = {"steps": steps.tolist()}
@@ -46,6 +46,8 @@ def responses_to_json(store: Store, place: Place, layer: Layer, filter_: int) ->
         if kind == "patches":  # places are whole numbers, values may be small: not rounded together
             answer["patches"] = _rows(steps, replace(own, values=own.values[..., :3].astype(np.int64)))
             answer["values"] = _rows(steps, replace(own, values=own.values[..., 3]))
+        elif kind in ("channels", "slices"):
+            answer[kind] = _rows(steps, replace(own, values=own.values.astype(np.int64)))
         else:
             answer[kind] = _rows(steps, own)
     return answer

@@ -10,7 +10,7 @@ from tensorboard.data.provider import RunTagFilter
 
 from tb_filterviz.errors import SeriesError
 from tb_filterviz.imaging.layout import shrink
-from tb_filterviz.metadata import PLUGIN_NAME, ResponseKind
+from tb_filterviz.metadata import PLUGIN_NAME, KernelKind, ResponseKind
 from tb_filterviz.plugin.cache import Cache
 from tb_filterviz.plugin.catalog import AnySeries, ExamplesPart, Layer, Run, Statistics, Tiles, read_run
 from tb_filterviz.plugin.decoded import Decoded, Place, decode, side_by_side
@@ -82,14 +82,14 @@ class Store:
                 return stored[first : first + part.about.sizes[within]].tobytes(), part.about.media_type
         raise errors.NotFoundError(f"there is no example {index}.")
 
-    def responses(self, place: Place, layer: Layer, kind: ResponseKind) -> Decoded:
-        """Read what all filters of a layer answer to examples, of one kind, ``[s, n, ...]``.
+    def of_filters(self, place: Place, layer: Layer, kind: ResponseKind | KernelKind) -> Decoded:
+        """Read what all filters of a layer answer to examples, or their kernels, of one kind, ``[s, n, ...]``.
 
         Raises:
             NotFoundError: if that was not logged.
             SeriesError: if it cannot be read.
         """
-        parts = layer.responses_of(kind)
+        parts = layer.parts_of(kind)
         if not parts:
             raise errors.NotFoundError(f"layer {layer.id[:80]!r} has no {kind}.")
         found = side_by_side([self.series(place, part) for part in parts])

@@ -20,14 +20,17 @@ from tb_filterviz.metadata import (
     FAILURES_TAG,
     RECIPE_TAG,
     STORED_TILE_PX,
+    KernelKind,
     ResponseKind,
     encode_examples,
+    encode_kernels,
     encode_recipe,
     encode_responses,
     encode_statistic,
     encode_tiles,
     examples_tag,
     image_tag,
+    kernels_tag,
     last_tag,
     responses_tag,
     scalar_tag,
@@ -302,6 +305,7 @@ class EventSink:
             if statistic.has_curve and not (snapshot.is_first and statistic.reads in ("history", "revisit")):
                 curves.append(_curve(step, snapshot, statistic))
         yield from _responses(step, snapshot)
+        yield from _kernels(step, snapshot)
         # last, so that a step that has it is whole
         yield from sorted(curves, key=lambda event: event.summary.value[0].tag == last_tag(snapshot.layer))
 
@@ -339,6 +343,22 @@ def _responses(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
             content = encode_responses(snapshot, "maps", responses.maps[part].shape, part.start)
             tag = responses_tag(snapshot.layer, "maps", number)
             yield tensor_event(step, tag, responses.maps[part], filters_metadata(content))
+
+
+def _kernels(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
+    kernels = snapshot.kernels
+    if kernels is None:
+        return
+    kinds: dict[KernelKind, Any] = {
+        "channels": kernels.channels.astype(np.float32),
+        "slices": kernels.slices,
+        "effective": kernels.effective,
+    }
+    for kind, values in kinds.items():
+        for number, part in enumerate(tile_parts(values) if values is not None else ()):
+            content = encode_kernels(snapshot, kind, values[part].shape, part.start)
+            tag = kernels_tag(snapshot.layer, kind, number)
+            yield tensor_event(step, tag, values[part], filters_metadata(content))
 
 
 def _curve(step: int, snapshot: LayerSnapshot, statistic: Statistic) -> Any:

@@ -131,6 +131,30 @@ def test_maps_show_where_filters_answer(window: Browser, tmp_path: Path) -> None
         assert window.complaints() == []
 
 
+def test_kernels_are_shown_in_the_card_and_in_the_grid(window: Browser, tmp_path: Path) -> None:
+    memory = write_measured(tmp_path)
+    with showing(window, tmp_path, layer="made", step=-1):
+        window.loaded()
+        found = memory.snapshots[0].kernels
+        assert found is not None
+        assert found.effective is not None
+        window.press_at("body", "k")
+        window.loaded()
+        np.testing.assert_array_equal(window.tiles("Filters", 3, 3)[..., 0], found.effective[..., 0])
+        window.wait(lambda: "lens=kernels" in window.hash(), "the address")
+        assert "white adds, black takes away" in window.one(".stage-hint").text
+        window.all(".stage .grid [role=option]")
+        window.press_at(".stage .grid", Keys.HOME, Keys.ENTER)
+        window.wait(lambda: window.all(".slices canvas"), "the card")
+        (slice_,) = window.all(".slices canvas")
+        assert slice_.get_attribute("aria-label") == "Kernel in input channel 0"
+        shown = sampled(pixels(window, slice_), 3, 3)[..., 0]
+        np.testing.assert_array_equal(shown, found.slices[EDGE, 0])
+        assert window.one(".map-row canvas[aria-label^=Kernel]").is_displayed()
+        window.click("Grid")
+        assert window.complaints() == []
+
+
 def test_an_address_holds_the_maps_and_the_example(window: Browser, tmp_path: Path) -> None:
     memory = write_measured(tmp_path)
     with showing(window, tmp_path, layer="made", lens="maps", example=1, filter=EDGE, step=-1):
@@ -139,10 +163,11 @@ def test_an_address_holds_the_maps_and_the_example(window: Browser, tmp_path: Pa
         assert found is not None
         assert found.maps is not None
         np.testing.assert_array_equal(window.tiles("Filters", 10, 10)[..., 0], found.maps[:, BLOBS])
-        assert window.one(".map-row canvas:nth-child(2)").get_attribute("aria-label") == "Map of filter 0 on example 1"
+        shown_map = ".map-row canvas[aria-label^='Map of filter 0 on example']"
+        assert window.one(shown_map).get_attribute("aria-label").endswith("example 1")
         window.choose("Map on", "dots (2)")
         window.loaded()
-        shown = sampled(pixels(window, window.one(".map-row canvas:nth-child(2)"))[2:-2, 2:-2], 10, 10)[..., 0]
+        shown = sampled(pixels(window, window.one(shown_map))[2:-2, 2:-2], 10, 10)[..., 0]
         np.testing.assert_array_equal(shown, found.maps[EDGE, 2])
         window.wait(lambda: "example=2" in window.hash(), "the address")
 

@@ -24,6 +24,7 @@ from tb_filterviz.session import Session
 from tb_filterviz.sinks.event_files import filters_metadata
 from tb_filterviz.sinks.events import EventSink
 from tests.plugin.described import FORMAT_1_STATS, JSON, RECIPE, STATISTIC, TILES, encoded
+from tests.plugin.measured import write_measured
 from tests.plugin.serving import (
     HOSTILE,
     LOADERS,
@@ -388,9 +389,11 @@ def test_the_tab_shows_itself_as_soon_as_there_is_something(small: Tab) -> None:
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
 
 
-def test_the_answers_are_those_of_the_document(small: Tab, root: Path) -> None:
+def test_the_answers_are_those_of_the_document(small: Tab, root: Path, tmp_path: Path) -> None:
     document = (root / "tb_filterviz" / "plugin" / "http_api.md").read_text(encoding="utf-8")
-    examples = dict(re.findall(r"^## `/(\w+)[^\n]*\n.*?```json\n(.*?)```", document, re.DOTALL | re.MULTILINE))
+    sections = (re.match(r"`/(\w+).*?```json\n(.*?)```", section, re.DOTALL) for section in document.split("\n## "))
+    examples = {found[1]: found[2] for found in sections if found}
+    write_measured(tmp_path)
     where = {"run": "filters", "layer": "conv2d_1"}
     answers: dict[str, Any] = {
         "layers": small.get("layers"),
@@ -398,6 +401,11 @@ def test_the_answers_are_those_of_the_document(small: Tab, root: Path) -> None:
         "tiles": small.tiles(**where)[0],
         "curves": small.get("curves", **where),
     }
+    with tab(tmp_path, "python-loader") as measured:
+        made = {"run": "filters", "layer": "made"}
+        answers["examples"] = measured.get("examples", run="filters")
+        answers["responses"] = measured.get("responses", **made, filter=1)
+        answers["kernels"] = measured.get("layers")["runs"][0]["layers"][0]["kernels"]
     assert set(examples) == set(answers)
     (run,) = answers["layers"]["runs"]
     run["recipe"] = {name: run["recipe"][name] for name in ("written_by", "unit", "input_range")}  # the document's part

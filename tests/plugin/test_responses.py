@@ -85,6 +85,22 @@ def test_maps_come_back_pixel_by_pixel(loader: str, tmp_path: Path) -> None:
                 assert np.array_equal(maps[at, ..., 0], snapshot.responses.maps[:, which])
 
 
+def test_kernels_come_back_pixel_by_pixel(loader: str, tmp_path: Path) -> None:
+    memory = write_measured(tmp_path)
+    with tab(tmp_path, loader) as served:
+        layer = served.get("layers")["runs"][0]["layers"][0]
+        assert layer["kernels"] == {"slices": [1, 3, 3], "effective": [3, 3, 1]}
+        header, shown = unpack(served.answer("kernels", **WHERE).data)
+        assert header["steps"] == list(STEPS)
+        answer = served.get("responses", **WHERE, filter=BLOB)
+        for at, snapshot in enumerate(memory.snapshots):
+            assert snapshot.kernels is not None
+            assert snapshot.kernels.effective is not None
+            assert np.array_equal(shown[at], snapshot.kernels.effective)
+            assert answer["slices"][at] == snapshot.kernels.slices[BLOB].tolist()
+            assert answer["channels"][at] == [0]
+
+
 def test_large_images_are_stored_reduced(loader: str, tmp_path: Path) -> None:
     memory, examples = write_colored(tmp_path)
     with tab(tmp_path, loader) as served:
@@ -103,6 +119,7 @@ def test_large_images_are_stored_reduced(loader: str, tmp_path: Path) -> None:
         assert found is not None
         assert found.class_means is None
         assert "classes" not in layer["responses"]["kinds"]
+        assert layer["kernels"] == {"slices": [3, 5, 5], "effective": [5, 5, 3]}
 
 
 def test_what_is_not_there_is_said(loader: str, tmp_path: Path) -> None:
@@ -122,6 +139,7 @@ def test_what_is_not_there_is_said(loader: str, tmp_path: Path) -> None:
             assert answer.status_code == status
             assert said in answer.get_data(as_text=True)
         assert served.get("responses", **without, filter=0) == {"steps": []}
+        assert served.answer("kernels", **without).status_code == 404
         layers = {run["run"]: run["layers"][0] for run in served.get("layers")["runs"]}
         assert layers["without/filters"]["responses"] is None
 

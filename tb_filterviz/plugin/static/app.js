@@ -6,7 +6,7 @@ import { capital, differenceWords, nameOfStep, shown } from "./format.js";
 import { nearestIndex } from "./geometry.js";
 import { onAddressChange, onReload, readView, writeView } from "./host.js";
 import { orderKey, orderOf, sortedBy } from "./ordering.js";
-import { Examples, Maps } from "./examples.js";
+import { Examples, Lens } from "./examples.js";
 import { Recordings } from "./recordings.js";
 import { changedIn, START, viewOf } from "./view.js";
 
@@ -25,6 +25,7 @@ export class App {
     this.problems = [];
     this.examples = new Map(); // of runs
     this.maps = null;
+    this.kernels = null;
     this.recordings = new Recordings(() => this.arrived(), (error) => this.fail(error));
     this.index = 0;
   }
@@ -131,10 +132,10 @@ export class App {
     const recording = await this.record(state.run, about);
     const match = state.view === "compare" ? this.matching(state.run2 ?? state.run, about) : undefined;
     const { other, otherError } = await this.reference(state.run2 ?? state.run, match);
-    const maps = await this.mapsOf(recording, state);
+    const [maps, kernels] = await Promise.all([this.mapsOf(recording, state), this.kernelsOf(recording, state)]);
     if (this.request !== request) return; // something else was asked for meanwhile
     if (!("step" in changes)) state.step = this.state.step; // one may have moved on meanwhile
-    Object.assign(this, { state, recording, other, otherError, maps });
+    Object.assign(this, { state, recording, other, otherError, maps, kernels });
     this.steps = recording.steps;
     this.index = nearestIndex(state.step, this.steps);
     if (this.index === this.steps.length - 1) state.step = null; // the latest, whichever that will be
@@ -161,7 +162,25 @@ export class App {
   }
 
   get isShowingMaps() {
-    return this.hasMaps && this.state.lens === "maps" && !this.isComparing;
+    return this.lens === "maps";
+  }
+
+  get hasKernels() {
+    return Boolean(this.recording?.about.kernels?.effective);
+  }
+
+  // What tiles show, as far as there is any.
+  get lens() {
+    const { lens } = this.state;
+    const isThere = (lens === "maps" && this.hasMaps) || (lens === "kernels" && this.hasKernels);
+    return isThere && !this.isComparing ? lens : "tiles";
+  }
+
+  // Height and width of what tiles show.
+  get lensSize() {
+    const { responses, kernels, tile } = this.recording.about;
+    const [height, width] = { maps: responses?.map?.slice(1), kernels: kernels?.effective, tiles: tile }[this.lens];
+    return { height, width };
   }
 
   // The maps on the chosen example, if they are in sight.
@@ -170,17 +189,26 @@ export class App {
     if (!shape || (filter === null && (lens !== "maps" || view === "compare"))) return null;
     await this.examplesOf(run);
     const which = Math.min(example, shape[0] - 1);
-    const key = JSON.stringify([run, layer, which, recording.about.last_wall_time]);
-    if (this.maps?.key === key) return this.maps;
-    const maps = await new Maps(recording.where, which).open();
-    return Object.assign(maps, { key });
+    return this.opened(this.maps, "maps", { run, layer, example: which }, recording);
+  }
+
+  // The kernels, likewise.
+  async kernelsOf(recording, { run, layer, lens, view, filter }) {
+    if (!recording.about.kernels?.effective || (filter === null && (lens !== "kernels" || view === "compare"))) return null;
+    return this.opened(this.kernels, "kernels", { run, layer }, recording);
+  }
+
+  // The same again, unless it has grown.
+  async opened(known, route, query, recording) {
+    const key = JSON.stringify([route, query, recording.about.last_wall_time]);
+    return known?.key === key ? known : Object.assign(await new Lens(route, query).open(), { key });
   }
 
   // What the grid shows of a filter.
   shownOf(filter) {
-    const { recording } = this;
-    if (!this.isShowingMaps) return recording.sharpTile(this.step, filter);
-    return this.maps?.find(this.step, recording.places.get(filter));
+    const { recording, step, lens } = this;
+    if (lens === "tiles") return recording.sharpTile(step, filter);
+    return (lens === "maps" ? this.maps : this.kernels)?.find(step, recording.places.get(filter));
   }
 
   // What is compared with; that it cannot be shown is no reason not to show the rest.
@@ -274,11 +302,11 @@ export class App {
     return this.runs.map(({ run }) => run).filter((run) => this.matching(run, this.recording.about));
   }
 
-  // Marks are of pictures: maps have none.
+  // Marks are of pictures: maps and kernels have none.
   markOf(recording, at, filter) {
     const { stuck } = this.state;
     if (recording.isStuck(filter, at) && stuck === "hide") return { isHidden: true };
-    if (this.isShowingMaps) return {};
+    if (this.lens !== "tiles") return {};
     if (recording.isStuck(filter, at)) {
       return { mark: "stuck", alpha: stuck === "dim" ? 0.25 : 1 };
     }

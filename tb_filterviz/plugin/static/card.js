@@ -1,4 +1,4 @@
-// What a filter does on real images: which excite it, which classes it serves, where it answers.
+// What a filter does on real images: which excite it, which classes it serves, where it answers; and its kernel.
 
 import { choice, element, segments } from "./dom.js";
 import { drawAlone } from "./draw.js";
@@ -6,7 +6,8 @@ import { capital, number, percent } from "./format.js";
 
 const MOST_CLASSES = 10;
 const PATCH_PX = 60;
-const MAP_PX = 104;
+const MAP_PX = 78;
+const SLICE_PX = 36;
 
 export class Card {
   constructor(app) {
@@ -27,19 +28,25 @@ export class Card {
     this.mapPart = element("section", { class: "card-part" },
       element("header", { class: "card-head" }, this.example.wrapper), element("div", { class: "map-row" }, this.shown, this.map),
       this.mapText);
-    this.root = element("section", { class: "card", "aria-label": "On real images" }, this.state,
-      element("div", { class: "card-columns" }, this.patchesPart, this.classesPart), this.mapPart);
+    this.effective = element("canvas", { class: "map-picture", role: "img" });
+    this.slices = element("ul", { class: "slices", "aria-label": "The kernel in its strongest input channels" });
+    this.kernelPart = element("section", { class: "card-part" }, element("h3", {}, "Kernel"),
+      element("div", { class: "map-row" }, this.effective, this.slices));
+    this.root = element("section", { class: "card", "aria-label": "Examples and kernel" }, this.state,
+      element("div", { class: "card-columns" }, this.patchesPart, this.classesPart),
+      element("div", { class: "card-columns" }, this.mapPart, this.kernelPart));
   }
 
   // When the filter, the layer or its length changes.
   async updateFilter() {
     const { app } = this;
     const { recording, state } = app;
-    this.root.hidden = !recording.about.responses;
+    const { responses, kernels } = recording.about;
+    this.root.hidden = !responses && !kernels;
     this.found = undefined;
     if (this.root.hidden) return;
     const { filter } = state;
-    const [examples, found] = await Promise.all([app.examplesOf(state.run), recording.responses(filter)]);
+    const [examples, found] = await Promise.all([responses && app.examplesOf(state.run), recording.responses(filter)]);
     if (app.state.filter !== filter || app.recording !== recording) return;
     Object.assign(this, { examples, found });
     this.update();
@@ -49,6 +56,9 @@ export class Card {
   update() {
     if (!this.found || this.root.hidden) return;
     const { app } = this;
+    this.showKernel();
+    for (const part of [this.state, this.patchesPart, this.classesPart, this.mapPart]) part.hidden = !this.examples;
+    if (!this.examples) return;
     this.state.textContent = this.words();
     this.cut.set([["patch", "Patch", "What the strongest unit sees"], ["whole", "Image", "The whole image, with what that unit sees"]],
       this.isWhole ? "whole" : "patch");
@@ -110,6 +120,29 @@ export class Card {
       element("dd", {}, element("span", { class: "bar", style: `width: ${(100 * value) / most}%` }),
         element("span", { class: "sr" }, number(value))))));
     for (const row of this.classes.children) row.title = `${row.firstChild.textContent}: ${row.lastChild.textContent}`;
+  }
+
+  showKernel() {
+    const { app } = this;
+    const { recording, state, step } = app;
+    const slices = this.found.slices(step);
+    this.kernelPart.hidden = !slices.length;
+    this.effective.hidden = !app.hasKernels;
+    if (app.hasKernels) {
+      drawAlone(this.effective, app.kernels?.find(step, recording.places.get(state.filter)), MAP_PX);
+      this.effective.setAttribute("aria-label", `Kernel of filter ${state.filter} on the image, the layers below made linear`);
+      this.effective.title = "On the image, as if activations let all pass and max-pooling took the mean";
+    }
+    while (this.slices.children.length > slices.length) this.slices.lastChild.remove();
+    while (this.slices.children.length < slices.length) {
+      this.slices.append(element("li", {}, element("canvas", { role: "img" }), element("span", { class: "quiet" })));
+    }
+    slices.forEach(({ channel, picture }, at) => {
+      const [canvas, caption] = this.slices.children[at].children;
+      drawAlone(canvas, picture, SLICE_PX);
+      canvas.setAttribute("aria-label", `Kernel in input channel ${channel}`);
+      caption.textContent = String(channel);
+    });
   }
 
   showMap() {

@@ -1,4 +1,4 @@
-// The real images on which a run's filters were measured, and what filters answer to them.
+// What there is of a filter beside its picture: the real images on which it was measured, what it answers, its kernel.
 
 import { getJson, getPacked } from "./api.js";
 
@@ -58,17 +58,20 @@ export async function getResponses(where, place) {
       value: at(answer.values, step)[place_] })).filter(({ example }) => example >= 0),
     classes: (step) => at(answer.classes, step),
     mapScale: (step) => at(answer.map_scales, step),
+    // [{channel, picture}], the strongest first
+    slices: (step) => (at(answer.slices, step) ?? []).map((rows, place_) => ({ channel: at(answer.channels, step)[place_],
+      picture: { bytes: Uint8Array.from(rows.flat()), offset: 0, height: rows.length, width: rows[0].length, channels: 1 } })),
   };
 }
 
-// The maps of all filters of a layer on one example, at all steps.
-export class Maps {
-  constructor(where, which, lastStep) {
-    Object.assign(this, { where, which, lastStep });
+// Pictures of all filters of a layer at all steps beside the tiles: their maps on an example, or their kernels.
+export class Lens {
+  constructor(route, query) {
+    Object.assign(this, { route, query });
   }
 
   async open() {
-    const tiles = await getPacked("maps", { ...this.where, example: this.which });
+    const tiles = await getPacked(this.route, this.query);
     this.index = new Map(tiles.steps.map((step, at) => [step, at]));
     this.tiles = tiles;
     return this;

@@ -16,6 +16,9 @@ const MEANINGS = [
   ["Examples", "Where real images were given, a filter's card shows the nine that excite it most, cut to what its strongest unit "
     + "sees, the mean response to each class, and where on an image it answers. Dead is a filter that none of them switches on, "
     + "always on one that none ever switches off."],
+  ["Kernels", "A filter's weights, each filter to its own scale: white adds to the response, black takes from it, gray is 0. On the "
+    + "image, as if every activation below let all pass and max-pooling took the mean; beside it, the kernel in the input channels "
+    + "in which it is strongest."],
   ["Kept score", "How much of the score's rise the smoothing of the picture left. A smooth picture looks like something even if "
     + "its filter has learnt nothing, so compare it with the one before training."],
   ["Change", "How far a picture moved since the step before: 0 % not at all, 100 % as far as to another filter's picture. A "
@@ -32,6 +35,7 @@ const KEYS = [
   ["Escape", "close the filter"],
   ["c", "grid or compare"],
   ["m", "pictures, or maps on an example"],
+  ["k", "pictures, or kernels"],
   ["+ − 0", "larger, smaller, whole layer"],
   ["s", "save what is seen"],
   ["i", "how it was drawn"],

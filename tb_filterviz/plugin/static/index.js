@@ -120,6 +120,7 @@ function onKeyDown(app, event) {
     s: () => toolbar.saveAsPicture(),
     i: () => app.showRecipe(),
     m: () => app.hasMaps && app.set({ lens: app.isShowingMaps ? "tiles" : "maps" }),
+    k: () => app.hasKernels && app.set({ lens: app.lens === "kernels" ? "tiles" : "kernels" }),
     "+": () => stage.zoomBy(1.5),
     "-": () => stage.zoomBy(1 / 1.5),
     0: () => stage.zoomBy(0),

@@ -84,8 +84,9 @@ export class Stage {
     const seen = new Set(this.grids.flatMap(({ marks }) => [...marks]));
     const meanings = [["stuck", "crossed out: stuck"], ["hidden", "stuck ones are hidden"],
       ["flat", "bar below: flat, the picture says nothing"]];
-    const lens = this.app.isShowingMaps ? ["where each filter answers to the example, to its own scale"] : [];
-    const told = [...lens, ...meanings.filter(([mark]) => seen.has(mark)).map(([, meaning]) => meaning),
+    const lens = { maps: "where each filter answers to the example, to its own scale",
+      kernels: "each filter's weights on the image, with the layers below made linear: white adds, black takes away" }[this.app.lens];
+    const told = [...(lens ? [lens] : []), ...meanings.filter(([mark]) => seen.has(mark)).map(([, meaning]) => meaning),
       "point at a filter to read it, click to follow it through the training"];
     return capital(told.join(" · "));
   }
@@ -126,8 +127,7 @@ export class Stage {
     this.nowHead.hidden = !app.isComparing;
     this.root.classList.toggle("comparing", app.isComparing);
     this.forgetDifferences();
-    const map = app.isShowingMaps ? app.recording.about.responses.map : null;
-    this.grid.set(app.order, map ? { height: map[1], width: map[2] } : { height, width });
+    this.grid.set(app.order, app.lensSize);
     if (app.isComparing) {
       const shared = app.other ? app.order.filter((filter) => app.other.places.has(filter)) : [];
       const size = app.other?.about.tile ?? [height, width];

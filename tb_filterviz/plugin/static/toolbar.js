@@ -15,7 +15,7 @@ export class Toolbar {
     this.run = choice("Run", (value) => app.chooseRun(value));
     this.layer = choice("Layer", (value) => app.set({ layer: value, filter: null }));
     this.view = segments("View", (value) => app.set(value === "compare" ? { view: value }
-      : { view: "grid", lens: value === "maps" ? "maps" : "tiles" }));
+      : { view: "grid", lens: value === "grid" ? "tiles" : value }));
     this.example = choice("On", (value) => app.set({ example: Number(value) }));
     this.sort = choice("Sort", (value) => app.set({ sort: value }));
     this.stuck = choice("Stuck", (value) => app.set({ stuck: value }));
@@ -46,8 +46,9 @@ export class Toolbar {
     const unit = app.recording?.unit ?? "epoch";
     this.view.set([["grid", "Grid", `One ${unit} (c switches)`],
       ...(app.hasMaps ? [["maps", "Maps", "Where filters answer on an example (m switches)"]] : []),
+      ...(app.hasKernels ? [["kernels", "Kernels", "The filters' weights on the image (k switches)"]] : []),
       ["compare", "Compare", `Two ${unitsOf(unit)} or two runs (c switches)`]],
-    app.isShowingMaps ? "maps" : state.view);
+    state.view === "grid" && app.lens !== "tiles" ? app.lens : state.view);
     this.saveFilm.title = `Save every ${unit} as an animated PNG`;
     this.updateExamples();
     this.updateOrders();

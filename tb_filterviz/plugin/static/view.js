@@ -1,11 +1,11 @@
 // What is being looked at, and how: all that an address has to hold.
 
 // A `step` of null is the latest, a `filter` of null the whole layer; `run2` and `step2` are what is compared with; a `lens` of
-// "maps" shows what filters answer to an `example`, counted among those that maps were logged of.
+// "maps" shows what filters answer to an `example`, counted among those that maps were logged of, of "kernels" their weights.
 export const START = { run: null, layer: null, step: null, filter: null, view: "grid", sort: "index", stuck: "show",
   run2: undefined, step2: undefined, metric: undefined, lens: "tiles", example: 0 };
 
-const CHOICES = { view: ["grid", "compare"], stuck: ["show", "dim", "hide"], lens: ["tiles", "maps"] };
+const CHOICES = { view: ["grid", "compare"], stuck: ["show", "dim", "hide"], lens: ["tiles", "maps", "kernels"] };
 
 function parseInteger(text) {
   return /^-?\d{1,15}$/.test(text ?? "") ? Number(text) : undefined;
