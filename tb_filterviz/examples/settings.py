@@ -42,7 +42,7 @@ class Examples:
     class_names: Sequence[str] | None = None
     max_examples: int = 1000
     patches: int = 9
-    maps: int | Sequence[int] = 3
+    maps: int | Sequence[int] = 2
     importance: When = "end"
     ablation: bool = False
 

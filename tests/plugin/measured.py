@@ -17,7 +17,7 @@ CLASSES = ("bars", "squares", "dots")
 def write_measured(log_dir: Path, examples: Examples | None = None) -> MemorySink:
     """A run in which detectors weaken from step to step, so that fewer examples excite them."""
     model, memory = planted.network(), MemorySink()
-    examples = examples or Examples(planted.images(), class_names=CLASSES)
+    examples = examples or Examples(planted.images(), class_names=CLASSES, maps=3)
     session, events = Session(model, examples=examples), EventSink(log_dir, Session(model, examples=examples).config)
     events.begin(session.recipe("logger"), STEPS[0], examples=session.stored_examples)
     for step in STEPS:

@@ -12,7 +12,7 @@ from tests.responses.planted import ALWAYS, BLOB, BLOBS, DEAD, DOT, DOTS, EDGE, 
 
 @pytest.fixture(scope="module")
 def drawing() -> LayerDrawing:
-    (found,) = Session(planted.network(), examples=Examples(planted.images(), ablation=True)).draw()
+    (found,) = Session(planted.network(), examples=Examples(planted.images(), maps=3, ablation=True)).draw()
     return found
 
 
