@@ -411,6 +411,7 @@ class FilterVisualizer(keras.callbacks.Callback):
     def _completed(self, snapshots: list[LayerSnapshot]) -> list[LayerSnapshot]:
         """Add what is measured at the end of a training; a failure costs no more than that."""
         assert self._session is not None
+        self._say(self._session.describe_end())
         try:
             completed = self._session.measured_at_end(snapshots)
             self._learn(completed)

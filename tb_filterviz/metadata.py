@@ -48,6 +48,11 @@ def image_tag(layer: str) -> str:
     return f"{RUN_NAME}/{safe_tag(layer)}"
 
 
+def map_image_tag(layer: str, example: int) -> str:
+    """Name the tag of the rendered grid of maps on one example."""
+    return f"{RUN_NAME}_maps/{safe_tag(layer)}/example_{example}"
+
+
 def tiles_tag(layer: str, part: int) -> str:
     """Name the tag of the tiles; large layers continue in ``tiles_1``, ``tiles_2`` and so on."""
     return f"{PLUGIN_NAME}/{safe_tag(layer)}/tiles" + (f"_{part}" if part else "")

@@ -240,17 +240,20 @@ class Session:
             history.remember_drawing(drawing, step)
         return taken_s
 
-    def draw(self, report: Report | None = None) -> list[LayerDrawing]:
+    def draw(self, report: Report | None = None, *, is_measured: bool = True) -> list[LayerDrawing]:
         """Draw what every filter of the chosen layers responds to, with the weights of now.
 
         Args:
             report: called at the start, and after every batch of filters.
+            is_measured: whether to measure examples as well, if there are any.
         """
         drawings: list[LayerDrawing] = []
         done_s, total_s = 0.0, sum(ascent.draw_s for ascent in self._ascents)
-        if report is not None and self._responses is not None:
-            report(done_s, total_s, f"{len(self._responses.examples)} examples")
-        measured = self._responses.measure(is_end=not self._is_training) if self._responses else {}
+        measured: Mapping[str, LayerResponses] = {}
+        if self._responses is not None and is_measured:
+            if report is not None:
+                report(done_s, total_s, f"{len(self._responses.examples)} examples")
+            measured = self._responses.measure(is_end=not self._is_training)
         for ascent in self._ascents:
             batches: list[LayerDrawing] = []
             path, filters = ascent.layer_call.path, len(ascent.plan.filters)
@@ -286,6 +289,10 @@ class Session:
         before = self._before.get(key)
         return maximized.drawing(ascent.revisit(maximized, before) if before else None, responses)
 
+    def describe_end(self) -> str:
+        """Say what is measured at the end of a training, if that may take long; else nothing."""
+        return self._responses.describe_end() if self._responses else ""
+
     def measured_at_end(self, snapshots: list[LayerSnapshot]) -> list[LayerSnapshot]:
         """Add to the last snapshots of a training what is measured only then, with the weights of now."""
         if self._responses is None or not self._responses.measures_at_end:
@@ -300,7 +307,7 @@ class Session:
         """
         if len(indices) == 1:
             return indices[0]
-        drawings = self.draw()
+        drawings = self.draw(is_measured=False)
         return min(reversed(indices), key=lambda index: sum(_distance(index, each) for each in drawings))
 
     def unchanged_since(self, indices: Sequence[RunIndex]) -> RunIndex | None:
@@ -310,7 +317,7 @@ class Session:
             last = index.last_step
             if last is None:
                 return index
-            drawings = drawings or self.draw()
+            drawings = drawings or self.draw(is_measured=False)
             if all(index.history.holds(each.layer, last) and index.history.resembles(each, last) for each in drawings):
                 return index
         return None

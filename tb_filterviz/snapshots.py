@@ -65,6 +65,8 @@ class LayerResponses:
         importance: float32 ``[n]``, see `tb_filterviz.responses.importance`; None where it was not measured.
         ablation: float32 ``[n]``, how much accuracy is lost without each filter; likewise.
         maps: uint8 ``[n, m, h, w]``, what chosen examples are answered; None if none were chosen.
+        mapped: places of the examples that maps are of.
+        maps_as_images: whether maps are in TensorBoard's Images tab as well.
         map_scales: float32 ``[n]``, what 255 stands for; with `is_gated` False, 128 stands for 0, and 255 for this.
     """
 
@@ -81,6 +83,8 @@ class LayerResponses:
     ablation: Values | None = None
     maps: npt.NDArray[np.uint8] | None = None
     map_scales: Values | None = None
+    mapped: tuple[int, ...] = ()
+    maps_as_images: bool = False
 
     def of_filters(self, places: npt.NDArray[np.int32]) -> "LayerResponses":
         """Keep of all filters those at these places."""

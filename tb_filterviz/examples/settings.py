@@ -29,6 +29,7 @@ class Examples:
         max_examples: how many images at most, spread evenly over the source where it can be told how long that is.
         patches: how many images that excite a filter most are shown with it.
         maps: of how many examples, at most 8, the filters' maps are logged; or which ones, by their places.
+        maps_as_images: whether these maps are in TensorBoard's Images tab as well, a grid for each example.
         importance: when is measured how much of the loss hangs on each filter, which takes labels and a backward pass:
             at the ``"end"`` of a training or of a list of checkpoints, ``"always"``, or ``"never"``.
         ablation: whether to measure at the end how much accuracy is lost without each filter, with the filters left
@@ -43,6 +44,7 @@ class Examples:
     max_examples: int = 1000
     patches: int = 9
     maps: int | Sequence[int] = 2
+    maps_as_images: bool = False
     importance: When = "end"
     ablation: bool = False
 
@@ -53,8 +55,9 @@ class Examples:
                 raise ConfigError(f"`{name}` must be a whole number from {least}. Received: {name}={value!r}")
         if self.importance not in get_args(When):
             raise ConfigError(f"`importance` must be one of {get_args(When)}. Received: importance={self.importance!r}")
-        if not isinstance(self.ablation, bool):
-            raise ConfigError(f"`ablation` must be True or False. Received: ablation={self.ablation!r}")
+        for name in ("ablation", "maps_as_images"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"`{name}` must be True or False. Received: {name}={getattr(self, name)!r}")
         self._check_names()
         self._check_maps()
 

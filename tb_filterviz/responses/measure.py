@@ -150,6 +150,7 @@ class Measurement:
             class_means=None if labels is None else class_means(means, labels, len(self.examples.class_names)),
             maps=stored,
             map_scales=scales,
+            mapped=tuple(self.mapped),
         )
 
     def _maps(self) -> list[Array]:

@@ -37,7 +37,7 @@ class ModelResponses:
         importance: of what hangs on them; None if it is never asked for.
         drawn: of each layer, which filters are drawn.
         as_pictures: brings examples to what is seen of them, uint8 ``[n, h, w, c]``.
-        took_s: how long the last measurement took, without importance and ablation.
+        took_s: how long the last measurement took, without what is measured at the end of a training.
     """
 
     settings: Examples
@@ -55,22 +55,24 @@ class ModelResponses:
             is_end: whether to measure as well what is measured at the end of a training.
         """
         began = time.perf_counter()
-        found = self.measurement.measure()
+        found = self.completed(self.measurement.measure(), is_end=False)
+        if self.settings.maps_as_images:
+            found = {path: replace(responses, maps_as_images=True) for path, responses in found.items()}
         self.took_s = time.perf_counter() - began
-        return self.completed(found, is_end=is_end)
+        return self.completed(found, is_end=True) if is_end and self.measures_at_end else found
 
     def completed(self, found: Mapping[str, LayerResponses], *, is_end: bool) -> dict[str, LayerResponses]:
         """Add importance and ablation to what all filters of the layers answer, if it is time for these.
 
         Args:
             found: of the layers, by path.
-            is_end: see `measure`.
+            is_end: whether it is what is measured at the end of a training, or what always is.
         """
         if self.importance is None:
             return dict(found)
         completed = dict(found)
         paths = [outlet.layer_call.path for outlet in self.measurement.outlets]
-        if self.settings.importance == "always" or (self.settings.importance == "end" and is_end):
+        if self.settings.importance == ("end" if is_end else "always"):
             for path, slopes in zip(paths, self.importance.by_slope(), strict=True):
                 completed[path] = replace(completed[path], importance=slopes)
         if self.settings.ablation and is_end:
@@ -97,6 +99,13 @@ class ModelResponses:
     def stored(self) -> list[StoredExamples]:
         """Encode the examples as a log holds them."""
         return stored_examples(self.examples, self.as_pictures, self.measurement.mapped)
+
+    def describe_end(self) -> str:
+        """Say what is measured at the end of a training, if that may take long; else nothing."""
+        if not self.settings.ablation:
+            return ""
+        count = sum(map(len, self.drawn))
+        return f"Now each of {count} filters is left out in turn, on {len(self.examples)} examples."
 
     def describe(self) -> str:
         """Say in a sentence or two what was read."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tb_filterviz.config import Config
 from tb_filterviz.errors import FilterVizError, LogDirError, StepError, VisualizationWarning
@@ -32,6 +33,7 @@ from tb_filterviz.metadata import (
     image_tag,
     kernels_tag,
     last_tag,
+    map_image_tag,
     responses_tag,
     scalar_tag,
     statistic_tag,
@@ -53,7 +55,7 @@ from tb_filterviz.sinks.lock import IsLive
 from tb_filterviz.sinks.run_index import RunIndex, event_file_names, read_recipe
 from tb_filterviz.sinks.runs import Choose, TakenRun, take_run
 from tb_filterviz.sinks.storage import Folder, folder_of, reason_of
-from tb_filterviz.snapshots import LayerSnapshot
+from tb_filterviz.snapshots import LayerResponses, LayerSnapshot
 
 
 def newest(indices: Sequence[RunIndex]) -> RunIndex:
@@ -304,7 +306,7 @@ class EventSink:
             yield tensor_event(step, statistic_tag(snapshot.layer, name), values, filters_metadata(content))
             if statistic.has_curve and not (snapshot.is_first and statistic.reads in ("history", "revisit")):
                 curves.append(_curve(step, snapshot, statistic))
-        yield from _responses(step, snapshot)
+        yield from _responses(step, snapshot, self._config)
         yield from _kernels(step, snapshot)
         # last, so that a step that has it is whole
         yield from sorted(curves, key=lambda event: event.summary.value[0].tag == last_tag(snapshot.layer))
@@ -312,9 +314,13 @@ class EventSink:
 
 def _grid(step: int, snapshot: LayerSnapshot, config: Config) -> Any:
     picture = grid_for_a_screen(snapshot.tiles, snapshot.scores, snapshot.responsive, snapshot.flat, config.grid)
+    return _image(step, image_tag(snapshot.layer), picture, snapshot.describe())
+
+
+def _image(step: int, tag: str, picture: npt.NDArray[np.uint8], description: str) -> Any:
     height, width, _ = picture.shape
     value = [str(width).encode(), str(height).encode(), to_png(picture)]
-    return tensor_event(step, image_tag(snapshot.layer), value, image_metadata(description=snapshot.describe()))
+    return tensor_event(step, tag, value, image_metadata(description=description))
 
 
 def _tiles(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
@@ -324,7 +330,7 @@ def _tiles(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
         yield tensor_event(step, tiles_tag(snapshot.layer, number), tiles[part], filters_metadata(content))
 
 
-def _responses(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
+def _responses(step: int, snapshot: LayerSnapshot, config: Config) -> Iterator[Any]:
     responses = snapshot.responses
     if responses is None:
         return
@@ -343,6 +349,18 @@ def _responses(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
             content = encode_responses(snapshot, "maps", responses.maps[part].shape, part.start)
             tag = responses_tag(snapshot.layer, "maps", number)
             yield tensor_event(step, tag, responses.maps[part], filters_metadata(content))
+        if responses.maps_as_images:
+            yield from _map_grids(step, snapshot, responses, config)
+
+
+def _map_grids(step: int, snapshot: LayerSnapshot, responses: LayerResponses, config: Config) -> Iterator[Any]:
+    assert responses.maps is not None
+    unmarked = replace(config.grid, marks=False)
+    for place, example in enumerate(responses.mapped):
+        maps = responses.maps[:, place, ..., None]
+        picture = grid_for_a_screen(maps, snapshot.scores, snapshot.responsive, snapshot.flat, unmarked)
+        text = f"Where the filters of {snapshot.layer} answer to example {example}, each to its own scale."
+        yield _image(step, map_image_tag(snapshot.layer, example), picture, text)
 
 
 def _kernels(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:

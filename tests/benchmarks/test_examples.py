@@ -65,9 +65,7 @@ def test_lenet_on_a_thousand_digits(tmp_path: Path) -> None:
     plain.write(1, without.compare(without.draw(), 1))
     a_step, drawn = sizes[-1] - sizes[-2], other.stat().st_size - first
     of_examples = a_step - drawn
-    print(
-        f"  examples {sizes[0] >> 10} KiB, once; a step {a_step >> 10} KiB, of which {of_examples >> 10} are of examples"
-    )
+    print(f"  examples {sizes[0] >> 10} KiB, once; a step {a_step >> 10} KiB, {of_examples >> 10} of these of examples")
     assert measure <= 1.5 * predict
     assert draw + measure <= 0.01 * epoch
     assert of_examples < 60_000

@@ -164,7 +164,7 @@ def test_an_address_holds_the_maps_and_the_example(window: Browser, tmp_path: Pa
         assert found.maps is not None
         np.testing.assert_array_equal(window.tiles("Filters", 10, 10)[..., 0], found.maps[:, BLOBS])
         shown_map = ".map-row canvas[aria-label^='Map of filter 0 on example']"
-        assert window.one(shown_map).get_attribute("aria-label").endswith("example 1")
+        assert str(window.one(shown_map).get_attribute("aria-label")).endswith("example 1")
         window.choose("Map on", "dots (2)")
         window.loaded()
         shown = sampled(pixels(window, window.one(shown_map))[2:-2, 2:-2], 10, 10)[..., 0]

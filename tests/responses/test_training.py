@@ -1,5 +1,6 @@
 """A training with examples is the one without, to the bit, from whatever it is fed; and what is logged of it."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from tb_filterviz import Config, ConfigError, Examples, FilterLogger, FilterVisualizer, MemorySink
-from tests.reading import steps
+from tests.reading import difference, series, steps
 from tests.rounding import same
 
 RNG = np.random.default_rng(0)
@@ -30,7 +32,7 @@ class _Batches(keras.utils.PyDataset):
         return (X[8 * index : 8 * index + 8] + noise).astype(np.float32), Y[8 * index : 8 * index + 8]
 
 
-def _model() -> keras.Model:
+def make_model() -> keras.Model:
     layers = keras.layers
     model = keras.Sequential(
         [
@@ -83,7 +85,7 @@ FEEDS: dict[str, Feed] = {
 def _fit(feed: Feed, callbacks: Callable[[Any], list[keras.callbacks.Callback]]) -> keras.Model:
     make, options = feed
     keras.utils.set_random_seed(4)
-    model, fed = _model(), make()
+    model, fed = make_model(), make()
     given = {"x": fed[0], "y": fed[1]} if isinstance(fed, tuple) else {"x": fed}
     model.fit(**given, epochs=2, verbose=0, callbacks=callbacks(fed), **options)
     return model
@@ -127,7 +129,7 @@ def test_the_end_of_a_training_is_measured_with_the_weights_that_it_leaves(tmp_p
 def test_a_run_without_examples_gets_them_as_a_run_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = _model()
+    model = make_model()
     with FilterLogger(tmp_path) as logger:
         logger.log(model, 0)
     with FilterLogger(tmp_path, examples=(X, Y)) as logger:
@@ -154,7 +156,7 @@ def test_checkpoints_are_measured_as_the_training_was(tmp_path: Path) -> None:
         ],
     )
     with FilterLogger(tmp_path / "after", examples=examples, sinks=[after]) as logger:
-        logger.log_checkpoints([tmp_path], _model)
+        logger.log_checkpoints([tmp_path], make_model)
     for one, other in zip(during.snapshots, after.snapshots, strict=True):
         assert one.responses is not None
         assert other.responses is not None
@@ -163,10 +165,53 @@ def test_checkpoints_are_measured_as_the_training_was(tmp_path: Path) -> None:
         assert same(one.statistics["importance"], other.statistics["importance"])
 
 
+def test_maps_are_in_the_images_tab_on_request(tmp_path: Path) -> None:
+    memory = MemorySink()
+    with FilterLogger(tmp_path, examples=Examples((X, Y), maps=[5, 0], maps_as_images=True), sinks=[memory]) as logger:
+        logger.log(make_model(), 0)
+    responses = memory.snapshots[0].responses
+    assert responses is not None
+    assert responses.maps is not None
+    for place, example in enumerate((5, 0)):
+        (stored,) = series(tmp_path / "filters", f"filters_maps/conv/example_{example}").values()
+        shown = np.asarray(Image.open(io.BytesIO(stored[2])))
+        map_ = responses.maps[0, place]
+        enlarged = (np.kron(map_, np.ones((scale, scale), np.uint8)) for scale in range(1, 17))
+        assert any(np.array_equal(shown[: len(one), : len(one)], one) for one in enlarged)  # the first filter's
+
+
+@pytest.mark.slow
+def test_several_processes_measure_the_same(tmp_path: Path) -> None:
+    save = keras.callbacks.ModelCheckpoint(str(tmp_path / "epoch-{epoch}.weights.h5"), save_weights_only=True)
+    _fit(FEEDS["arrays"], lambda _: [save])
+    for executor in (None, 2):
+        with FilterLogger(tmp_path / f"logs_{executor}", examples=(X, Y)) as logger:
+            report = logger.log_checkpoints(
+                sorted(tmp_path.glob("*.weights.h5")), "tests.responses.test_training:make_model", executor=executor
+            )
+            assert len(report.logged) == 2, report.failed
+    assert difference(tmp_path / "logs_None" / "filters", tmp_path / "logs_2" / "filters") == ""
+
+
+def test_the_end_of_a_training_names_what_is_dead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = make_model()
+    kernel, bias = model.get_layer("conv").get_weights()
+    bias[1], bias[3], kernel[..., 3] = -100, 5, 0
+    model.get_layer("conv").set_weights([kernel, bias])
+    model.get_layer("conv").trainable = False
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    callback = FilterVisualizer(tmp_path, examples=Examples((X, Y), ablation=True), verbose=1)
+    model.fit(X, Y, verbose=0, callbacks=[callback])
+    said = capsys.readouterr().out
+    assert "conv: filter 1 dead: none of 48 examples switches them on; filter 3 always on." in said
+    assert "and its 48 examples" in said
+    assert "Now each of 4 filters is left out in turn, on 48 examples." in said
+
+
 def test_what_cannot_work_is_said_before_the_first_epoch(tmp_path: Path) -> None:
     def fit(examples: Any, model: keras.Model | None = None) -> None:
         seen: list[int] = []
-        model = model or _model()
+        model = model or make_model()
         watch = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: seen.append(batch))  # noqa: ARG005
         try:
             model.fit(X, Y, verbose=0, callbacks=[FilterVisualizer(tmp_path / "none", examples=examples), watch])
