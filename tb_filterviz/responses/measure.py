@@ -95,7 +95,7 @@ class Measurement:
         mapped: places of the examples whose maps are kept.
         shown: brings images to what the model is given.
         reduce: compiled; of images ``[batch, h, w, c]``, for each layer: the largest answers, their places, means of
-            what is above 0, and shares of units that are on, each ``[batch, filters]``.
+            what is above 0, and, behind an activation, shares of units that are on, each ``[batch, filters]``.
         map: compiled; of images, for each layer, what it passes on.
     """
 
@@ -193,10 +193,11 @@ def measurement(
     def reduce(outlet: Outlet, maps: Any) -> tuple[Any, ...]:
         count, height, width, filters = maps.shape
         units = ops.reshape(maps, (count, height * width, filters))
-        on = ops.cast(units > outlet.threshold, "float32")
-        above = ops.mean(ops.maximum(units, 0), axis=1)
         place = ops.cast(ops.argmax(units, axis=1), "int32")
-        return ops.max(units, axis=1), place, above, ops.mean(on, axis=1), ops.convert_to_tensor(np.int32(width))
+        peaks = ops.take_along_axis(units, place[:, None], axis=1)[:, 0]  # each pass over all units counts
+        above = ops.mean(ops.maximum(units, 0), axis=1)
+        on = ops.mean(ops.cast(units > outlet.threshold, "float32"), axis=1) if outlet.is_gated else above
+        return peaks, place, above, on, ops.convert_to_tensor(np.int32(width))
 
     def reduce_all(images: Any) -> Any:
         return at_outlets(image_model, outlets, images, reduce)

@@ -119,4 +119,4 @@ def test_a_large_network(name: str) -> None:
         f"(predict {predict:.0f} s, {seconds / predict:.2f} times), planned in {planned:.0f} s; "
         f"peak {peak:.0f} MiB, {before:.0f} before; {stored / 1024:.1f} KiB an image, {step / 1024:.0f} KiB a step"
     )
-    assert seconds <= 1.5 * predict
+    assert seconds <= 1.7 * predict
