@@ -146,6 +146,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._may_change = False
         self._drawn_weights: int | None = None
         self._epoch: int | None = None  # the last one that ended
+        self._first_epoch = 0
         self._batches = 0  # in all epochs of this run
         self._batches_before_epoch = 0
         self._is_waiting = False  # for the first batch to build the model
@@ -231,6 +232,8 @@ class FilterVisualizer(keras.callbacks.Callback):
         if self._session is not None and not self._is_waiting:
             self._begin(self._session, epoch, can_draw=self._write_initial)
         self._batches_before_epoch = self._batches
+        if self._epoch is None:
+            self._first_epoch = epoch
 
     def _begin(self, session: Session, epoch: int, *, can_draw: bool) -> None:
         """Take the run, unless that is done; draw the network as it is, unless it has been trained since."""
@@ -274,7 +277,8 @@ class FilterVisualizer(keras.callbacks.Callback):
         if epoch == self._epoch:  # the callback stands in the list twice
             return
         self._epoch = epoch
-        self._write_pending()  # unless that is done
+        if self._schedule is None or not self._is_last_epoch:  # else what its last batch left is completed at the end
+            self._write_pending()  # unless that is done
         self._begin_late(epoch)
         if self._schedule is None and self._every(epoch) and self._is_affordable():
             self._pending = self._draw(epoch)
@@ -290,12 +294,21 @@ class FilterVisualizer(keras.callbacks.Callback):
         if any(self._schedule(count) for count in range(before + 1, self._batches + 1)):
             self._begin_late(self._epoch + 1 if self._epoch is not None else 0)
             if self._is_affordable():
-                self._draw_and_write(self._batches)
+                self._pending = self._draw(self._batches)
+                if not (self._is_last_batch(batch) and self._last is not None):
+                    self._write_pending()
 
     def after_epoch_of_all(self) -> None:
         """After all callbacks have seen an epoch's end: write it, unless it is the last, which may change yet."""
         if not (self._is_last_epoch or self.model.stop_training):
             self._write_pending()
+
+    def _is_last_batch(self, batch: int) -> bool:
+        """Tell whether a batch of the epoch that runs is known to be the training's last."""
+        params = self.params or {}
+        steps, epochs = params.get("steps"), params.get("epochs")
+        running = self._epoch + 1 if self._epoch is not None else self._first_epoch
+        return steps is not None and epochs is not None and batch + 1 >= steps and running + 1 >= epochs
 
     @property
     def _is_last_epoch(self) -> bool:
@@ -315,7 +328,10 @@ class FilterVisualizer(keras.callbacks.Callback):
         if session is not None and events is not None and events.is_begun:
             is_changed = self._drawn_weights is not None and session.weights_fingerprint() != self._drawn_weights
             trained = self._epoch if self._schedule is None else self._batches
-            if self._pending is not None and is_changed:
+            if self._pending is not None and is_changed and self._schedule is not None:
+                self._write_pending()
+                self._draw_and_write(self._batches + 1, is_end=True)
+            elif self._pending is not None and is_changed:
                 step, self._pending = self._pending[0].step, None
                 self._say(f"Step {step} shows the weights that fit leaves, which are not those of the last batch.")
                 self._draw_and_write(step, is_end=True)

@@ -187,7 +187,7 @@ def drawing_of(recipe: Mapping[str, Any]) -> dict[str, Any]:
         **{name: recipe.get(name) for name in _IDENTITY},
         "channel_order": recipe.get("channel_order", "rgb"),
         # what was measured on other examples, or on none, does not go on in one curve
-        "examples": _mapping(recipe.get("examples")).get("fingerprint"),
+        "examples": [_mapping(recipe.get("examples")).get(name) for name in ("fingerprint", "mapped", "patches")],
         "layers": _with_defaults(recipe.get("layers")),
         "config": settings.identity(config),
         "parts": [_told_apart_by(parts.get(name)) for name in ("objective", "tone", "ascent")],

@@ -197,6 +197,8 @@ class Session:
             warnings.warn(f"Not drawn: {path}. {failure}", VisualizationWarning, stacklevel=2)
         left_out = {**self._found.left_out, **{path: str(failure) for path, failure in errors.items()}}
         self._found = replace(self._found, layers=tried, left_out=left_out)
+        if self._responses is not None and errors:
+            self._responses = responses_of(tried, self._responses.settings, self._responses.examples)
         if self._responses is not None:
             compile_s += self._try_examples(self._responses)
         filters = sum(len(ascent.plan.filters) for ascent in self._ascents)

@@ -80,6 +80,9 @@ def example_set(
         if targets.ndim == 0 or len(targets) != len(images):
             count = 0 if targets.ndim == 0 else len(targets)
             raise ConfigError(f"`examples` holds {len(images)} images and {count} labels: there must be one for each.")
+        if targets.ndim == 1 and targets.dtype.kind in "OUS":  # names of classes
+            names, targets = np.unique(targets.astype(str), return_inverse=True)
+            class_names = class_names or names.tolist()
     labels = labels_of(targets)
     return ExampleSet(
         images=images,

@@ -34,9 +34,8 @@ def read_folder(folder: Path, most: int, shape: tuple[int, int, int], class_name
             f"A folder of images goes with models of images in gray or in colours. This one takes {shape}: "
             "give an array as examples."
         )
-    subfolders = sorted(each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
     files = _images_below(folder)
-    classes = [name for name in subfolders if any(path.relative_to(folder).parts[0] == name for path in files)]
+    classes = sorted({path.relative_to(folder).parts[0] for path in files if path.parent != folder})
     if not files:
         kinds = ", ".join(sorted(each[1:] for each in _ENDINGS))
         raise ConfigError(f"`examples` names the folder {str(folder)!r}, in which there are no images ({kinds}).")
@@ -70,7 +69,8 @@ def read_folder(folder: Path, most: int, shape: tuple[int, int, int], class_name
 def _images_below(folder: Path) -> list[Path]:
     found: list[Path] = []
     for path in folder.rglob("*"):
-        if path.suffix.lower() in _ENDINGS and not path.name.startswith(".") and path.is_file():
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in _ENDINGS and not is_hidden and path.is_file():
             found.append(path)
         if len(found) >= _MOST_LISTED:
             break

@@ -1,5 +1,6 @@
 """Read examples from wherever they are, and leave all there as it was."""
 
+import copy
 import random
 import sys
 import zipfile
@@ -8,8 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
+from keras.src.backend.common.global_state import get_global_attribute
 
 from tb_filterviz.datasets import digits
 from tb_filterviz.errors import ConfigError
@@ -113,7 +116,7 @@ def _read_object(source: Any, most: int) -> tuple[Any, Any, str]:
     if module == "torch" and hasattr(source, "dataset"):
         return (*_from_loader(source, most), "from a DataLoader")
     if hasattr(source, "__getitem__") and hasattr(source, "num_batches"):  # a PyDataset
-        return (*_gathered(_batches_of(source), most), f"from a {type(source).__name__}")
+        return (*_gathered(_batches_of(_copied(source)), most), f"from a {type(source).__name__}")
     pair = _as_pair(source)
     if pair is None:
         raise ConfigError(f"`examples` must be {_WAYS}. Received: an object of class {type(source).__name__}")
@@ -124,6 +127,9 @@ def _as_pair(source: Any) -> Arrays | None:
     """Tell images from labels: a tuple of two is a pair, whatever is an array is images."""
     if isinstance(source, tuple) and len(source) in (1, 2, 3) and hasattr(source[0], "shape"):
         return source[0], source[1] if len(source) > 1 else None
+    is_pair = isinstance(source, tuple | list) and len(source) == 2
+    if is_pair and np.ndim(source[0]) != np.ndim(source[1]) and len(source[0]) == len(source[1]):
+        return source[0], source[1]
     if hasattr(source, "shape") or isinstance(source, list | tuple):
         return source, None
     return None
@@ -157,10 +163,11 @@ def _gathered(batches: Iterable[Any], most: int) -> Arrays:
     for batch in batches:
         batch = tuple(batch) if isinstance(batch, list) else batch  # as PyTorch collates
         pair = None if isinstance(batch, Mapping) else _as_pair(batch)
-        if pair is None:
+        if pair is None or any(isinstance(each, Mapping | tuple | list) for each in pair):
+            held = [type(each).__name__ for each in batch] if isinstance(batch, tuple) else type(batch).__name__
             raise ConfigError(
-                "`examples` must give batches of images, or of images and labels. Received: a batch of class "
-                f"{type(batch).__name__}"
+                "`examples` must give batches of images, or of images and labels, one array each: of several inputs "
+                f"the image alone, of several outputs the labels of one. Received: a batch of {held}"
             )
         some_images, some_targets = (_as_array(each) for each in pair)
         images.append(some_images)
@@ -174,6 +181,22 @@ def _gathered(batches: Iterable[Any], most: int) -> Arrays:
         return np.concatenate(images)[:most], None if targets[0] is None else np.concatenate(targets)[:most]
     except ValueError as error:
         raise ConfigError(f"`examples` must be images of one size: {error}") from error
+
+
+def _copied(dataset: Any) -> Any:
+    """Copy a PyDataset, which may hold a random generator of its own; its arrays are shared.
+
+    Raises:
+        ConfigError: if it cannot be copied.
+    """
+    shared = {id(value): value for value in vars(dataset).values() if isinstance(value, np.ndarray)}
+    try:
+        return copy.deepcopy(dataset, shared)
+    except Exception as error:
+        raise ConfigError(
+            f"`examples` is a {type(dataset).__name__} that cannot be copied ({type(error).__name__}: {error}), and to "
+            "read it might change what a training gets of it. Give arrays: examples=(x[:1000], y[:1000])."
+        ) from error
 
 
 def _batches_of(dataset: Any) -> Iterator[Any]:
@@ -204,9 +227,13 @@ def random_state_kept() -> Iterator[None]:
     of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  whoever reads data may use it
     torch = sys.modules.get("torch")
     of_torch = torch.random.get_rng_state() if torch else None
+    of_keras = get_global_attribute("global_seed_generator")
+    seed = None if of_keras is None else np.array(keras.ops.convert_to_numpy(of_keras.state.value))
     try:
         yield
     finally:
+        if of_keras is not None:
+            of_keras.state.assign(seed)
         random.setstate(of_python)
         np.random.set_state(of_numpy)  # noqa: NPY002
         if torch:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from tb_filterviz.errors import ConfigError
 
 When = Literal["end", "always", "never"]
@@ -31,9 +33,10 @@ class Examples:
         maps: of how many examples, at most 8, the filters' maps are logged; or which ones, by their places.
         maps_as_images: whether these maps are in TensorBoard's Images tab as well, a grid for each example.
         importance: when is measured how much of the loss hangs on each filter, which takes labels and a backward pass:
-            at the ``"end"`` of a training or of a list of checkpoints, ``"always"``, or ``"never"``.
-        ablation: whether to measure at the end how much accuracy is lost without each filter, with the filters left
-            out one after the other: exact, and a pass over all examples for each filter.
+            in `fit` at its ``"end"``, and at every drawing elsewhere; ``"always"``; or ``"never"``.
+        ablation: whether to measure, at the end of `fit` and at every drawing elsewhere, how much accuracy is lost
+            without each filter, with the filters left out one after the other: exact, and a pass over all examples for
+            each filter.
 
     Raises:
         ConfigError: if a setting cannot work.
@@ -61,6 +64,10 @@ class Examples:
         self._check_names()
         self._check_maps()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Examples":
+        """Share what is never changed: a dataset cannot be copied."""
+        return self
+
     def _check_names(self) -> None:
         if self.class_names is None:
             return
@@ -70,6 +77,8 @@ class Examples:
         object.__setattr__(self, "class_names", tuple(self.class_names))
 
     def _check_maps(self) -> None:
+        if isinstance(self.maps, np.integer):
+            object.__setattr__(self, "maps", int(self.maps))
         if isinstance(self.maps, int):
             is_right = not isinstance(self.maps, bool) and 0 <= self.maps <= MOST_MAPS
         else:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tb_filterviz.errors import ConfigError
 
 _IGNORE = 1  # state outside of the graph, such as that of a random generator: the copy has its own
+_PYTHON = ("PyFunc", "EagerPyFunc", "PyFuncStateless", "GeneratorDataset")
 _SEEDS = ("tb_filterviz_seed", "tb_filterviz_seed2")
 
 
@@ -26,9 +27,13 @@ def batches(dataset: Any) -> Iterator[Any]:
             input_dataset=tf.data.experimental.to_variant(dataset), external_state_policy=_IGNORE
         )
         copied = tf.compat.v1.GraphDef.FromString(graph.numpy())
+        _refuse_python(copied)
+        _pass_over_caches(copied)
         _give_own_order(copied)
         variant = tf.raw_ops.DatasetFromGraph(graph_def=copied.SerializeToString())
         copy = tf.data.experimental.from_variant(variant, dataset.element_spec)
+    except ConfigError:
+        raise
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise ConfigError(
@@ -36,6 +41,26 @@ def batches(dataset: Any) -> Iterator[Any]:
             f"copied ({type(error).__name__}: {reason}). Give arrays: examples=(x[:1000], y[:1000])."
         ) from error
     return iter(copy)
+
+
+def _refuse_python(graph: Any) -> None:
+    """Refuse what calls Python, such as a generator, which may keep count of its calls, or draw random numbers."""
+    bodies = [node for function in graph.library.function for node in function.node_def]
+    if any(node.op in _PYTHON for node in (*graph.node, *bodies)):
+        raise ConfigError(
+            "`examples` is a tf.data.Dataset that calls Python code (from_generator, py_function), which may not give "
+            "a training the same if it is called once more. Give arrays: examples=(x[:1000], y[:1000])."
+        )
+
+
+def _pass_over_caches(graph: Any) -> None:
+    """Read what is cached as if it were not: the copy would fill the original's cache, in its own order."""
+    sources = {node.name: node.input[0] for node in graph.node if node.op.startswith("CacheDataset")}
+    for node in graph.node:
+        for place, given in enumerate(node.input):
+            while given in sources:
+                given = sources[given]
+            node.input[place] = given
 
 
 def _give_own_order(graph: Any) -> None:

@@ -281,6 +281,8 @@ _KERNEL_RANKS: Mapping[KernelKind, int] = {"channels": 2, "slices": 4, "effectiv
 
 def _kernels(kind: KernelKind, found: Found) -> KernelsDescription:
     shape = parse_shape(found, _KERNEL_RANKS[kind])
+    if kind == "effective" and shape[3] not in (1, 3):
+        raise SeriesError(f"kernels on the image have 1 or 3 channels. Received: {shape[3]}")
     first = parse_int(found, "first_filter", 0, MOST_FILTERS)
     return KernelsDescription(**_of_layer(found, shape), kind=kind, first_filter=first)
 

@@ -37,12 +37,11 @@ def responses_to_json(store: Store, place: Place, layer: Layer, filter_: int) ->
         layer: of which layer.
         filter_: its place among those that are drawn.
     """
-    found = {kind: store.of_filters(place, layer, kind) for kind in _LISTED if layer.parts_of(kind)}
+    found = {kind: store.of_filter(place, layer, kind, filter_) for kind in _LISTED if layer.parts_of(kind)}
     every = [decoded.steps for decoded in found.values()]
     steps = np.unique(np.concatenate(every)) if every else np.array([], np.int64)
     answer: dict[str, Any] = {"steps": steps.tolist()}
-    for kind, decoded in found.items():
-        own = replace(decoded, values=decoded.values[:, filter_])
+    for kind, own in found.items():
         if kind == "patches":  # places are whole numbers, values may be small: not rounded together
             answer["patches"] = _rows(steps, replace(own, values=own.values[..., :3].astype(np.int64)))
             answer["values"] = _rows(steps, replace(own, values=own.values[..., 3]))

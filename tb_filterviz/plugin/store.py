@@ -82,6 +82,26 @@ class Store:
                 return stored[first : first + part.about.sizes[within]].tobytes(), part.about.media_type
         raise errors.NotFoundError(f"there is no example {index}.")
 
+    def of_filter(self, place: Place, layer: Layer, kind: ResponseKind | KernelKind, filter_: int) -> Decoded:
+        """Read what one filter answers to examples, or its kernel, ``[s, ...]``.
+
+        Args:
+            place: where.
+            layer: of which layer.
+            kind: of what.
+            filter_: its place among those that are drawn.
+
+        Raises:
+            NotFoundError: if that was not logged.
+            SeriesError: if it cannot be read.
+        """
+        for part in layer.parts_of(kind):
+            within = filter_ - part.about.first_filter
+            if 0 <= within < part.about.shape[0]:
+                found = self.series(place, part)
+                return Decoded(found.steps, found.wall_times, found.values[:, within])
+        raise errors.NotFoundError(f"layer {layer.id[:80]!r} has no {kind} of filter {filter_}.")
+
     def of_filters(self, place: Place, layer: Layer, kind: ResponseKind | KernelKind) -> Decoded:
         """Read what all filters of a layer answer to examples, or their kernels, of one kind, ``[s, n, ...]``.
 

@@ -25,6 +25,8 @@ def footprint_of(image_model: ImageModel, layer_call: LayerCall, info: LayerInfo
     row, column = info.height // 2, info.width // 2
     strides = height / info.height, width / info.width
     everything = whole(image_model)
+    if info.height == 1 and height > 1 and info.width > 1:  # rows of units, which are no map of the image
+        return _footprint(everything, (row, column), (0.0, 0.0))
     shortest = min(info.field_px or max(height, width), max(height, width))
     if shortest > _MEASURED_PX:
         if info.field_px is None or info.field_px >= max(height, width):

@@ -65,13 +65,14 @@ class Importance:
         Args:
             left_out: its place among the filters of all layers.
         """
-        right, count = 0, 0
-        for images, targets, those in self.batches():
+        labels, right, count = self.examples.labels, 0, 0
+        assert labels is not None
+        for images, _, those in self.batches():
             factors = np.ones((len(images), sum(self.channels)), np.float32)
             if left_out is not None:
                 factors[:, left_out] = 0
             answers = ops.convert_to_numpy(self.answers(*map(ops.convert_to_tensor, (factors, images))))
-            right += int((told(answers)[:those] == told(np.asarray(targets))[:those]).sum())
+            right += int((told(answers)[:those] == labels[count : count + those]).sum())
             count += those
         return right / count
 
@@ -93,11 +94,11 @@ class Importance:
 
 
 def told(answers: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Read classes from answers, or from targets: the largest of a row; of a single number, above one half."""
-    if answers.ndim == 1 or answers.shape[1] == 1:
-        values = answers.reshape(len(answers))
-        return (values > 0.5).astype(np.int64) if values.dtype.kind == "f" else values.astype(np.int64)
-    return np.asarray(answers.argmax(axis=1), np.int64)
+    """Read classes from answers ``[n, outputs]``: the largest; of one output, above one half, or 0 if it is a logit."""
+    if answers.shape[1] > 1:
+        return np.asarray(answers.argmax(axis=1), np.int64)
+    least = 0.5 if _are_probabilities(answers) else 0.0
+    return (answers[:, 0] > least).astype(np.int64)
 
 
 def importance_of(
@@ -119,7 +120,7 @@ def importance_of(
     Raises:
         ConfigError: if there is no loss, or it does not take the targets.
     """
-    loss = loss_of(image_model, examples, batches)
+    loss, is_sum = loss_of(image_model, examples, batches)
     firsts = np.cumsum([0, *channels])
 
     def answers(factors: Any, images: Any) -> Any:
@@ -133,11 +134,11 @@ def importance_of(
         return changed_at_outlets(image_model, outlets, images, scaled)
 
     def losses(factors: Any, images: Any, targets: Any) -> Any:
-        # the mean of a batch, as Keras' losses are: times its size, each example's slope is its own
+        # of the mean of a batch, as Keras' losses are, times its size, each example's slope is its own
         answered = answers(factors, images)
         with untouched(image_model):
             mean = ops.mean(ops.cast(loss(targets, answered), "float32"))
-        return ops.reshape(mean * images.shape[0], (1,))
+        return ops.reshape(mean if is_sum else mean * images.shape[0], (1,))
 
     backend, model = backends.current(), image_model.model
     return Importance(
@@ -149,8 +150,11 @@ def importance_of(
     )
 
 
-def loss_of(image_model: ImageModel, examples: ExampleSet, batches: Callable[[], Any]) -> Loss:
+def loss_of(image_model: ImageModel, examples: ExampleSet, batches: Callable[[], Any]) -> tuple[Loss, bool]:
     """Choose the loss that importance is measured in: the one that the model was compiled with, or cross-entropy.
+
+    Returns:
+        The loss, and whether it sums over a batch; if not, it averages.
 
     Raises:
         ConfigError: if there are no labels, or nothing says how answers are compared with them.
@@ -162,7 +166,7 @@ def loss_of(image_model: ImageModel, examples: ExampleSet, batches: Callable[[],
         )
     images, targets, _ = next(iter(batches()))
     with untouched(image_model):
-        answered = image_model.look(ops.convert_to_tensor(images[:1]))
+        answered = image_model.look(ops.convert_to_tensor(images))
     shape = tuple(getattr(answered, "shape", ()))
     if len(shape) != 2:
         raise ConfigError(
@@ -171,18 +175,25 @@ def loss_of(image_model: ImageModel, examples: ExampleSet, batches: Callable[[],
         )
     compiled = getattr(image_model.model, "_compile_loss", None)
     candidates: list[Loss] = [] if compiled is None else [_compiled(image_model.model)]
-    if examples.labels is not None:
+    if examples.labels is not None and len(examples.class_names) == max(shape[1], 2):  # or else it is no classifier
         candidates.append(_cross_entropy(shape[1], _are_probabilities(ops.convert_to_numpy(answered))))
     first_error: Exception | None = None
     for loss in candidates:
         try:
             with untouched(image_model):
-                value = ops.convert_to_numpy(loss(ops.convert_to_tensor(targets[:1]), answered))
+                value, of_one = (
+                    float(np.mean(ops.convert_to_numpy(loss(ops.convert_to_tensor(given), answers))))
+                    for given, answers in (
+                        (np.repeat(targets[:1], len(targets), axis=0), ops.repeat(answered[:1], len(targets), axis=0)),
+                        (targets[:1], answered[:1]),
+                    )
+                )
+                loss(ops.convert_to_tensor(targets), answered)
         except Exception as error:  # a loss for rows with a single 1 refuses numbers of classes, as do many
             first_error = first_error or error
             continue
-        if np.isfinite(value).all():
-            return loss
+        if np.isfinite(value):
+            return loss, len(targets) > 1 and abs(value) > abs(of_one) * (1 + len(targets)) / 2
     reason = f" ({type(first_error).__name__}: {' '.join(str(first_error).split())[:150]})" if first_error else ""
     raise ConfigError(
         f"Importance is measured by the loss, and the model has none that takes these labels{reason}. Compile it with "

@@ -89,6 +89,8 @@ class ModelResponses:
         """Say which examples these are, as a recipe does."""
         return {
             "count": len(self.examples),
+            "mapped": list(self.measurement.mapped),
+            "patches": self.settings.patches,
             "origin": self.examples.origin,
             "fingerprint": self.examples.fingerprint,
             "class_names": list(self.examples.class_names),
@@ -148,6 +150,11 @@ def responses_of(ascents: Sequence[LayerAscent], settings: Examples, examples: E
         mapped=_mapped(settings, examples),
         shown=shown,
     )
+    if settings.ablation and examples.labels is None:
+        raise ConfigError(
+            "`ablation` measures how much accuracy is lost, and `examples` has no labels that are classes: give a pair "
+            "(images, labels)."
+        )
     needs_loss = settings.ablation or settings.importance == "always"
     importance = None
     if needs_loss or (settings.importance == "end" and examples.targets is not None):

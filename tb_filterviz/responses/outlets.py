@@ -69,12 +69,12 @@ def outlets_of(image_model: ImageModel, layer_calls: Sequence[LayerCall]) -> lis
     Raises:
         ModelError: if the model cannot be run.
     """
-    passed, kept = _passes(image_model)
+    passed, kept = _passes(image_model, {id(layer_call.layer) for layer_call in layer_calls})
     del kept
     return [_outlet(layer_call, passed) for layer_call in layer_calls]
 
 
-def _passes(image_model: ImageModel) -> tuple[list[_Passed], list[Any]]:
+def _passes(image_model: ImageModel, wanted: set[int]) -> tuple[list[_Passed], list[Any]]:
     passed: list[_Passed] = []
     kept: list[Any] = []  # as long as a tensor lives, its identity is its own
     calls: dict[int, int] = {}
@@ -86,7 +86,7 @@ def _passes(image_model: ImageModel) -> tuple[list[_Passed], list[Any]]:
             output = own_call(*args, **kwargs)
         given = [each for each in keras.tree.flatten((args, kwargs)) if hasattr(each, "dtype")]
         kept.extend((given, output))
-        if not has_layers_inside(layer):
+        if not has_layers_inside(layer) or id(layer) in wanted:  # an activation may be a layer within it
             passed.append(_Passed(path, layer, call, tuple(map(id, given)), id(output)))
         return output
 
@@ -104,16 +104,17 @@ def _outlet(layer_call: LayerCall, passed: Sequence[_Passed]) -> Outlet:
     own = next((each for each in passed if each.layer is layer_call.layer and each.call == layer_call.call), None)
     if own is None:  # a layer with layers inside, which a user may have named
         return Outlet(layer_call, layer_call.layer, layer_call.path, layer_call.call, is_gated=False, threshold=0.0)
-    found = at = own
+    found, seen = own, {id(own)}
     is_gated = _activation_of(own.layer) not in (None, "linear")
     while not is_gated:
-        takers = [each for each in passed if at.output in each.inputs and each is not at]
-        is_passed_through = len(takers) == 1 and isinstance(takers[0].layer, (*_BETWEEN, *_ACTIVATIONS))
-        if not is_passed_through:
+        takers = [each for each in passed if found.output in each.inputs and id(each) not in seen]
+        # what only hands its input on, as a dropout does in inference, puts out the very tensor that others take
+        takers = [each for each in takers if each.output == found.output] or takers
+        if len(takers) != 1 or not isinstance(takers[0].layer, (*_BETWEEN, *_ACTIVATIONS)):
             break
-        (at,) = takers
-        found = at
-        is_gated = isinstance(at.layer, _ACTIVATIONS) and _activation_of(at.layer) != "linear"
+        (found,) = takers
+        seen.add(id(found))
+        is_gated = isinstance(found.layer, _ACTIVATIONS) and _activation_of(found.layer) != "linear"
     last = _activation_of(found.layer)
     return Outlet(layer_call, found.layer, found.path, found.call, is_gated, 0.5 if last in _HALF_OPEN else 0.0)
 

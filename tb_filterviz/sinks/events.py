@@ -339,18 +339,15 @@ def _responses(step: int, snapshot: LayerSnapshot, config: Config) -> Iterator[A
         "patches": np.concatenate([examples, responses.units, responses.values[..., None]], axis=-1, dtype=np.float32),
         "classes": responses.class_means,
         "map_scales": responses.map_scales,
+        "maps": responses.maps,
     }
     for kind, values in kinds.items():
-        if values is not None and values.size:
-            content = encode_responses(snapshot, kind, values.shape)
-            yield tensor_event(step, responses_tag(snapshot.layer, kind), values, filters_metadata(content))
-    if responses.maps is not None:
-        for number, part in enumerate(tile_parts(responses.maps)):
-            content = encode_responses(snapshot, "maps", responses.maps[part].shape, part.start)
-            tag = responses_tag(snapshot.layer, "maps", number)
-            yield tensor_event(step, tag, responses.maps[part], filters_metadata(content))
-        if responses.maps_as_images:
-            yield from _map_grids(step, snapshot, responses, config)
+        for number, part in enumerate(tile_parts(values) if values is not None and values.size else ()):
+            content = encode_responses(snapshot, kind, values[part].shape, part.start)
+            tag = responses_tag(snapshot.layer, kind, number)
+            yield tensor_event(step, tag, values[part], filters_metadata(content))
+    if responses.maps is not None and responses.maps_as_images:
+        yield from _map_grids(step, snapshot, responses, config)
 
 
 def _map_grids(step: int, snapshot: LayerSnapshot, responses: LayerResponses, config: Config) -> Iterator[Any]:

@@ -102,6 +102,16 @@ def test_a_dataset_of_tensorflow_is_read_and_gives_the_training_what_it_would_ha
     assert not np.array_equal(first.images, X)
 
 
+def test_a_dataset_that_calls_python_is_refused() -> None:
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow is not installed here")
+    made = tf.data.Dataset.from_generator(lambda: iter(X), output_signature=tf.TensorSpec(GRAY, tf.float32)).batch(5)
+    with pytest.raises(ConfigError, match=r"calls Python code \(from_generator, py_function\)"):
+        _read(made)
+    mapped = tf.data.Dataset.from_tensor_slices(X).map(lambda x: tf.numpy_function(lambda y: y, [x], tf.float32))
+    with pytest.raises(ConfigError, match="Give arrays"):
+        _read(mapped.batch(5))
+
+
 def test_a_data_loader_is_read_without_its_sampler() -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
     data = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y))
@@ -130,6 +140,8 @@ def test_a_folder_of_images_is_read_and_its_subfolders_are_classes(tmp_path: Pat
             size = (30 + index, 20)  # other proportions, and sizes
             Image.new("RGB", size, (level, number, index)).save(tmp_path / name / f"{index}.png")
     (tmp_path / "cats" / "notes.txt").write_text("not an image", encoding="utf-8")
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / ".ipynb_checkpoints" / "hidden.png")
     found = _read(str(tmp_path), COLOR)
     assert found.images.shape == (8, *COLOR)
     assert found.images.dtype == np.uint8
@@ -179,6 +191,7 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], dict[str, Any], str]] = {
     "no images": (lambda path: path, {}, "in which there are no images"),
     "names": (lambda _: (X, Y), {"class_names": ["a", "b"]}, "has 2 names, and there are labels up to 4"),
     "names alone": (lambda _: X, {"class_names": ["a"]}, "`class_names` goes with labels"),
+    "outputs": (lambda _: [({"a": X}, Y)], {}, "images of one size"),
     "digits": (lambda _: "digits", {}, "gray images of 28 x 28 pixels, and the model takes 8 x 6"),
 }
 

@@ -1,5 +1,6 @@
 """What is measured of filters that were made by hand is what they were made for, on whatever backend Keras runs."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -89,6 +90,24 @@ def test_importance_is_the_slope_of_the_loss(drawing: LayerDrawing) -> None:
     for filter_ in (EDGE, BLOB, DOT):
         slopes = (losses(1.01, filter_) - losses(0.99, filter_)) / 0.02
         np.testing.assert_allclose(importance[filter_], np.abs(slopes).mean(), rtol=2e-2)
+
+
+def test_labels_of_any_kind_and_losses_of_any_reduction_give_the_same(drawing: LayerDrawing) -> None:
+    shown, labels = planted.images()
+    names = np.array(["a bar", "a dot", "a square"])[[0, 2, 1]]  # in another order than the classes
+    for targets, loss in (
+        (labels.astype(np.float32), "sparse_categorical_crossentropy"),
+        (np.eye(3)[labels], "categorical_crossentropy"),
+        (labels, keras.losses.SparseCategoricalCrossentropy(reduction="sum")),
+        (labels[:, None], None),
+    ):
+        model = planted.network()
+        model.compile("sgd", loss)
+        (found,) = Session(model, examples=Examples((shown, targets), ablation=True)).draw()
+        for name in ("importance", "ablation", "selectivity"):
+            np.testing.assert_allclose(found.statistics[name], drawing.statistics[name], rtol=1e-4, err_msg=str(loss))
+    (named,) = Session(planted.network(), examples=Examples((shown, names[labels]), importance="never")).draw()
+    assert named.statistics["best_class"][[EDGE, BLOB, DOT]].tolist() == [0, 2, 1]  # as the names are sorted
 
 
 def test_maps_are_what_the_layer_passes_on(drawing: LayerDrawing) -> None:

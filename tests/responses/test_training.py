@@ -23,12 +23,15 @@ class _Batches(keras.utils.PyDataset):
     def __init__(self, *, noise: float, **keywords: Any) -> None:
         super().__init__(**keywords)
         self._noise = noise
+        self._own = np.random.default_rng(8)
 
     def __len__(self) -> int:
         return 6
 
     def __getitem__(self, index: int) -> Any:
         noise = self._noise * np.random.random((8, 1, 1, 1))  # noqa: NPY002  of the global state, as many do
+        if self._noise:
+            noise = noise + self._own.random() + float(keras.random.uniform(()))
         return (X[8 * index : 8 * index + 8] + noise).astype(np.float32), Y[8 * index : 8 * index + 8]
 
 
@@ -57,6 +60,11 @@ def _tensorflow_data(*, endless: bool) -> Any:
     return noisy.repeat() if endless else noisy
 
 
+def _cached() -> Any:
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow is not installed here")
+    return tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(48).cache().batch(8)
+
+
 def _loader() -> Any:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
     data = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y))
@@ -75,6 +83,7 @@ FEEDS: dict[str, Feed] = {
     "arrays": (lambda: (X, Y), {"batch_size": 8}),
     "tf.data": (lambda: _tensorflow_data(endless=False), {"shuffle": False}),
     "endless tf.data": (lambda: _tensorflow_data(endless=True), {"steps_per_epoch": 6, "shuffle": False}),
+    "cached tf.data": (_cached, {"shuffle": False}),
     "PyDataset": (lambda: _Batches(noise=1), {}),
     "PyDataset with workers": (lambda: _Batches(noise=0, workers=2), {}),  # noise would be drawn in any order
     "generator": (_generated, {"steps_per_epoch": 6, "shuffle": False}),  # others are its examples
@@ -96,7 +105,7 @@ def test_weights_are_the_same_with_and_without(name: str, tmp_path: Path) -> Non
     feed, memory = FEEDS[name], MemorySink()
 
     def with_ours(fed: Any) -> list[keras.callbacks.Callback]:
-        examples = Examples((X, Y) if name == "generator" else fed, max_examples=40, importance="always", ablation=True)
+        examples = Examples((X, Y) if name == "generator" else fed, max_examples=48, importance="always", ablation=True)
         return [FilterVisualizer(tmp_path, examples=examples, sinks=[memory], on_error="raise")]
 
     without, drawn = _fit(feed, lambda _: []), _fit(feed, with_ours)
@@ -126,6 +135,15 @@ def test_the_end_of_a_training_is_measured_with_the_weights_that_it_leaves(tmp_p
     assert steps(tmp_path / "filters", "filterviz/conv/responses/patches") == [-1, 0, 1]
 
 
+def test_the_end_is_measured_where_batches_are_drawn(tmp_path: Path) -> None:
+    memory = MemorySink()
+    callback = FilterVisualizer(tmp_path, update_freq=3, examples=Examples((X, Y), ablation=True), sinks=[memory])
+    _fit(FEEDS["arrays"], lambda _: [callback])
+    measured = {each.step: "ablation" in each.statistics for each in memory.snapshots}
+    assert measured == {0: False, 3: False, 6: False, 9: False, 12: True}
+    assert steps(tmp_path / "filters", "filterviz/conv/statistics/importance") == [12]
+
+
 def test_a_run_without_examples_gets_them_as_a_run_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,6 +160,9 @@ def test_a_run_without_examples_gets_them_as_a_run_of_its_own(
     with FilterLogger(tmp_path, examples=(X, 2 - Y)) as logger:
         logger.log(model, 3)
     assert steps(tmp_path / "filters_3", "filterviz/conv/responses/patches") == [3]
+    with FilterLogger(tmp_path, examples=Examples((X, Y), maps=[7, 3])) as logger:  # other pictures for other examples
+        logger.log(model, 4)
+    assert steps(tmp_path / "filters_4", "filterviz/conv/responses/patches") == [4]
 
 
 def test_checkpoints_are_measured_as_the_training_was(tmp_path: Path) -> None:
@@ -224,6 +245,8 @@ def test_what_cannot_work_is_said_before_the_first_epoch(tmp_path: Path) -> None
         fit((X, Y[:3]))
     with pytest.raises(ConfigError, match=r"Importance is measured by the loss, and `examples` has no labels"):
         fit(Examples(X, importance="always"))
+    with pytest.raises(ConfigError, match="`ablation` measures how much accuracy is lost"):
+        fit(Examples((X, X.mean((1, 2, 3))), ablation=True))
     with pytest.raises(ConfigError, match="`maps` names example 48, and there are 48"):
         fit(Examples(X, maps=[0, 48]))
     with pytest.raises(ConfigError, match="The statistic 'excited' is measured on real images"):

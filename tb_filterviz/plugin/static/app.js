@@ -132,7 +132,9 @@ export class App {
     const recording = await this.record(state.run, about);
     const match = state.view === "compare" ? this.matching(state.run2 ?? state.run, about) : undefined;
     const { other, otherError } = await this.reference(state.run2 ?? state.run, match);
-    const [maps, kernels] = await Promise.all([this.mapsOf(recording, state), this.kernelsOf(recording, state)]);
+    const nothing = () => null; // what cannot be read of these is no reason not to show the rest
+    const [maps, kernels] = await Promise.all([this.mapsOf(recording, state).catch(nothing),
+      this.kernelsOf(recording, state).catch(nothing)]);
     if (this.request !== request) return; // something else was asked for meanwhile
     if (!("step" in changes)) state.step = this.state.step; // one may have moved on meanwhile
     Object.assign(this, { state, recording, other, otherError, maps, kernels });
@@ -144,12 +146,15 @@ export class App {
 
   // The examples of a run.
   examplesOf(run) {
-    if (!this.examples.has(run)) {
-      const opened = new Examples(run).open();
-      opened.catch(() => this.examples.delete(run));
-      this.examples.set(run, opened);
+    const found = this.runs.find((one) => one.run === run);
+    const version = found?.recipe?.examples?.fingerprint ?? "";
+    const key = `${run}\n${version}\n${found?.examples}`;
+    if (!this.examples.has(key)) {
+      const opened = new Examples(run, version).open();
+      opened.catch(() => this.examples.delete(key));
+      this.examples.set(key, opened);
     }
-    return this.examples.get(run);
+    return this.examples.get(key);
   }
 
   get hasMaps() {

@@ -37,18 +37,35 @@ export class Card {
       element("div", { class: "card-columns" }, this.mapPart, this.kernelPart));
   }
 
+  get parts() {
+    return [this.state, this.patchesPart, this.classesPart, this.mapPart, this.kernelPart];
+  }
+
   // When the filter, the layer or its length changes.
   async updateFilter() {
     const { app } = this;
     const { recording, state } = app;
     const { responses, kernels } = recording.about;
     this.root.hidden = !responses && !kernels;
-    this.found = undefined;
-    if (this.root.hidden) return;
     const { filter } = state;
-    const [examples, found] = await Promise.all([responses && app.examplesOf(state.run), recording.responses(filter)]);
-    if (app.state.filter !== filter || app.recording !== recording) return;
-    Object.assign(this, { examples, found });
+    if (this.shownFilter !== filter || this.shownRecording !== recording) { // not under the title of another
+      this.found = undefined;
+      for (const part of this.parts) part.hidden = true;
+    }
+    if (this.root.hidden) return;
+    const request = {};
+    this.request = request;
+    try {
+      const [examples, found] = await Promise.all([
+        responses && app.examplesOf(state.run).catch(() => undefined), recording.responses(filter)]);
+      if (this.request !== request || app.state.filter !== filter || app.recording !== recording) return;
+      Object.assign(this, { examples, found, shownFilter: filter, shownRecording: recording });
+    } catch (error) {
+      if (this.request !== request) return;
+      this.state.hidden = false;
+      this.state.textContent = `This could not be read: ${error.message}`;
+      return;
+    }
     this.update();
   }
 
@@ -73,7 +90,9 @@ export class Card {
     const excited = recording.value("excited", index, state.filter);
     const on = recording.value("on", index, state.filter);
     const { count } = this.examples;
-    if (excited === undefined || excited === null) return "No activation follows, so this filter is never off.";
+    const { is_gated: isGated, read_at: at } = recording.about.responses;
+    if (!isGated) return `Read at ${at}, where no activation has been seen: whether it is on or off is not told.`;
+    if (excited === undefined || excited === null) return "";
     if (excited === 0) return `Dead: none of ${count} examples switches it on.`;
     if (on === 1) return "Always on: its activation cuts off nothing, on any example.";
     return `On somewhere in ${percent(excited)} of ${count} examples; ${percent(on)} of its units are.`;
@@ -97,7 +116,7 @@ export class Card {
       caption.textContent = examples.classOf(example) ?? number(value);
       canvas.setAttribute("aria-label", text);
       canvas.title = text;
-      const key = `${examples.run} ${example} ${row} ${column} ${this.isWhole}`;
+      const key = JSON.stringify([examples.run, examples.version, example, seen, this.isWhole]);
       if (canvas.dataset.key === key) return;
       canvas.dataset.key = key;
       examples.picture(example).then((picture) => {
@@ -148,11 +167,11 @@ export class Card {
   showMap() {
     const { app, examples } = this;
     const { recording, state, step } = app;
-    this.mapPart.hidden = !app.hasMaps;
+    this.mapPart.hidden = !app.hasMaps || !app.maps;
     if (this.mapPart.hidden) return;
     const example = examples.mapped[app.example];
     this.example.set(examples.mapped.map((one, at) => [String(at), `${examples.nameOf(one)} (${one})`]), String(app.example));
-    const key = `${examples.run} ${example}`;
+    const key = `${examples.run} ${examples.version} ${example}`;
     if (this.shown.dataset.key !== key) {
       this.shown.dataset.key = key;
       this.shown.setAttribute("aria-label", `Example ${example}, ${examples.nameOf(example)}`);

@@ -5,8 +5,9 @@ import { getJson, getPacked } from "./api.js";
 const KEPT_PICTURES = 400;
 
 export class Examples {
-  constructor(run) {
-    this.run = run;
+  // `version` tells these from the examples of another log at the same address, which a browser may have kept.
+  constructor(run, version) {
+    Object.assign(this, { run, version });
     this.pictures = new Map(); // the most recently used is last
   }
 
@@ -28,6 +29,7 @@ export class Examples {
     const known = this.pictures.get(index);
     this.pictures.delete(index);
     const picture = known ?? this.fetchPicture(index);
+    picture.catch(() => this.pictures.delete(index)); // so that it is tried again
     this.pictures.set(index, picture);
     if (this.pictures.size > KEPT_PICTURES) this.pictures.delete(this.pictures.keys().next().value);
     return picture;
@@ -35,7 +37,7 @@ export class Examples {
 
   async fetchPicture(index) {
     const image = new Image();
-    image.src = `./example?${new URLSearchParams({ run: this.run, index })}`;
+    image.src = `./example?${new URLSearchParams({ run: this.run, index, version: this.version })}`;
     await image.decode();
     return image;
   }
@@ -55,11 +57,11 @@ export async function getResponses(where, place) {
   return {
     // [{example, row, column, value}], the strongest first
     patches: (step) => (at(answer.patches, step) ?? []).map(([example, row, column], place_) => ({ example, row, column,
-      value: at(answer.values, step)[place_] })).filter(({ example }) => example >= 0),
+      value: at(answer.values, step)?.[place_] })).filter(({ example }) => example >= 0),
     classes: (step) => at(answer.classes, step),
     mapScale: (step) => at(answer.map_scales, step),
     // [{channel, picture}], the strongest first
-    slices: (step) => (at(answer.slices, step) ?? []).map((rows, place_) => ({ channel: at(answer.channels, step)[place_],
+    slices: (step) => (at(answer.slices, step) ?? []).map((rows, place_) => ({ channel: at(answer.channels, step)?.[place_],
       picture: { bytes: Uint8Array.from(rows.flat()), offset: 0, height: rows.length, width: rows[0].length, channels: 1 } })),
   };
 }

@@ -70,7 +70,7 @@ export class FilterPanel {
     this.strip.label(`Filmstrip of filter ${filter}: its picture at every ${recording.about.unit}`);
     this.strip.set(recording.steps, { width, height });
     this.drawMap();
-    this.card.updateFilter().catch((error) => this.app.fail(error));
+    this.card.updateFilter();
     if (recording.film.factor > 1) {
       const reel = await recording.reel(filter);
       if (this.app.state.filter !== filter || this.app.recording !== recording) return;

@@ -170,6 +170,7 @@ export class Recording {
     if (this.responsesKey !== key) {
       this.responsesKey = key;
       this.responsesKept = getResponses(this.where, this.places.get(filter));
+      this.responsesKept.catch(() => { this.responsesKey = undefined; }); // so that it is tried again
     }
     return this.responsesKept;
   }

@@ -60,8 +60,12 @@ export class Toolbar {
     const { app } = this;
     this.example.wrapper.hidden = !app.isShowingMaps;
     if (this.example.wrapper.hidden) return;
-    app.examplesOf(app.state.run).then((examples) => this.example.set(examples.mapped.map((example, at) =>
-      [String(at), `${examples.nameOf(example)} (${example})`]), String(app.example))).catch(() => {});
+    const { run } = app.state;
+    app.examplesOf(run).then((examples) => {
+      if (app.state.run !== run) return;
+      this.example.set(examples.mapped.map((example, at) => [String(at), `${examples.nameOf(example)} (${example})`]),
+        String(app.example));
+    }).catch(() => {});
   }
 
   updateOrders() {
