@@ -192,8 +192,8 @@ class Config:
         contrast: standard deviation of a picture after tone mapping, where 1 is the full range.
         crop: cut the picture of a centre unit to its receptive field.
         input_range: ``(low, high)`` of the model's inputs, each a number, or one for each channel. None finds it: from
-            examples, if they are given; from what the model computes before its first weights; from the documentation
-            of `keras.applications`. Where nothing tells, it is (0, 1).
+            what the model computes before its first weights; from examples, if they are given, where that does not tell
+            or only about; from the documentation of `keras.applications`. Where nothing tells, it is (0, 1).
         channel_order: of the model's images of three channels: ``"rgb"``, ``"bgr"``, or ``"auto"``, which finds that
             networks are given blue first whose documentation says so, if their inputs have the range that it says.
             Pictures are always shown as red, green, blue.

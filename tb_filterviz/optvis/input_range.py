@@ -84,13 +84,14 @@ def input_range_of(
     Args:
         image_model: the model.
         said: by the user, which settles it.
-        examples: images ``[n, h, w, c]`` as the model is given them; None if none are at hand.
+        examples: images ``[n, h, w, c]`` as the model is given them, which tell it where the model does not, or only
+            about; None if none are at hand.
         order: of the channels; ``"auto"`` finds it.
 
     Raises:
         ConfigError: if `examples` or `said` do not fit the model.
     """
-    is_range_told = said is not None or examples is not None
+    is_range_told = said is not None
     is_order_told = order != "auto" or not image_model.is_colored
     first = None if is_range_told and is_order_told else _first_weights(image_model)
     names = [image_model.model.name, *(first.path.split("/") if first else ())]
@@ -112,12 +113,16 @@ def _range_of(
     if said is not None:
         _check_channels(said, image_model.shape)
         return InputRange(said, "`input_range` says so")
+    is_told = first is not None and first.is_affine and not first.is_identity
+    of_model = _range_before(first) if first is not None and is_told else None
+    if of_model is not None and not of_model.is_doubtful:
+        return of_model
     if examples is not None:
         return _range_of_examples(as_examples(examples, image_model.shape))
+    if of_model is not None:
+        return of_model
     if first is not None and not first.is_affine:
         return InputRange(UNIT, "what the model does with it first is not linear", is_assumed=True)
-    if first is not None and not first.is_identity:
-        return _range_before(first)
     documented = documented_range(names, image_model.shape[2])
     if documented is not None:
         name, limits = documented

@@ -245,6 +245,12 @@ def test_what_cannot_work_is_said_before_the_first_epoch(tmp_path: Path) -> None
         fit((X, Y[:3]))
     with pytest.raises(ConfigError, match=r"Importance is measured by the loss, and `examples` has no labels"):
         fit(Examples(X, importance="always"))
+    scaled = keras.Sequential([keras.Input((10, 10, 1)), keras.layers.Rescaling(1 / 255), *make_model().layers[1:]])
+    scaled.compile("adam", "mse")
+    with pytest.raises(ConfigError, match=r"`examples` are from 0\.\d+ to 0\.99\d*, and the model takes 0 to 255"):
+        fit(X, scaled)
+    with pytest.raises(ConfigError, match=r"`examples` are from 0\.\d+ to 25\d.*, and the model takes 0 to 1"):
+        FilterLogger(tmp_path, config=Config(input_range=(0, 1)), examples=255 * X).log(make_model(), 0)
     with pytest.raises(ConfigError, match="`ablation` measures how much accuracy is lost"):
         fit(Examples((X, X.mean((1, 2, 3))), ablation=True))
     with pytest.raises(ConfigError, match="`maps` names example 48, and there are 48"):
