@@ -17,6 +17,8 @@ VIEWS: dict[str, dict[str, object]] = {
     "grid": {"layer": "conv2d_2", "step": 9},
     "kernels": {"layer": "conv2d_1", "sort": "score"},
     "filter": {"layer": "conv2d_2", "step": 9, "filter": 24, "metric": "loss"},
+    "maps": {"layer": "conv2d_2", "step": 9, "lens": "maps", "example": 1},
+    "weights": {"layer": "conv2d_2", "step": 9, "lens": "kernels"},
     "compare": {"layer": "conv2d_2", "view": "compare", "step2": 1},
     "compare-filter": {"layer": "conv2d_2", "view": "compare", "step2": 1, "filter": 24},
     "runs": {"layer": "conv2d_1", "view": "compare", "run2": "another/filters"},
