@@ -232,6 +232,7 @@ class Session:
         began = time.perf_counter()
         tried, noise = replace(ascent, ascent=replace(ascent.ascent, steps=steps)), ascent.respond_to_noise()
         maximized = tried.maximize(ascent.batches()[0], noise)
+        tried.kernels(maximized.filters)
         kernels = kernels_of(ascent.layer_call.layer, maximized.filters)
         revisit = tried.revisit(maximized, Before(maximized.images, kernels)) if self._revisits else None
         drawing = maximized.drawing(revisit)

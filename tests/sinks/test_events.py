@@ -55,6 +55,9 @@ def test_everything_of_the_table_is_written_and_read_back(tmp_path: Path, small_
                 "mean_kept",
                 "share_responsive",
                 "mean_change",
+                "kernels/channels",
+                "kernels/slices",
+                "kernels/effective",
                 *_STATISTICS,
             )
         ),
@@ -68,6 +71,10 @@ def test_everything_of_the_table_is_written_and_read_back(tmp_path: Path, small_
         for step, drawing in snapshots.items():
             assert tiles[step].dtype == np.uint8
             assert np.array_equal(tiles[step], drawing.tiles)
+            assert drawing.kernels is not None
+            for kind in ("channels", "slices", "effective"):
+                stored = series(tmp_path / "filters", f"filterviz/{layer}/kernels/{kind}")[step]
+                assert np.array_equal(stored, getattr(drawing.kernels, kind))
             for name, values in drawing.statistics.items():
                 assert statistics[name][step].dtype == np.float32
                 assert np.array_equal(statistics[name][step], values)
