@@ -50,7 +50,8 @@ def test_its_checkpoints_logged_afterwards_give_the_same_run(demo: tuple[Path, s
     assert difference(tmp_path / "filters", log_dir / "filters", but="importance") == ""
     importance = [series(run / "filters", "filterviz/conv2d_2/statistics/importance") for run in (tmp_path, log_dir)]
     assert [list(found) for found in importance] == [[-1, *range(EPOCHS)], [EPOCHS - 1]]  # a training's at its end
-    assert np.array_equal(importance[0][EPOCHS - 1], importance[1][EPOCHS - 1])
+    # the training measures by its own loss, saved weights by cross-entropy, which rounds otherwise in some versions
+    np.testing.assert_allclose(importance[0][EPOCHS - 1], importance[1][EPOCHS - 1], rtol=1e-3)
 
 
 @pytest.fixture(scope="module", params=["true", "false"], ids=["fast-loader", "python-loader"])

@@ -67,6 +67,7 @@ def _cached() -> Any:
 
 def _loader() -> Any:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    torch.manual_seed(4)  # which Keras does only where it runs on PyTorch
     data = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y))
     return torch.utils.data.DataLoader(data, batch_size=8, shuffle=True)
 
