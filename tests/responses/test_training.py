@@ -247,7 +247,7 @@ def test_what_cannot_work_is_said_before_the_first_epoch(tmp_path: Path) -> None
     with pytest.raises(ConfigError, match=r"Importance is measured by the loss, and `examples` has no labels"):
         fit(Examples(X, importance="always"))
     scaled = keras.Sequential([keras.Input((10, 10, 1)), keras.layers.Rescaling(1 / 255), *make_model().layers[1:]])
-    scaled.compile("adam", "mse")
+    scaled.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     with pytest.raises(ConfigError, match=r"`examples` are from 0\.\d+ to 0\.99\d*, and the model takes 0 to 255"):
         fit(X, scaled)
     with pytest.raises(ConfigError, match=r"`examples` are from 0\.\d+ to 25\d.*, and the model takes 0 to 1"):
