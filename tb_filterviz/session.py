@@ -300,8 +300,8 @@ class Session:
         """Add to the last snapshots of a training what is measured only then, with the weights of now."""
         if self._responses is None or not self._responses.measures_at_end:
             return snapshots
-        measured = self._responses.measure(is_end=True)
-        return [_with_responses(each, measured[each.layer].of_filters(each.filters), self.config) for each in snapshots]
+        hanging = self._responses.hanging(is_end=True)
+        return [_with_hanging(each, hanging[each.layer], self.config) for each in snapshots]
 
     def closest(self, indices: Sequence[RunIndex]) -> RunIndex:
         """Choose of several runs the one that the model, as it is now, goes on from.
@@ -385,7 +385,10 @@ def without_unknown(drawing: _Drawn) -> _Drawn:
     return replace(drawing, statistics=kept)
 
 
-def _with_responses(snapshot: LayerSnapshot, responses: LayerResponses, config: Config) -> LayerSnapshot:
+def _with_hanging(snapshot: LayerSnapshot, hanging: Mapping[str, Any], config: Config) -> LayerSnapshot:
+    """Add to a snapshot what hangs on its filters, given for all filters of its layer."""
+    assert snapshot.responses is not None
+    responses = replace(snapshot.responses, **{name: values[snapshot.filters] for name, values in hanging.items()})
     chosen = [each for each in statistics_of(config.statistics) if each.reads == "responses"]
     values = {each.name: each.values(responses, len(snapshot.filters)) for each in chosen}
     return without_unknown(replace(snapshot, statistics={**snapshot.statistics, **values}, responses=responses))

@@ -100,6 +100,11 @@ def _size(shape: Sequence[int]) -> str:
     return f"{kind} and {channels} channel{'' if channels == 1 else 's'}"
 
 
+def spread(length: int, most: int) -> npt.NDArray[np.int64]:
+    """Choose `most` places of so many, evenly: what is sorted by class is then still all there."""
+    return np.unique(np.linspace(0, length - 1, min(length, most)).round().astype(np.int64))
+
+
 def as_images(examples: Any, shape: tuple[int, int, int]) -> npt.NDArray[Any]:
     """Return images ``[n, h, w, c]``; gray ones and signals may lack an axis.
 
@@ -128,7 +133,9 @@ def as_images(examples: Any, shape: tuple[int, int, int]) -> npt.NDArray[Any]:
             f"the first of them image {int(wrong.argmax())}."
         )
     if images.min() == images.max():
-        raise ConfigError(f"`examples` must not be all of one value. Received: {images.min()} in every pixel")
+        raise ConfigError(
+            f"`examples` must be images, and must not be all of one value. Received: {images.min()} in every pixel"
+        )
     return images
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from tb_filterviz.errors import ConfigError
-from tb_filterviz.examples.example_set import ExampleSet, example_set
+from tb_filterviz.examples.example_set import ExampleSet, example_set, spread
 
 _ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 _MOST_LISTED = 200_000  # files; a folder of more is read no further
@@ -40,8 +40,7 @@ def read_folder(folder: Path, most: int, shape: tuple[int, int, int], class_name
         kinds = ", ".join(sorted(each[1:] for each in _ENDINGS))
         raise ConfigError(f"`examples` names the folder {str(folder)!r}, in which there are no images ({kinds}).")
     has_classes = bool(classes) and all(path.parent != folder for path in files)
-    places = np.unique(np.linspace(0, len(files) - 1, min(len(files), most)).round().astype(int))
-    chosen = [files[place] for place in places]
+    chosen = [files[place] for place in spread(len(files), most)]
     pictures, kept, unreadable = [], [], []
     for path in chosen:
         try:

@@ -11,12 +11,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 from keras.src.backend.common.global_state import get_global_attribute
 
 from tb_filterviz.datasets import digits
 from tb_filterviz.errors import ConfigError
-from tb_filterviz.examples.example_set import ExampleSet, example_set
+from tb_filterviz.examples.example_set import ExampleSet, example_set, spread
 from tb_filterviz.examples.folder import read_folder
 from tb_filterviz.examples.settings import Examples
 
@@ -47,11 +46,6 @@ def read_examples(settings: Examples, shape: Shape) -> ExampleSet:
     with random_state_kept():
         images, targets, origin = _read_object(source, most)
     return example_set(images, targets, shape=shape, class_names=settings.class_names, origin=origin)
-
-
-def spread(length: int, most: int) -> npt.NDArray[np.int64]:
-    """Choose `most` places of so many, evenly: what is sorted by class is then still all there."""
-    return np.unique(np.linspace(0, length - 1, min(length, most)).round().astype(np.int64))
 
 
 def _read_path(path: str, settings: Examples, shape: Shape) -> ExampleSet:

@@ -17,6 +17,7 @@ from keras import ops
 
 from tb_filterviz.config import Bound, ChannelOrder, Range
 from tb_filterviz.errors import ConfigError
+from tb_filterviz.examples.example_set import as_images
 from tb_filterviz.optvis.image_model import ImageModel, Shape, has_layers_inside
 from tb_filterviz.optvis.known_networks import documented_range, is_bgr
 from tb_filterviz.optvis.probe import observed, replaced, untouched
@@ -118,7 +119,7 @@ def _range_of(
     if of_model is not None and not of_model.is_doubtful:
         return of_model
     if examples is not None:
-        return _range_of_examples(as_examples(examples, image_model.shape))
+        return _range_of_examples(as_images(examples, image_model.shape).astype(np.float32))
     if of_model is not None:
         return of_model
     if first is not None and not first.is_affine:
@@ -137,33 +138,6 @@ def _check_channels(limits: Range, shape: Shape) -> None:
     sizes = {len(bound) for bound in limits if isinstance(bound, tuple)}
     if sizes - {shape[2]}:
         raise ConfigError(f"`input_range` must have one bound for each of {shape[2]} channels. Received: {limits}")
-
-
-def as_examples(examples: Any, shape: Shape) -> npt.NDArray[np.float32]:
-    """Return the images as float32 ``[n, h, w, c]``.
-
-    Raises:
-        ConfigError: if they are not images with the channels of `shape`.
-    """
-    try:
-        images = np.asarray(examples)
-    except ValueError as error:
-        raise ConfigError(f"`examples` must be images of one size: {error}") from error
-    if images.dtype.kind == "V" or images.dtype.name == "bfloat16":
-        images = images.astype(np.float32)
-    if images.ndim == 3 and shape[2] == 1 and shape[0] > 1:
-        images = images[..., None]
-    if images.ndim == 3 and shape[0] == 1:
-        images = images[:, None]  # signals
-    if images.ndim != 4 or images.shape[-1] != shape[2] or not images.size or images.dtype.kind not in "biuf":
-        raise ConfigError(
-            f"`examples` must be an array of images [n, height, width, {shape[2]}]; of a dataset, one batch. Received: "
-            f"an array of shape {images.shape} and dtype {images.dtype}"
-        )
-    images = images.astype(np.float32)
-    if not np.isfinite(images).all() or images.min() == images.max():
-        raise ConfigError("`examples` must be finite numbers, not all of one value.")
-    return images
 
 
 def _range_of_examples(images: npt.NDArray[np.float32]) -> InputRange:

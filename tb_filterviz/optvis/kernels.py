@@ -14,20 +14,13 @@ from tb_filterviz.optvis.canvas import Canvas
 from tb_filterviz.optvis.image_model import ImageModel, leaves
 from tb_filterviz.optvis.layer_calls import LayerCall
 from tb_filterviz.optvis.layer_info import samples
-from tb_filterviz.optvis.layer_types import is_convolution, is_exact
+from tb_filterviz.optvis.layer_types import ACTIVATIONS, is_convolution, is_exact
 from tb_filterviz.parts.objectives import center_unit
 from tb_filterviz.parts.tones import to_displayable
 from tb_filterviz.snapshots import LayerKernels
 
 _MOST_CHANNELS = 6  # of the input, the strongest
 _MOST_PX = 64  # a side of an effective kernel
-_RECTIFIERS = (
-    keras.layers.Activation,
-    keras.layers.ReLU,
-    keras.layers.LeakyReLU,
-    keras.layers.PReLU,
-    keras.layers.ELU,
-)
 
 Effective = Callable[[npt.NDArray[np.int32]], npt.NDArray[np.float32]]
 
@@ -124,7 +117,7 @@ def linearized(image_model: ImageModel) -> Iterator[None]:
     """Let activations pass everything, and max-pooling take the mean, in this block."""
     with ExitStack() as stack:
         for _, layer in leaves(image_model.model):
-            if isinstance(layer, _RECTIFIERS):
+            if isinstance(layer, ACTIVATIONS):
                 stack.enter_context(probe.replaced(layer, call=_as_it_is))
             elif isinstance(layer, keras.layers.MaxPooling2D):
                 stack.enter_context(probe.replaced(layer, call=_mean_instead(layer)))

@@ -16,6 +16,14 @@ SIGNAL_CONVOLUTIONS = (
     keras.layers.Conv1DTranspose,
 )
 
+ACTIVATIONS = (  # layers that are nothing else
+    keras.layers.Activation,
+    keras.layers.ReLU,
+    keras.layers.LeakyReLU,
+    keras.layers.PReLU,
+    keras.layers.ELU,
+)
+
 OWN_WAYS = ("call", "convolution_op")  # attributes that another library may have replaced on one layer
 
 

@@ -20,7 +20,7 @@ from tb_filterviz.responses.footprint import footprint_of
 from tb_filterviz.responses.importance import Importance, importance_of
 from tb_filterviz.responses.measure import Array, Measurement, measurement
 from tb_filterviz.responses.outlets import outlets_of
-from tb_filterviz.snapshots import LayerResponses
+from tb_filterviz.snapshots import LayerResponses, Values
 
 _MOST_TOGETHER = 128
 _FAR = 2.0  # input ranges beyond which examples cannot be what the model is given
@@ -55,30 +55,32 @@ class ModelResponses:
             is_end: whether to measure as well what is measured at the end of a training.
         """
         began = time.perf_counter()
-        found = self.completed(self.measurement.measure(), is_end=False)
+        found = self._completed(self.measurement.measure(), is_end=False)
         if self.settings.maps_as_images:
             found = {path: replace(responses, maps_as_images=True) for path, responses in found.items()}
         self.took_s = time.perf_counter() - began
-        return self.completed(found, is_end=True) if is_end and self.measures_at_end else found
+        return self._completed(found, is_end=True) if is_end and self.measures_at_end else found
 
-    def completed(self, found: Mapping[str, LayerResponses], *, is_end: bool) -> dict[str, LayerResponses]:
-        """Add importance and ablation to what all filters of the layers answer, if it is time for these.
+    def hanging(self, *, is_end: bool) -> dict[str, dict[str, Values]]:
+        """Measure what hangs on each filter, if it is time for that: importance and ablation, by the layers' paths.
 
         Args:
-            found: of the layers, by path.
             is_end: whether it is what is measured at the end of a training, or what always is.
         """
+        found: dict[str, dict[str, Values]] = {outlet.layer_call.path: {} for outlet in self.measurement.outlets}
         if self.importance is None:
-            return dict(found)
-        completed = dict(found)
-        paths = [outlet.layer_call.path for outlet in self.measurement.outlets]
+            return found
         if self.settings.importance == ("end" if is_end else "always"):
-            for path, slopes in zip(paths, self.importance.by_slope(), strict=True):
-                completed[path] = replace(completed[path], importance=slopes)
+            for values, slopes in zip(found.values(), self.importance.by_slope(), strict=True):
+                values["importance"] = slopes
         if self.settings.ablation and is_end:
-            for path, lost in zip(paths, self.importance.by_ablation(self.drawn), strict=True):
-                completed[path] = replace(completed[path], ablation=lost)
-        return completed
+            for values, lost in zip(found.values(), self.importance.by_ablation(self.drawn), strict=True):
+                values["ablation"] = lost
+        return found
+
+    def _completed(self, found: Mapping[str, LayerResponses], *, is_end: bool) -> dict[str, LayerResponses]:
+        hanging: Mapping[str, Any] = self.hanging(is_end=is_end)
+        return {path: replace(responses, **hanging[path]) for path, responses in found.items()}
 
     @property
     def measures_at_end(self) -> bool:

@@ -11,15 +11,9 @@ from keras import ops
 from tb_filterviz.error_context import raising_model_error
 from tb_filterviz.optvis.image_model import ImageModel, has_layers_inside
 from tb_filterviz.optvis.layer_calls import LayerCall
+from tb_filterviz.optvis.layer_types import ACTIVATIONS
 from tb_filterviz.optvis.probe import observed, replaced, untouched
 
-_ACTIVATIONS = (
-    keras.layers.Activation,
-    keras.layers.ReLU,
-    keras.layers.LeakyReLU,
-    keras.layers.PReLU,
-    keras.layers.ELU,
-)
 _BETWEEN = (  # layers that keep channels apart, which stand between a convolution and its activation
     keras.layers.BatchNormalization,
     keras.layers.GroupNormalization,
@@ -110,11 +104,11 @@ def _outlet(layer_call: LayerCall, passed: Sequence[_Passed]) -> Outlet:
         takers = [each for each in passed if found.output in each.inputs and id(each) not in seen]
         # what only hands its input on, as a dropout does in inference, puts out the very tensor that others take
         takers = [each for each in takers if each.output == found.output] or takers
-        if len(takers) != 1 or not isinstance(takers[0].layer, (*_BETWEEN, *_ACTIVATIONS)):
+        if len(takers) != 1 or not isinstance(takers[0].layer, (*_BETWEEN, *ACTIVATIONS)):
             break
         (found,) = takers
         seen.add(id(found))
-        is_gated = isinstance(found.layer, _ACTIVATIONS) and _activation_of(found.layer) != "linear"
+        is_gated = isinstance(found.layer, ACTIVATIONS) and _activation_of(found.layer) != "linear"
     last = _activation_of(found.layer)
     return Outlet(layer_call, found.layer, found.path, found.call, is_gated, 0.5 if last in _HALF_OPEN else 0.0)
 

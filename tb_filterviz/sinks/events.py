@@ -2,11 +2,11 @@
 
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,8 @@ from tb_filterviz.sinks.run_index import RunIndex, event_file_names, read_recipe
 from tb_filterviz.sinks.runs import Choose, TakenRun, take_run
 from tb_filterviz.sinks.storage import Folder, folder_of, reason_of
 from tb_filterviz.snapshots import LayerResponses, LayerSnapshot
+
+_Kind = TypeVar("_Kind", ResponseKind, KernelKind)
 
 
 def newest(indices: Sequence[RunIndex]) -> RunIndex:
@@ -341,13 +343,23 @@ def _responses(step: int, snapshot: LayerSnapshot, config: Config) -> Iterator[A
         "map_scales": responses.map_scales,
         "maps": responses.maps,
     }
-    for kind, values in kinds.items():
-        for number, part in enumerate(tile_parts(values) if values is not None and values.size else ()):
-            content = encode_responses(snapshot, kind, values[part].shape, part.start)
-            tag = responses_tag(snapshot.layer, kind, number)
-            yield tensor_event(step, tag, values[part], filters_metadata(content))
+    yield from _in_parts(step, snapshot, kinds, responses_tag, encode_responses)
     if responses.maps is not None and responses.maps_as_images:
         yield from _map_grids(step, snapshot, responses, config)
+
+
+def _in_parts(
+    step: int,
+    snapshot: LayerSnapshot,
+    kinds: Mapping[_Kind, Any],
+    tag: Callable[[str, _Kind, int], str],
+    encode: Callable[[LayerSnapshot, _Kind, Sequence[int], int], bytes],
+) -> Iterator[Any]:
+    """Write arrays ``[n, ...]`` of a layer's filters, each in as many tags as it takes; None and empty ones are not."""
+    for kind, values in kinds.items():
+        for number, part in enumerate(tile_parts(values) if values is not None and values.size else ()):
+            content = encode(snapshot, kind, values[part].shape, part.start)
+            yield tensor_event(step, tag(snapshot.layer, kind, number), values[part], filters_metadata(content))
 
 
 def _map_grids(step: int, snapshot: LayerSnapshot, responses: LayerResponses, config: Config) -> Iterator[Any]:
@@ -369,11 +381,7 @@ def _kernels(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
         "slices": kernels.slices,
         "effective": kernels.effective,
     }
-    for kind, values in kinds.items():
-        for number, part in enumerate(tile_parts(values) if values is not None else ()):
-            content = encode_kernels(snapshot, kind, values[part].shape, part.start)
-            tag = kernels_tag(snapshot.layer, kind, number)
-            yield tensor_event(step, tag, values[part], filters_metadata(content))
+    yield from _in_parts(step, snapshot, kinds, kernels_tag, encode_kernels)
 
 
 def _curve(step: int, snapshot: LayerSnapshot, statistic: Statistic) -> Any:

@@ -136,6 +136,22 @@ def test_the_end_of_a_training_is_measured_with_the_weights_that_it_leaves(tmp_p
     assert steps(tmp_path / "filters", "filterviz/conv/responses/patches") == [-1, 0, 1]
 
 
+def test_chosen_filters_are_measured_at_the_end_each_as_itself(tmp_path: Path) -> None:
+    found = {}
+    for filters in (None, [3, 0]):
+        memory = MemorySink()
+        visualizer = FilterVisualizer(
+            tmp_path / str(filters),
+            config=Config(filters=filters),
+            examples=Examples((X, Y), ablation=True),
+            sinks=[memory],
+        )
+        _fit(FEEDS["arrays"], lambda _, callback=visualizer: [callback])  # type: ignore[misc]
+        found[filters is None] = memory.snapshots[-1].statistics
+    for name in ("importance", "ablation", "on"):
+        assert same(found[False][name], found[True][name][[3, 0]])
+
+
 def test_the_end_is_measured_where_batches_are_drawn(tmp_path: Path) -> None:
     memory = MemorySink()
     callback = FilterVisualizer(tmp_path, update_freq=3, examples=Examples((X, Y), ablation=True), sinks=[memory])
