@@ -5,7 +5,8 @@ import importlib.resources
 import json
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.resources.abc import Traversable
 from pathlib import PurePath
 from typing import Any
 
@@ -26,11 +27,21 @@ from tb_filterviz.plugin.trainings import trainings
 from tb_filterviz.plugin.validation import LARGEST_INDEX
 
 TYPES = {".js": "text/javascript", ".css": "text/css"}
-# The only files that are served, listed once: nothing that a caller says becomes a path.
+
+
+def _files_below(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _files_below(entry, f"{prefix}{entry.name}/")
+        else:
+            yield f"{prefix}{entry.name}", entry
+
+
+# The only files that are served, listed once, by their paths below static/: nothing that a caller says becomes a path.
 STATIC = {
-    path.name: TYPES[PurePath(path.name).suffix]
-    for path in importlib.resources.files(__package__).joinpath("static").iterdir()
-    if PurePath(path.name).suffix in TYPES
+    name: entry
+    for name, entry in _files_below(importlib.resources.files(__package__).joinpath("static"))
+    if PurePath(name).suffix in TYPES
 }
 LARGEST_PX = 1 << 16
 EXAMPLE_KEPT_S = 3600  # by the browser: a run's examples stay what they are
@@ -116,9 +127,8 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
 
     @_reads
     def _serve_static(self, request: wrappers.Request) -> Any:
-        name = request.path.rsplit("/", 1)[-1]
-        content = importlib.resources.files(__package__).joinpath("static", name).read_bytes()
-        return http_util.Respond(request, content, STATIC[name])
+        name = request.path.rpartition("/static/")[-1]
+        return http_util.Respond(request, STATIC[name].read_bytes(), TYPES[PurePath(name).suffix])
 
     @_reads
     def _serve_layers(self, request: wrappers.Request) -> Any:

@@ -466,25 +466,25 @@ def test_places_orders_and_sizes(tab: Browser) -> None:
         script = f"const done = arguments[0]; import('./static/{module}.js').then((m) => done({expression}))"
         return tab.driver.execute_async_script(script)
 
-    assert ask("ordering", "m.rankOf([3, null, 5, 1], 3, 'descending')") == 1
-    assert ask("ordering", "m.rankOf([3, null, 5, 1], 5, 'ascending')") == 2
-    assert ask("ordering", "m.rankOf([3, null], null, 'ascending')") is None
+    assert ask("state/ordering", "m.rankOf([3, null, 5, 1], 3, 'descending')") == 1
+    assert ask("state/ordering", "m.rankOf([3, null, 5, 1], 5, 'ascending')") == 2
+    assert ask("state/ordering", "m.rankOf([3, null], null, 'ascending')") is None
     places = "[0, 5, 9, 10, 99, -3].map((step) => m.placeOf(step, [0, 10, 20]))"
-    assert ask("geometry", places) == [0, 0.25, 0.45, 0.5, 1, 0]
-    assert ask("geometry", "m.placeOf(3, [3])") == 0
+    assert ask("pictures/geometry", places) == [0, 0.25, 0.45, 0.5, 1, 0]
+    assert ask("pictures/geometry", "m.placeOf(3, [3])") == 0
     nearest = "[m.nearestIndex(7, [1, 5, 9]), m.nearestIndex(null, [1, 5]), m.nearestIndex(-9, [1, 5])]"
-    assert ask("geometry", nearest) == [1, 1, 0]
+    assert ask("pictures/geometry", nearest) == [1, 1, 0]
     area = "{width: 900, height: 470}, 4, 200, 1"
-    assert ask("geometry", f"m.fit(50, {{width: 28, height: 28}}, {area}).columns") == 10
-    assert ask("geometry", f"m.fit(1, {{width: 5, height: 5}}, {area}).scale") == 40
+    assert ask("pictures/geometry", f"m.fit(50, {{width: 28, height: 28}}, {area}).columns") == 10
+    assert ask("pictures/geometry", f"m.fit(1, {{width: 5, height: 5}}, {area}).scale") == 40
     for scale, ratio in ((0.4, 1), (1.5, 1), (4.7, 1), (2.3, 2)):
-        whole = ask("geometry", f"m.wholePixels({scale}, {ratio})")
+        whole = ask("pictures/geometry", f"m.wholePixels({scale}, {ratio})")
         assert whole <= scale
         assert whole * ratio < 4 or whole * ratio == int(whole * ratio)
     numbers = "[0.00012, -1.23456, 123456, null].map((value) => m.number(value))"
-    assert ask("format", numbers) == ["1.20e-4", "-1.23", "1.23e+5", "not finite"]
+    assert ask("words/format", numbers) == ["1.20e-4", "-1.23", "1.23e+5", "not finite"]
     values = "[[0.5, 'share'], [1, 'flag'], [0, 'flag'], [2, 'number'], [undefined, 'number'], [null, 'number']]"
-    assert ask("format", f"{values}.map(([value, unit]) => m.shown(value, unit))") == [
+    assert ask("words/format", f"{values}.map(([value, unit]) => m.shown(value, unit))") == [
         "50 %",
         "yes",
         "no",

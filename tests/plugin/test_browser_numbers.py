@@ -192,7 +192,7 @@ def test_the_difference_is_the_stored_change_to_rounding(window: Browser, tmp_pa
     script = """
     const [pairs, channels, done] = arguments;
     const tile = (bytes) => ({ bytes: Uint8Array.from(bytes), offset: 0, height: 7, width: 5, channels });
-    import("./static/draw.js").then((draw) => done(pairs.map(([before, after]) =>
+    import("./static/pictures/draw.js").then((draw) => done(pairs.map(([before, after]) =>
       draw.difference(tile(before), tile(after)).rms)));
     """
     pairs = [[one.ravel().tolist(), other.ravel().tolist()] for one, other in zip(before, after, strict=True)]

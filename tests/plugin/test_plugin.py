@@ -1,6 +1,7 @@
 """The routes, asked through TensorBoard's own application, on both of its loaders."""
 
 import json
+import posixpath
 import re
 import tempfile
 from collections.abc import Iterator
@@ -370,14 +371,15 @@ def test_nothing_else_is_served(small: Tab, path: str) -> None:
 
 
 def test_every_static_file_is_served_and_every_import_is_a_static_file(small: Tab, root: Path) -> None:
-    files = {path.name for path in (root / "tb_filterviz" / "plugin" / "static").iterdir()}
+    static = root / "tb_filterviz" / "plugin" / "static"
+    files = {path.relative_to(static).as_posix() for path in static.rglob("*") if path.is_file()}
     for name in files:
         answer = small.answer(f"static/{name}")
         assert answer.status_code == 200
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "charset=utf-8" in answer.headers["Content-Type"]
-        for imported in re.findall(r'from "\./([^"]+)"', answer.text):
-            assert imported in files
+        for imported in re.findall(r'from "(\.[^"]+)"', answer.text):
+            assert posixpath.normpath(posixpath.join(posixpath.dirname(name), imported)) in files
 
 
 def test_the_tab_shows_itself_as_soon_as_there_is_something(small: Tab) -> None:

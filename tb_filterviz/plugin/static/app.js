@@ -1,14 +1,14 @@
 // The state of the tab, and what follows from it.
 
-import { getJson } from "./api.js";
-import { formedWords } from "./formation.js";
-import { capital, differenceWords, nameOfStep, shown } from "./format.js";
-import { nearestIndex } from "./geometry.js";
-import { onAddressChange, onReload, readView, writeView } from "./host.js";
-import { orderKey, orderOf, sortedBy } from "./ordering.js";
-import { Examples, Lens } from "./examples.js";
-import { Recordings } from "./recordings.js";
-import { changedIn, START, viewOf } from "./view.js";
+import { getJson } from "./data/api.js";
+import { formedWords } from "./words/formation.js";
+import { capital, differenceWords, nameOfStep, shown } from "./words/format.js";
+import { nearestIndex } from "./pictures/geometry.js";
+import { onAddressChange, onReload, readView, writeView } from "./host/tensorboard.js";
+import { orderKey, orderOf, sortedBy } from "./state/ordering.js";
+import { Examples, Lens } from "./data/examples.js";
+import { Recordings } from "./data/recordings.js";
+import { changedIn, START, viewOf } from "./state/view.js";
 
 function lastWallTime({ layers }) {
   return Math.max(...layers.map((layer) => layer.last_wall_time));

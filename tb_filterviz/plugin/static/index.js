@@ -1,15 +1,15 @@
 // TensorBoard calls `render` in a frame of our own.
 
 import { App } from "./app.js";
-import { element } from "./dom.js";
-import { FilterPanel } from "./filter_panel.js";
-import { helpDialog } from "./help_dialog.js";
-import { mirrorTheme, takeFocus } from "./host.js";
-import { LayerPanel } from "./layer_panel.js";
-import { RecipeDialog } from "./recipe_dialog.js";
-import { Stage } from "./stage.js";
-import { Timeline } from "./timeline.js";
-import { Toolbar } from "./toolbar.js";
+import { element } from "./widgets/dom.js";
+import { FilterPanel } from "./parts/filter_panel.js";
+import { helpDialog } from "./parts/help_dialog.js";
+import { mirrorTheme, takeFocus } from "./host/tensorboard.js";
+import { LayerPanel } from "./parts/layer_panel.js";
+import { RecipeDialog } from "./parts/recipe_dialog.js";
+import { Stage } from "./parts/stage.js";
+import { Timeline } from "./parts/timeline.js";
+import { Toolbar } from "./parts/toolbar.js";
 
 // The frame around the parts, and what stands there when there is nothing to see.
 class Page {

@@ -1,9 +1,9 @@
 // Above: which run and layer, in which order, how the stuck are shown, which view, and what can be saved.
 
-import { choice, element, icon, iconButton, segments } from "./dom.js";
-import { animatedPng, canvasPng, download, fileName, sideBySide } from "./save.js";
-import { nameOfStep, unitsOf } from "./format.js";
-import { orderKey, ordersOf } from "./ordering.js";
+import { choice, element, icon, iconButton, segments } from "../widgets/dom.js";
+import { animatedPng, canvasPng, download, fileName, sideBySide } from "../pictures/save.js";
+import { nameOfStep, unitsOf } from "../words/format.js";
+import { orderKey, ordersOf } from "../state/ordering.js";
 
 const STUCK = [["show", "Show"], ["dim", "Dim"], ["hide", "Hide"]];
 const MOST_FRAMES = 300;

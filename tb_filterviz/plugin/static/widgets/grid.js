@@ -1,8 +1,8 @@
 // Many small pictures in rows: the filters of a layer, or the epochs of a filter. Draws only what is in sight.
 
 import { element } from "./dom.js";
-import { colour, drawMark, drawPictures } from "./draw.js";
-import { fit, wholePixels } from "./geometry.js";
+import { colour, drawMark, drawPictures } from "../pictures/draw.js";
+import { fit, wholePixels } from "../pictures/geometry.js";
 
 const GAP = 4;
 const CAPTION_PX = 22;

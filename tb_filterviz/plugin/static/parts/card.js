@@ -1,8 +1,8 @@
 // What a filter does on real images: which excite it, which classes it serves, where it answers; and its kernel.
 
-import { choice, element, segments } from "./dom.js";
-import { drawAlone } from "./draw.js";
-import { capital, number, percent } from "./format.js";
+import { choice, element, segments } from "../widgets/dom.js";
+import { drawAlone } from "../pictures/draw.js";
+import { capital, number, percent } from "../words/format.js";
 
 const MOST_CLASSES = 10;
 const PATCH_PX = 60;

@@ -1,7 +1,7 @@
 // Small line charts over the steps, on the same scale as the slider.
 
 import { element, svg } from "./dom.js";
-import { number } from "./format.js";
+import { number } from "../words/format.js";
 
 const EDGE = 8; // half of the slider's thumb, so that a curve stands over the place of its step
 

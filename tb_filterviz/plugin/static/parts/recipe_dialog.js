@@ -1,8 +1,8 @@
 // How the pictures of a run were drawn, to read and to copy.
 
-import { element } from "./dom.js";
-import { capital } from "./format.js";
-import { drawnLayers, factsOf, modelLayers, modelName, settingsOf } from "./recipe.js";
+import { element } from "../widgets/dom.js";
+import { capital } from "../words/format.js";
+import { drawnLayers, factsOf, modelLayers, modelName, settingsOf } from "../words/recipe.js";
 
 function facts(rows) {
   return element("dl", { class: "rows" }, rows.map(([what, how]) =>

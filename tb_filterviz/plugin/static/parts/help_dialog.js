@@ -1,6 +1,6 @@
 // What the pictures mean, and which keys there are.
 
-import { element } from "./dom.js";
+import { element } from "../widgets/dom.js";
 
 const MEANINGS = [
   ["Tile", "The input that excites its filter most, made by gradient ascent from gray: no piece of your data. Each is brought "

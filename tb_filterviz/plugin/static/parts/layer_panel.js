@@ -1,8 +1,8 @@
 // At the side: the layer as a whole.
 
-import { element } from "./dom.js";
-import { Figures, ofLayer, spread } from "./figures.js";
-import { capital, nameOfStep, number, percent, plural } from "./format.js";
+import { element } from "../widgets/dom.js";
+import { Figures, ofLayer, spread } from "../widgets/figures.js";
+import { capital, nameOfStep, number, percent, plural } from "../words/format.js";
 
 const MOST_CHIPS = 24;
 

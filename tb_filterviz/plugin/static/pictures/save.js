@@ -1,6 +1,6 @@
 // What is seen, as files: a PNG, and an animated PNG made of the layer at every step.
 
-import { element } from "./dom.js";
+import { element } from "../widgets/dom.js";
 
 const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
   let value = byte;

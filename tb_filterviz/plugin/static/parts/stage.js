@@ -1,9 +1,9 @@
 // What is looked at: the grid of a layer, or two of them and their difference.
 
-import { choice, element } from "./dom.js";
-import { difference } from "./draw.js";
-import { TileGrid } from "./grid.js";
-import { capital, differenceWords, nameOfStep } from "./format.js";
+import { choice, element } from "../widgets/dom.js";
+import { difference } from "../pictures/draw.js";
+import { TileGrid } from "../widgets/grid.js";
+import { capital, differenceWords, nameOfStep } from "../words/format.js";
 
 const SHARPEN_AFTER_MS = 300;
 

@@ -1,9 +1,9 @@
 // Where one is in the training: transport, slider, and the curve above it as a map.
 
-import { Chart } from "./chart.js";
-import { choice, element, iconButton, setIcon } from "./dom.js";
-import { capital, nameOfStep, number, plural, unitsOf } from "./format.js";
-import { placeOf } from "./geometry.js";
+import { Chart } from "../widgets/chart.js";
+import { choice, element, iconButton, setIcon } from "../widgets/dom.js";
+import { capital, nameOfStep, number, plural, unitsOf } from "../words/format.js";
+import { placeOf } from "../pictures/geometry.js";
 
 const SPEEDS = [["2", "2 / s"], ["5", "5 / s"], ["10", "10 / s"], ["30", "30 / s"], ["60", "60 / s"]];
 const PREFERRED = ["accuracy", "loss", "mean change"];

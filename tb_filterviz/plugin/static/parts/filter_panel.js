@@ -1,14 +1,14 @@
 // At the side: one filter, and how it formed.
 
 import { Card } from "./card.js";
-import { element, iconButton } from "./dom.js";
-import { drawAlone } from "./draw.js";
-import { Figures, spread } from "./figures.js";
-import { formedFact, stuckSince } from "./formation.js";
-import { capital, differenceWords, nameOfStep, number, percent, shown } from "./format.js";
-import { placeOf } from "./geometry.js";
-import { TileGrid } from "./grid.js";
-import { rankOf } from "./ordering.js";
+import { element, iconButton } from "../widgets/dom.js";
+import { drawAlone } from "../pictures/draw.js";
+import { Figures, spread } from "../widgets/figures.js";
+import { formedFact, stuckSince } from "../words/formation.js";
+import { capital, differenceWords, nameOfStep, number, percent, shown } from "../words/format.js";
+import { placeOf } from "../pictures/geometry.js";
+import { TileGrid } from "../widgets/grid.js";
+import { rankOf } from "../state/ordering.js";
 
 export class FilterPanel {
   constructor(app) {

@@ -1,7 +1,7 @@
 // Pure functions: in which order the filters of a layer are shown.
 
-import { settling } from "./formation.js";
-import { capital } from "./format.js";
+import { settling } from "../words/formation.js";
+import { capital } from "../words/format.js";
 
 const INDEX = ["index", "Index", "the order in which they were drawn"];
 const SETTLED = "settled";
