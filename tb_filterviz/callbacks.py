@@ -19,6 +19,7 @@ from tb_filterviz.optvis import backends
 from tb_filterviz.optvis.layer_calls import as_patterns, check_keras_model
 from tb_filterviz.parts.statistics import statistics_of
 from tb_filterviz.progress import shown_if_long, spoken
+from tb_filterviz.recipe import with_training
 from tb_filterviz.session import Session, with_examples
 from tb_filterviz.sinks import Sink, checked_sinks
 from tb_filterviz.sinks.events import EventSink
@@ -27,6 +28,7 @@ from tb_filterviz.snapshots import LayerSnapshot, StepUnit
 from tb_filterviz.training.dead import describe_dead
 from tb_filterviz.training.failures import Failures
 from tb_filterviz.training.fit import AfterOthers, Fit, current_fit, goes_on, may_change_weights, watch
+from tb_filterviz.training.hyperparameters import hyperparameters
 from tb_filterviz.training.parts import as_part, part_of
 from tb_filterviz.training.schedule import Schedule, TimeBudget, batch_schedule, epoch_schedule, schedule_to_json
 from tb_filterviz.training.stuck import StuckFilters
@@ -152,6 +154,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._is_waiting = False  # for the first batch to build the model
         self._is_budget_said = False
         self._curves: dict[str, float] = {}
+        self._hyperparameters: Mapping[str, Any] = {}
         self._stuck = StuckFilters()
         self._last_drawn: Sequence[LayerSnapshot] = ()
         self._failures = Failures()
@@ -195,6 +198,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         if not backends.current().is_chief(self.model):
             return
         self._fit = current_fit()
+        self._hyperparameters = hyperparameters(self.model, self.params or {}, self._fit)
         self._may_change = may_change_weights(self._fit, self.model)
         self._last = AfterOthers.joined(self, self._fit.callbacks)
         self._events = EventSink(self.log_dir, self._config, is_live=partial(goes_on, weakref.ref(self._fit)))
@@ -240,7 +244,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         if self._events is None or self._events.is_begun:
             return
         is_resumed, counts_batches = epoch > 0, self._schedule is not None
-        recipe = session.recipe("callback", self._schedule_json)
+        recipe = with_training(session.recipe("callback", self._schedule_json), self._hyperparameters)
         if is_resumed:  # batches are counted on from where the run ended
             before = None if counts_batches else epoch
             notice = self._events.begin(recipe, before, session.closest, session.stored_examples)

@@ -78,6 +78,16 @@ def make_recipe(
     }
 
 
+def with_training(recipe: Recipe, training: Mapping[str, Any]) -> Recipe:
+    """Add how the training was set, if anything is known of it: no picture of the same weights differs by it.
+
+    Args:
+        recipe: of a run that a callback writes.
+        training: optimizer, learning rate, its schedule, batch size, as far as they are known.
+    """
+    return {**recipe, "training": dict(training)} if training else recipe
+
+
 def _parts(config: Config, more: Iterable[Part]) -> dict[str, list[dict[str, str]]]:
     """List what the parts say of themselves; a name alone may mean a part that only its owner has."""
     own = [] if config.tone == AUTO else [tone_of(config.tone)]

@@ -6,19 +6,32 @@ import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
-from tb_filterviz import AscentConfig, AscentPart, Config, Objective, ToneMapping, channel_mean
+from tb_filterviz import (
+    AscentConfig,
+    AscentPart,
+    Config,
+    FilterLogger,
+    FilterVisualizer,
+    Objective,
+    ToneMapping,
+    channel_mean,
+)
 from tb_filterviz.errors import ConfigError
 from tb_filterviz.metadata import decode_metadata, encode_recipe
 from tb_filterviz.parts.statistics import STANDARD
-from tb_filterviz.recipe import Recipe, config_of, draws_the_same, fingerprint
+from tb_filterviz.recipe import Recipe, config_of, draws_the_same, fingerprint, with_training
 from tb_filterviz.session import Session
+from tb_filterviz.training.fit import Fit
+from tb_filterviz.training.hyperparameters import hyperparameters
 from tests.parts import own
+from tests.reading import recipe_of
 
 L = keras.layers
 
@@ -146,6 +159,88 @@ def test_another_size_of_images_begins_a_run_of_its_own_where_the_whole_is_drawn
 
 def test_other_versions_go_on_in_their_run(base: Recipe) -> None:
     assert draws_the_same(base, {**base, "versions": {"tb_filterviz": "9.9", "keras": "4.0"}, "later": [1, 2]})
+
+
+def test_how_a_training_was_set_begins_no_run_of_its_own(base: Recipe) -> None:
+    one, other = (with_training(base, {"optimizer": "SGD", "learning_rate": rate}) for rate in (0.1, 0.01))
+    assert one["training"] != other["training"]
+    assert draws_the_same(one, other)
+    assert draws_the_same(one, base)
+    assert draws_the_same(base, other)
+
+
+SGD, COSINE = keras.optimizers.SGD, keras.optimizers.schedules.CosineDecay
+OPTIMIZERS: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
+    "constant": (lambda: SGD(0.05), {"optimizer": "SGD", "learning_rate": 0.05}),
+    "by name": (lambda: "adam", {"optimizer": "Adam", "learning_rate": 0.001}),
+    "scaled losses": (
+        lambda: keras.optimizers.LossScaleOptimizer(SGD(0.03)),
+        {"optimizer": "SGD", "learning_rate": 0.03},
+    ),
+    "schedule": (
+        lambda: SGD(COSINE(0.2, decay_steps=10)),
+        {"optimizer": "SGD", "learning_rate": 0.2, "schedule": "CosineDecay"},
+    ),
+}
+
+
+def _trained(log_dir: Path, optimizer: Any, x: Any = None, y: Any = None, **options: Any) -> Recipe:
+    model = _network()
+    model.compile(optimizer, "mse")
+    images = np.random.default_rng(0).random((8, 12, 12, 1)).astype(np.float32)
+    drawn = FilterVisualizer(log_dir, config=BASE, on_error="raise")
+    given = (images, np.zeros((8, 3), np.float32)) if x is None else (x, y)
+    model.fit(*given, verbose=0, callbacks=[drawn], **options)
+    found: Recipe = recipe_of(log_dir / "filters")
+    return found
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_training_says_how_it_was_set(tmp_path: Path, name: str) -> None:
+    make, expected = OPTIMIZERS[name]
+    assert _trained(tmp_path, make(), batch_size=4)["training"] == {**expected, "batch_size": 4}
+
+
+def test_what_is_not_known_of_a_training_is_left_out(tmp_path: Path) -> None:
+    """No size of batches was given; then a generator makes them."""
+    images, targets = np.zeros((4, 12, 12, 1), np.float32), np.zeros((4, 3), np.float32)
+    known = {"optimizer": "SGD", "learning_rate": 0.5}
+    assert _trained(tmp_path / "a", SGD(0.5))["training"] == known
+    batches = ((images, targets) for _ in range(2))
+    assert _trained(tmp_path / "b", SGD(0.5), batches, steps_per_epoch=2, shuffle=False)["training"] == known
+
+
+class _Odd:
+    @property
+    def learning_rate(self) -> float:
+        raise ValueError("nobody knows")
+
+
+def test_an_optimizer_that_does_not_say_and_a_model_without_one_end_no_training() -> None:
+    model = _network()
+    assert hyperparameters(model, {}, Fit(None, None)) == {}
+    model.optimizer = _Odd()
+    assert hyperparameters(model, {"batch_size": 7}, Fit(None, None)) == {"optimizer": "_Odd", "batch_size": 7}
+
+
+def test_a_training_is_described_as_it_begins(tmp_path: Path) -> None:
+    slower = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))
+    model = _network()
+    model.compile(SGD(0.4), "mse")
+    images = np.zeros((4, 12, 12, 1), np.float32)
+    for log_dir in (tmp_path / "first", tmp_path / "again"):
+        drawn = FilterVisualizer(log_dir, config=BASE, on_error="raise")
+        model.fit(images, np.zeros((4, 3)), epochs=2, verbose=0, callbacks=[drawn, slower])
+    rates = [recipe_of(tmp_path / name / "filters")["training"]["learning_rate"] for name in ("first", "again")]
+    assert rates == [0.4, 0.05]
+
+
+def test_the_logger_knows_of_no_training(tmp_path: Path) -> None:
+    model = _network()
+    model.compile(SGD(0.05), "mse")
+    with FilterLogger(tmp_path, config=BASE, verbose=0) as logger:
+        logger.log(model, 0)
+    assert "training" not in recipe_of(tmp_path / "filters")
 
 
 def test_a_recipe_of_before_a_setting_was_there_draws_the_same(base: Recipe) -> None:

@@ -2,22 +2,21 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tensorboard.data.provider import RunTagFilter
 
-from tb_filterviz.errors import SeriesError
 from tb_filterviz.metadata import PLUGIN_NAME, RECIPE_TAG, run_number
 from tb_filterviz.parts.statistics import responsive
-from tb_filterviz.plugin.catalog import Layer
+from tb_filterviz.plugin.catalog import Layer, Run, read_run
 from tb_filterviz.plugin.decoded import Place
-from tb_filterviz.plugin.recipe import read_recipe
 
 SCALARS = "scalars"
 MOST_POINTS = 10_000
 LONGEST_LABEL = 200
+Scalars = Mapping[tuple[str, str], list[Any]]  # points by run and tag
 FORMAT_1_LABELS = {"mean_score": "mean score", "share_responsive": "responsive", "mean_change": "mean change"}
 
 _KERAS_TAGS = {
@@ -109,56 +108,98 @@ def read_curves(provider: Any, place: Place, layer: Layer) -> dict[str, Any]:
     """Answer as the route ``/curves`` does: named curves, and at how many steps the layer was logged.
 
     That count tells whether TensorBoard kept only a sample of the tiles: it keeps more points of a curve.
-
-    Keras writes several trainings into the same two runs, where we have a run for each: what was logged during another
-    training does not belong to this one.
     """
     run = place.run
     listed = provider.list_scalars(place.context, experiment_id=place.experiment, plugin_name=SCALARS)
-    beside = siblings(run, listed)
-    ours = [run, *(other for other, name in beside.items() if run_number(name) is not None)]
     own = _own_curves(listed.get(run, {}), run, layer)
-    keras = _keras_curves(listed, {run: name for run, name in beside.items() if run not in ours}, layer.about.unit)
-    begun = _begun_by_callbacks(provider, place, ours) if keras and len(ours) > 1 else {}
-    clocks = {other: tag for other in begun if (tag := _every_step(listed[other])) is not None}
-    read = _read_scalars(provider, place, [*((curve.run, curve.tag) for curve in (*own, *keras)), *clocks.items()])
-    spans = {other: _span(data, begun[other]) for other, tag in clocks.items() if (data := read.get((other, tag)))}
-    curves = [curve.to_json(_points(read.get((curve.run, curve.tag), []))) for curve in own]
-    for curve in keras:
-        data = _of_one_training(read.get((curve.run, curve.tag), []), spans, run)
-        if data:
-            curves.append(curve.to_json(_points(data)))
-    logged = max((len(curve["points"]) for curve in curves if curve["run"] == run), default=0)
-    return {"curves": curves, "logged_steps": logged}
+    trained = training_curves(listed, run, layer.about.unit)
+    known = _recipes(provider, place, trained.runs) if trained.is_shared else {}
+    clocks = trained.clocks(listed, known)
+    curves = [*own, *trained.curves]
+    read = read_scalars(
+        provider, place.context, place.experiment, [*((curve.run, curve.tag) for curve in curves), *clocks.items()]
+    )
+    named = [curve.to_json(_points(read.get((curve.run, curve.tag), []))) for curve in own]
+    named += [curve.to_json(_points(data)) for curve, data in trained.own(read, clocks, known)]
+    logged = max((len(curve["points"]) for curve in named if curve["run"] == run), default=0)
+    return {"curves": named, "logged_steps": logged}
 
 
-def _begun_by_callbacks(provider: Any, place: Place, runs: list[str]) -> dict[str, float | None]:
-    """Find the runs that a callback wrote during its training, with when they began, if they say.
+@dataclass(frozen=True, slots=True)
+class TrainingCurves:
+    """What Keras logged beside a run, and whose it may be.
 
-    Runs of format 1 do not say what wrote them; they are taken for such. Others may have been written at any time.
+    Keras writes several trainings into the same two runs, where we have a run for each: what was logged during another
+    training does not belong to this one.
+
+    Attributes:
+        run: one of ours.
+        runs: it, and our others in its log directory.
+        curves: Keras', of all trainings there.
     """
+
+    run: str
+    runs: tuple[str, ...]
+    curves: tuple[Curve, ...]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether there are other trainings whose points may be among these."""
+        return bool(self.curves) and len(self.runs) > 1
+
+    def clocks(self, listed: Mapping[str, Any], known: Mapping[str, Run]) -> dict[str, str]:
+        """Choose for each run that a callback wrote during its training a curve that tells when that was, by its tag.
+
+        Runs of format 1 do not say what wrote them; they are taken for such. Others may have been written at any time.
+        """
+        if not self.is_shared:
+            return {}
+        by_callbacks = [run for run in self.runs if _writer(known.get(run)) in (None, "callback")]
+        return {run: tag for run in by_callbacks if (tag := _every_step(listed.get(run, {}))) is not None}
+
+    def own(
+        self, read: Scalars, clocks: Mapping[str, str], known: Mapping[str, Run]
+    ) -> Iterator[tuple[Curve, list[Any]]]:
+        """Yield the curves that have points of this training, with these."""
+        begun = {run: known[run].begun if run in known else None for run in clocks}
+        spans = {run: _span(data, begun[run]) for run, tag in clocks.items() if (data := read.get((run, tag)))}
+        for curve in self.curves:
+            data = _of_one_training(read.get((curve.run, curve.tag), []), spans, self.run)
+            if data:
+                yield curve, data
+
+
+def training_curves(listed: Mapping[str, Any], run: str, unit: str) -> TrainingCurves:
+    """Find what Keras logged beside a run.
+
+    Args:
+        listed: scalar time series by run and tag.
+        run: one of ours.
+        unit: what its steps count.
+    """
+    beside = siblings(run, listed)
+    ours = (run, *(other for other, name in beside.items() if run_number(name) is not None))
+    curves = _keras_curves(listed, {other: name for other, name in beside.items() if other not in ours}, unit)
+    return TrainingCurves(run, ours, tuple(curves))
+
+
+def _recipes(provider: Any, place: Place, runs: Sequence[str]) -> dict[str, Run]:
     listed = provider.list_tensors(
         place.context,
         experiment_id=place.experiment,
         plugin_name=PLUGIN_NAME,
-        run_tag_filter=RunTagFilter(runs=runs, tags=[RECIPE_TAG]),
+        run_tag_filter=RunTagFilter(runs=list(runs), tags=[RECIPE_TAG]),
     )
-    begun: dict[str, float | None] = {}
-    for run in runs:
-        series = listed.get(run, {}).get(RECIPE_TAG)
-        if series is None:
-            begun[run] = None
-        elif _writer(series.plugin_content) in (None, "callback"):
-            begun[run] = series.max_wall_time
-    return begun
+    return {run: read_run(tags) for run, tags in listed.items()}
 
 
-def _read_scalars(provider: Any, place: Place, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], list[Any]]:
+def read_scalars(provider: Any, context: Any, experiment: str, wanted: Sequence[tuple[str, str]]) -> Scalars:
+    """Read curves, named by run and tag, in one call."""
     if not wanted:
         return {}
     read = provider.read_scalars(
-        place.context,
-        experiment_id=place.experiment,
+        context,
+        experiment_id=experiment,
         plugin_name=SCALARS,
         downsample=MOST_POINTS,
         run_tag_filter=RunTagFilter(runs=sorted({run for run, _ in wanted}), tags=sorted({tag for _, tag in wanted})),
@@ -166,11 +207,8 @@ def _read_scalars(provider: Any, place: Place, wanted: list[tuple[str, str]]) ->
     return {(run, tag): _replayed(data) for run, tags in read.items() for tag, data in tags.items()}
 
 
-def _writer(content: bytes) -> str | None:
-    try:
-        writer = read_recipe(content).get("written_by")
-    except SeriesError:
-        return None
+def _writer(run: Run | None) -> str | None:
+    writer = run.recipe.get("written_by") if run is not None and run.recipe else None
     return writer if isinstance(writer, str) else None
 
 

@@ -54,7 +54,8 @@ def form(by_name: Mapping[str, Decoded], last_step: int, filters: int) -> list[F
     is_stuck = np.zeros(filters, bool)
     known = by_name.get(responsive.name)
     if known is not None and len(known.steps):
-        spans = [stuck_spans(known.steps, column) for column in known.values.T]
+        for filter_ in np.flatnonzero((known.values == 0).any(axis=0)).tolist():
+            spans[filter_] = stuck_spans(known.steps, known.values[:, filter_])
         is_stuck = (known.values[-1] == 0) & (known.steps[-1] == last_step)
     places, steps = _settled(by_name, last_step)
     formed = []

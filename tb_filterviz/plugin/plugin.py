@@ -5,7 +5,7 @@ import importlib.resources
 import json
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import PurePath
 from typing import Any
@@ -19,9 +19,13 @@ from werkzeug import wrappers
 from tb_filterviz.errors import SeriesError
 from tb_filterviz.metadata import PLUGIN_NAME
 from tb_filterviz.plugin.curves import read_curves
-from tb_filterviz.plugin.decoded import Decoded, Place
-from tb_filterviz.plugin.questions import parse_filters, parse_given, parse_int, parse_steps
+from tb_filterviz.plugin.decoded import Array, Decoded, Place
+from tb_filterviz.plugin.matching import Matcher
+from tb_filterviz.plugin.overview import overview_to_json
+from tb_filterviz.plugin.questions import parse_filters, parse_given, parse_int, parse_step, parse_steps
 from tb_filterviz.plugin.responses import examples_to_json, responses_to_json
+from tb_filterviz.plugin.results import read_results
+from tb_filterviz.plugin.samples import read_samples
 from tb_filterviz.plugin.store import Store
 from tb_filterviz.plugin.trainings import trainings
 from tb_filterviz.plugin.validation import LARGEST_INDEX
@@ -44,6 +48,7 @@ STATIC = {
     if PurePath(name).suffix in TYPES
 }
 LARGEST_PX = 1 << 16
+MOST_SAMPLES = 64
 EXAMPLE_KEPT_S = 3600  # by the browser: a run's examples stay what they are
 
 Answer = Callable[["FiltersPlugin", wrappers.Request], Any]
@@ -73,12 +78,19 @@ def _respond_json(request: wrappers.Request, content: Any) -> Any:
     return http_util.Respond(request, text, "application/json")
 
 
-def pack(decoded: Decoded) -> bytes:
-    """Pack tiles as the tab reads them: a header's length, uint32 little-endian, the header in JSON, the pixels."""
-    header = json.dumps(
-        {"steps": decoded.steps.tolist(), "wall_times": decoded.wall_times.tolist(), "shape": decoded.values.shape}
-    ).encode()
-    return b"".join((struct.pack("<I", len(header)), header, np.ascontiguousarray(decoded.values).data))
+def pack(header: Mapping[str, Any], pixels: Iterable[Array]) -> bytes:
+    """Pack pixels as the tab reads them: a header's length, uint32 little-endian, the header in JSON, the pixels."""
+    encoded = json.dumps(header).encode()
+    return b"".join((struct.pack("<I", len(encoded)), encoded, *(np.ascontiguousarray(each).data for each in pixels)))
+
+
+def _respond_pixels(request: wrappers.Request, header: Mapping[str, Any], pixels: Iterable[Array]) -> Any:
+    return http_util.Respond(request, pack(header, pixels), "application/octet-stream")
+
+
+def _respond_decoded(request: wrappers.Request, decoded: Decoded) -> Any:
+    header = {"steps": decoded.steps.tolist(), "wall_times": decoded.wall_times.tolist(), "shape": decoded.values.shape}
+    return _respond_pixels(request, header, [decoded.values])
 
 
 def natural_order(name: str) -> list[str | int]:
@@ -94,6 +106,7 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
     def __init__(self, context: base_plugin.TBContext) -> None:
         self._provider = context.data_provider
         self.store = Store(context.data_provider)
+        self._matcher = Matcher(self.store)
 
     def get_plugin_apps(self) -> dict[str, Any]:
         """Name the routes below ``data/plugin/filterviz``."""
@@ -102,6 +115,11 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
             "/statistics": self._serve_statistics,
             "/tiles": self._serve_tiles,
             "/curves": self._serve_curves,
+            "/results": self._serve_results,
+            "/overview": self._serve_overview,
+            "/samples": self._serve_samples,
+            "/match": self._serve_match,
+            "/similar": self._serve_similar,
             "/examples": self._serve_examples,
             "/example": self._serve_example,
             "/responses": self._serve_responses,
@@ -118,11 +136,11 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
         """Say what TensorBoard shows as the tab."""
         return base_plugin.FrontendMetadata(es_module_path="/static/index.js", tab_name="Filters", disable_reload=False)
 
-    def _place(self, request: wrappers.Request) -> Place:
+    def _place(self, request: wrappers.Request, name: str = "run") -> Place:
         return Place(
             plugin_util.context(request.environ),
             plugin_util.experiment_id(request.environ),
-            parse_given(request, "run"),
+            parse_given(request, name),
         )
 
     @_reads
@@ -156,7 +174,7 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
             steps=parse_steps(request),
             largest_px=parse_int(request, "size", LARGEST_PX, 1, LARGEST_PX),
         )
-        return http_util.Respond(request, pack(tiles), "application/octet-stream")
+        return _respond_decoded(request, tiles)
 
     @_reads
     def _serve_examples(self, request: wrappers.Request) -> Any:
@@ -181,21 +199,48 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
         layer = self.store.layer(place, parse_given(request, "layer"))
         maps = self.store.of_filters(place, layer, "maps")
         which = parse_int(request, "example", 0, 0, maps.values.shape[2] - 1)
-        return http_util.Respond(
-            request,
-            pack(Decoded(maps.steps, maps.wall_times, maps.values[:, :, which, ..., None])),
-            "application/octet-stream",
-        )
+        return _respond_decoded(request, Decoded(maps.steps, maps.wall_times, maps.values[:, :, which, ..., None]))
 
     @_reads
     def _serve_kernels(self, request: wrappers.Request) -> Any:
         place = self._place(request)
         layer = self.store.layer(place, parse_given(request, "layer"))
-        kernels = self.store.of_filters(place, layer, "effective")
-        return http_util.Respond(request, pack(kernels), "application/octet-stream")
+        return _respond_decoded(request, self.store.of_filters(place, layer, "effective"))
 
     @_reads
     def _serve_curves(self, request: wrappers.Request) -> Any:
         place = self._place(request)
         layer = self.store.layer(place, parse_given(request, "layer"))
         return _respond_json(request, read_curves(self._provider, place, layer))
+
+    @_reads
+    def _serve_results(self, request: wrappers.Request) -> Any:
+        context, experiment = plugin_util.context(request.environ), plugin_util.experiment_id(request.environ)
+        runs = self.store.runs(context, experiment)
+        return _respond_json(request, read_results(self._provider, context, experiment, runs))
+
+    @_reads
+    def _serve_overview(self, request: wrappers.Request) -> Any:
+        return _respond_json(request, overview_to_json(self.store, self._place(request)))
+
+    @_reads
+    def _serve_samples(self, request: wrappers.Request) -> Any:
+        place = self._place(request)
+        count = parse_int(request, "count", 10, 1, MOST_SAMPLES)
+        samples = read_samples(self.store, place, count, parse_int(request, "size", 48, 1, LARGEST_PX))
+        header = {"layers": [sample.to_json() for sample in samples]}
+        return _respond_pixels(request, header, [sample.tiles for sample in samples])
+
+    @_reads
+    def _serve_match(self, request: wrappers.Request) -> Any:
+        one, other = self._place(request), self._place(request, "run2")
+        layer, layer2 = parse_given(request, "layer"), parse_given(request, "layer2")
+        step, step2 = parse_step(request, "step"), parse_step(request, "step2")
+        return _respond_json(request, self._matcher.match(one, layer, step, other, layer2, step2))
+
+    @_reads
+    def _serve_similar(self, request: wrappers.Request) -> Any:
+        place, layer, step = self._place(request), parse_given(request, "layer"), parse_step(request, "step")
+        parse_given(request, "filter")
+        filter_ = parse_int(request, "filter", 0, 0, LARGEST_INDEX)
+        return _respond_json(request, self._matcher.similar(place, layer, filter_, step))

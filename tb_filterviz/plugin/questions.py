@@ -36,6 +36,15 @@ def parse_int(request: wrappers.Request, name: str, default: int, low: int, high
     return int(given)
 
 
+def parse_step(request: wrappers.Request, name: str) -> int | None:
+    """Read a step; None if none is named.
+
+    Raises:
+        InvalidArgumentError: if it is something else.
+    """
+    return parse_int(request, name, 0, -FURTHEST_STEP, FURTHEST_STEP) if name in request.args else None
+
+
 def parse_filters(request: wrappers.Request, count: int) -> range:
     """Read which places among the `count` filters that are drawn; without a word on it, all.
 

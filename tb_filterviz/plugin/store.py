@@ -1,8 +1,9 @@
 """Series out of TensorBoard's data provider: read together where they are asked for together, decoded, cached."""
 
+import math
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from tensorboard import errors
@@ -12,13 +13,27 @@ from tb_filterviz.errors import SeriesError
 from tb_filterviz.imaging.layout import shrink
 from tb_filterviz.metadata import PLUGIN_NAME, KernelKind, ResponseKind
 from tb_filterviz.plugin.cache import Cache
-from tb_filterviz.plugin.catalog import AnySeries, ExamplesPart, Layer, Run, Statistics, Tiles, read_run
+from tb_filterviz.plugin.catalog import (
+    AnySeries,
+    ExamplesPart,
+    Kernels,
+    Layer,
+    Responses,
+    Run,
+    Statistics,
+    Tiles,
+    read_run,
+)
 from tb_filterviz.plugin.decoded import Decoded, Place, decode, side_by_side
+from tb_filterviz.plugin.descriptions import dtype_of
 from tb_filterviz.plugin.statistics import Table, tabulate
 
 ALL = 1 << 30  # a data provider takes 0 to mean nothing
 CACHE_BYTES = 256 << 20
 ANSWER_BYTES = 128 << 20
+READ_BYTES = 64 << 20  # of many series at once; of series that are read whole, each is taken to have 1024 steps
+
+OneSeries = TypeVar("OneSeries", Tiles, Statistics, Responses, Kernels)
 
 
 class Store:
@@ -34,7 +49,8 @@ class Store:
         listed = self._provider.list_tensors(context, experiment_id=experiment, plugin_name=PLUGIN_NAME)
         return {run: read_run(tags) for run, tags in listed.items()}
 
-    def _run(self, place: Place) -> Run:
+    def run(self, place: Place) -> Run:
+        """Find what one run holds; nothing, where there is none such."""
         listed: Mapping[str, Any] = self._provider.list_tensors(
             place.context,
             experiment_id=place.experiment,
@@ -49,12 +65,18 @@ class Store:
         Raises:
             NotFoundError: if there is none such.
         """
-        found = self._run(place).layers
-        for layer in found:
-            if layer.id == layer_id:
-                return layer
-        names = ", ".join(layer.id for layer in found) or "none"
-        raise errors.NotFoundError(f"run {place.run[:80]!r} has no layer {layer_id[:80]!r}. Its layers: {names[:200]}.")
+        return layer_of(self.run(place), place.run, layer_id)
+
+    def layers(self, place: Place) -> list[Layer]:
+        """Find all layers of a run, in the model's order.
+
+        Raises:
+            NotFoundError: if it has none.
+        """
+        found = self.run(place).layers
+        if not found:
+            raise errors.NotFoundError(f"run {place.run[:80]!r} has no layers.")
+        return found
 
     def examples(self, place: Place) -> tuple[ExamplesPart, ...]:
         """Find the examples of a run.
@@ -62,7 +84,7 @@ class Store:
         Raises:
             NotFoundError: if it has none.
         """
-        found = self._run(place).examples
+        found = self.run(place).examples
         if not found:
             raise errors.NotFoundError(f"run {place.run[:80]!r} has no examples.")
         return found
@@ -144,7 +166,7 @@ class Store:
         found: list[tuple[Statistics, Decoded]] = []
         failure: SeriesError | None = None
         with self._alone(place, layer.id):
-            for series, result in self._attempts(place, layer.statistics):
+            for series, result in self._attempts(place, layer.statistics, ALL):
                 if isinstance(result, SeriesError):
                     failure = result
                 else:
@@ -154,9 +176,31 @@ class Store:
         _check_size(decoded for _, decoded in found)
         return tabulate(found)
 
+    def many(
+        self, place: Place, wanted: Sequence[OneSeries], *, is_latest: bool = False
+    ) -> Iterator[tuple[OneSeries, Decoded | SeriesError]]:
+        """Read series of many layers in few calls, in any order; of one that cannot be read, why.
+
+        Args:
+            place: where.
+            wanted: which.
+            is_latest: read the last step of each alone.
+        """
+        steps, whole_steps = (1, 1) if is_latest else (ALL, 1024)
+        some: list[OneSeries] = []
+        nbytes = 0
+        for series in wanted:
+            own = whole_steps * math.prod(series.about.shape) * np.dtype(dtype_of(series.about)).itemsize
+            if some and nbytes + own > READ_BYTES:
+                yield from self._attempts(place, some, steps)
+                some, nbytes = [], 0
+            some.append(series)
+            nbytes += own
+        yield from self._attempts(place, some, steps)
+
     def _attempts(
-        self, place: Place, wanted: Sequence[Statistics]
-    ) -> Iterator[tuple[Statistics, Decoded | SeriesError]]:
+        self, place: Place, wanted: Sequence[OneSeries], steps: int
+    ) -> Iterator[tuple[OneSeries, Decoded | SeriesError]]:
         """Read what is not in the cache, in one call: each costs 44 ms, however little it reads."""
         missing = []
         for series in wanted:
@@ -164,26 +208,57 @@ class Store:
             if decoded is None:
                 missing.append(series)
             else:
-                yield series, decoded
+                yield series, decoded.at(slice(-steps, None))
         if not missing:
             return
         try:
-            read = self._read(place, [series.tag for series in missing], ALL)
+            read = self._read(place, [series.tag for series in missing], steps)
         except SeriesError as error:  # one is damaged, or together they are too large for an answer
             if len(missing) == 1:
                 yield missing[0], error
                 return
             middle = len(missing) // 2
-            yield from self._attempts(place, missing[:middle])
-            yield from self._attempts(place, missing[middle:])
+            yield from self._attempts(place, missing[:middle], steps)
+            yield from self._attempts(place, missing[middle:], steps)
             return
         for series in missing:
             try:
                 decoded = decode(read.get(series.tag, ()), series)
-                self.cache.put(place, series, decoded)
+                if steps == ALL:
+                    self.cache.put(place, series, decoded)
                 yield series, decoded
             except SeriesError as error:
                 yield series, error
+
+    def at_step(self, place: Place, parts: Sequence[OneSeries], step: int | None = None) -> Decoded:
+        """Read all parts of something of a layer at one step, ``[1, n, ...]``.
+
+        Args:
+            place: where.
+            parts: at least one, in the order of the filters.
+            step: None for the last that all of them have.
+
+        Raises:
+            NotFoundError: if they were not logged at that step.
+            SeriesError: if they cannot be read.
+            InvalidArgumentError: if they are too many for one answer.
+        """
+        last = min(part.last_step for part in parts)
+        wanted = last if step is None else step
+        found: Sequence[Decoded] = ()
+        if all(part.last_step == wanted for part in parts):
+            found = list(self._parts(place, parts, None))
+        if not found or any(part.steps[-1] != wanted for part in found):  # an earlier one, or it has grown meanwhile
+            found = [self._at(place, part, wanted) for part in parts]
+        _check_size(found)
+        together = side_by_side(found)
+        if not len(together.steps):
+            raise errors.NotFoundError(f"nothing was logged at step {wanted}.")
+        return together
+
+    def _at(self, place: Place, part: AnySeries, step: int) -> Decoded:
+        decoded = self.series(place, part)
+        return decoded.at(decoded.steps == step)
 
     def tiles(
         self, place: Place, layer: Layer, filters: range, *, steps: tuple[int, int] | None, largest_px: int
@@ -217,7 +292,7 @@ class Store:
             _check_size(found)
         return side_by_side(found)
 
-    def _parts(self, place: Place, parts: Sequence[Tiles], steps: tuple[int, int] | None) -> Iterable[Decoded]:
+    def _parts(self, place: Place, parts: Sequence[AnySeries], steps: tuple[int, int] | None) -> Iterable[Decoded]:
         if steps is not None:  # one by one: two together might be above what TensorBoard can hand over
             return (self.series(place, part) for part in parts)
         kept = [self.cache.get(place, part) for part in parts]
@@ -247,13 +322,35 @@ class Store:
         return found
 
 
+def layer_of(run: Run, name: str, layer_id: str) -> Layer:
+    """Find one layer of a run of this name.
+
+    Raises:
+        NotFoundError: if there is none such.
+    """
+    for layer in run.layers:
+        if layer.id == layer_id:
+            return layer
+    names = ", ".join(layer.id for layer in run.layers) or "none"
+    raise errors.NotFoundError(f"run {name[:80]!r} has no layer {layer_id[:80]!r}. Its layers: {names[:200]}.")
+
+
 def _overlap(part: Tiles, filters: range) -> range:
     first = part.about.first_filter
     return range(max(first, filters.start), min(first + part.about.shape[0], filters.stop))
 
 
 def _check_size(found: Iterable[Decoded]) -> None:
-    if sum(decoded.values.nbytes for decoded in found) > ANSWER_BYTES:
+    check_answer(sum(decoded.values.nbytes for decoded in found))
+
+
+def check_answer(nbytes: int) -> None:
+    """Check that an answer is not too large.
+
+    Raises:
+        InvalidArgumentError: if it is.
+    """
+    if nbytes > ANSWER_BYTES:
         raise errors.InvalidArgumentError(
             f"more than {ANSWER_BYTES >> 20} MiB at once. Ask for fewer steps, fewer filters or a smaller size."
         )

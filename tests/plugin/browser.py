@@ -21,12 +21,12 @@ from tests.waiting import PATIENCE_S, until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
-AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"  # where .ci/run puts it
+AXE = Path(__file__).parents[1] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"  # where .ci/run puts it
 
 needs_browser = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="no Chromium with its driver: apt-get install chromium chromium-driver"
 )
-needs_axe = pytest.mark.skipif(not AXE.exists(), reason="no axe-core: npm install --no-save axe-core, in the root")
+needs_axe = pytest.mark.skipif(not AXE.exists(), reason="no axe-core: npm install, in tests/frontend")
 
 FLAGS = (
     "--headless",
@@ -71,12 +71,14 @@ class Browser:
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
         self.downloads = Path()
+        self.origin = ""
 
     def open(self, address: str, *, dark: bool = False) -> None:
         """Go to an address of TensorBoard, and into the frame of the tab."""
         base, _, fragment = address.partition("#")
         query = "?darkMode=true" if dark else ""
         self.driver.get("about:blank")
+        self.origin = "/".join(base.split("/")[:3])
         self.driver.get(f"{base}{query}#{fragment or 'filterviz'}")
         self.enter()
 
@@ -151,7 +153,7 @@ class Browser:
         self.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
 
     def choose(self, label: str, option: str) -> None:
-        """An option of a labelled select."""
+        """An option of a labelled select, or of a picker: by its text, or by all of a name that is cut."""
         for choice in self.all("label.choice"):
             if choice.is_displayed() and choice.find_element(By.CSS_SELECTOR, ".choice-label").text == label:
                 for one in choice.find_elements(By.TAG_NAME, "option"):
@@ -160,7 +162,31 @@ class Browser:
                         self.settle()
                         return
                 raise AssertionError([one.text for one in choice.find_elements(By.TAG_NAME, "option")])
+        rows = self.open_picker(label)
+        for row in rows:
+            if option in (row.get_attribute("title"), row.find_element(By.CSS_SELECTOR, ".picker-name").text):
+                row.click()
+                self.settle()
+                return
+        raise AssertionError([row.text for row in rows])
+
+    def open_picker(self, label: str) -> list[WebElement]:
+        """What a picker has to choose from, once its button is pressed."""
+        for picker in self.all(".picker"):
+            if picker.is_displayed() and picker.find_element(By.CSS_SELECTOR, ".choice-label").text == label:
+                picker.find_element(By.CSS_SELECTOR, ".picker-button").click()
+                return list(picker.find_elements(By.CSS_SELECTOR, ".picker-row"))
         raise AssertionError(f"no choice {label!r}")
+
+    def save(self, what: str) -> None:
+        """An entry of the menu "Save"."""
+        self.click("Save")
+        for item in self.all(".menu-item"):
+            if item.is_displayed() and item.text.startswith(what):
+                item.click()
+                self.settle()
+                return
+        raise AssertionError([item.text for item in self.all(".menu-item")])
 
     def click(self, name: str) -> None:
         """A button, by its text or label."""
@@ -185,7 +211,12 @@ class Browser:
         """Errors in the console, and whatever else it says about files of ours; TensorBoard misses fonts of its own."""
         said: list[dict[str, str]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         ours = [one for one in said if one["level"] == "SEVERE" or "filterviz/static" in one["message"]]
-        return [one["message"] for one in ours if "/font-roboto/" not in one["message"]]
+        return [
+            one["message"]
+            for one in ours
+            if "/font-roboto/" not in one["message"]
+            and self.origin in one["message"]  # not of a server before, that has gone while its page was open
+        ]
 
     def screenshot(self, path: Path) -> None:
         self.settle()
@@ -226,9 +257,9 @@ def view(server: TensorBoard, **state: object) -> str:
 def showing(
     window: Browser, log_dir: Path | Mapping[str, Path], *options: str, **state: object
 ) -> Iterator[TensorBoard]:
-    """A TensorBoard of its own for one log directory, the tab in a state."""
+    """A TensorBoard of its own for one log directory, the tab in a state; a grid, unless that says otherwise."""
     with tensorboard(log_dir, *options) as server:
-        window.open(view(server, **state))
+        window.open(view(server, **{"view": "grid", **state}))
         yield server
 
 

@@ -181,7 +181,7 @@ def test_runs_with_and_without_examples_take_turns(window: Browser, tmp_path: Pa
         window.choose("Run", "without/filters")
         window.loaded()
         assert window.shown(".card") is None
-        assert [one.text for one in window.all(".segments button") if one.is_displayed()] == ["Grid", "Compare"]
+        assert [one.text for one in window.all(".segments button") if one.is_displayed()] == ["Grid", "Compare", "Runs"]
         window.choose("Run", "with/filters")
         window.loaded()
         assert "Maps" in [one.text for one in window.all(".segments button") if one.is_displayed()]

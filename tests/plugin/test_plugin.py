@@ -3,6 +3,7 @@
 import json
 import posixpath
 import re
+import struct
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ from tests.plugin.serving import (
     layer_events,
     pixels,
     recipe_event,
+    scalars,
     tab,
     write,
     write_events,
@@ -282,8 +284,15 @@ def test_no_metadata_breaks_a_route(changes: tuple[dict[str, Any], ...]) -> None
         with tab(Path(folder), "python-loader") as served:
             (run,) = served.get("layers")["runs"]
             for layer in run["layers"]:
+                where = {"run": "filters", "layer": layer["id"]}
                 for route in ("tiles", "statistics", "curves"):
-                    assert served.answer(route, run="filters", layer=layer["id"]).status_code in (200, 400)
+                    assert served.answer(route, **where).status_code in (200, 400)
+                again = {"run2": "filters", "layer2": layer["id"]}
+                assert served.answer("match", **where, **again).status_code in (200, 400, 404)
+                assert served.answer("similar", **where, filter=0).status_code in (200, 400, 404)
+            for route in ("overview", "samples"):
+                assert served.answer(route, run="filters").status_code == (200 if run["layers"] else 404)
+            assert served.answer("results").status_code == 200
 
 
 @pytest.fixture(scope="module")
@@ -320,21 +329,24 @@ def test_wrong_questions_get_a_sentence(
     assert answer.headers["Content-Type"].startswith("text/plain")
 
 
+ROUTES = ["layers", "statistics", "tiles", "curves", "overview", "samples", "match", "similar", "results"]
 QUESTIONS = st.dictionaries(
-    st.sampled_from(["run", "layer", "steps", "from", "to", "filters", "size", "tag"]),
+    st.sampled_from(
+        ["run", "layer", "steps", "from", "to", "filters", "size", "tag", "run2", "layer2", "step", "filter", "count"]
+    ),
     st.text(max_size=30) | st.integers().map(str) | st.sampled_from(["filters", "conv2d_1", "latest", "0-5", "-1"]),
 )
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(route=st.sampled_from(["layers", "statistics", "tiles", "curves"]), query=QUESTIONS)
+@given(route=st.sampled_from(ROUTES), query=QUESTIONS)
 def test_no_question_breaks_a_route(small: Tab, route: str, query: dict[str, str]) -> None:
     answer = small.answer(route, **query)
     assert answer.status_code in (200, 400, 404)
     assert answer.data
 
 
-@pytest.mark.parametrize("route", ["layers", "statistics", "tiles", "curves", "static/index.js"])
+@pytest.mark.parametrize("route", [*ROUTES, "static/index.js"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_routes_can_only_be_read(small: Tab, route: str, method: str) -> None:
     answer = small.answer(route, method)
@@ -391,6 +403,11 @@ def test_the_tab_shows_itself_as_soon_as_there_is_something(small: Tab) -> None:
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
 
 
+def header_of(content: bytes) -> Any:
+    (length,) = struct.unpack("<I", content[:4])
+    return json.loads(content[4 : 4 + length])
+
+
 def test_the_answers_are_those_of_the_document(small: Tab, root: Path, tmp_path: Path) -> None:
     document = (root / "tb_filterviz" / "plugin" / "http_api.md").read_text(encoding="utf-8")
     sections = (re.match(r"`/(\w+).*?```json\n(.*?)```", section, re.DOTALL) for section in document.split("\n## "))
@@ -402,11 +419,19 @@ def test_the_answers_are_those_of_the_document(small: Tab, root: Path, tmp_path:
         "statistics": small.get("statistics", **where),
         "tiles": small.tiles(**where)[0],
         "curves": small.get("curves", **where),
+        "overview": small.get("overview", run="filters"),
+        "samples": header_of(small.answer("samples", run="filters").data),
     }
+    write(tmp_path / "trained", [0])
+    scalars(tmp_path / "trained" / "validation", {"epoch_accuracy": [(0, 0.5)]})
     with tab(tmp_path, "python-loader") as measured:
+        results = measured.get("results")["runs"]
+        answers["results"] = {"runs": {"filters": results["trained/filters"]}}
         made = {"run": "filters", "layer": "made"}
         answers["examples"] = measured.get("examples", run="filters")
         answers["responses"] = measured.get("responses", **made, filter=1)
+        answers["match"] = measured.get("match", **made, run2="filters", layer2="made")
+        answers["similar"] = measured.get("similar", **made, filter=1)
         answers["kernels"] = measured.get("layers")["runs"][0]["layers"][0]["kernels"]
     assert set(examples) == set(answers)
     (run,) = answers["layers"]["runs"]

@@ -1,30 +1,83 @@
 // Questions to the server; http_api.md says what it answers.
 
+/**
+ * @typedef {object} Tiles
+ * @property {number[]} steps
+ * @property {number} count
+ * @property {number} height
+ * @property {number} width
+ * @property {number} channels
+ * @property {Uint8Array} bytes
+ */
+
+/** @typedef {Record<string, string | number>} Query */
+
+/**
+ * @param {string} route
+ * @param {Query} query
+ * @param {AbortSignal | undefined} [signal]
+ */
 async function get(route, query, signal) {
-  const address = `./${route}?${new URLSearchParams(query)}`;
+  const address = `./${route}?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))}`;
   let answer;
   try {
     answer = await fetch(address, { signal });
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (error instanceof Error && error.name === "AbortError") throw error;
     throw new Error("TensorBoard does not answer. Is it still running?");
   }
   if (!answer.ok) throw new Error((await answer.text()).slice(0, 500) || `TensorBoard answers ${answer.status}.`);
   return answer;
 }
 
+/**
+ * @param {string} route
+ * @param {Query} [query]
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>}
+ */
 export async function getJson(route, query = {}, signal = undefined) {
   return (await get(route, query, signal)).json();
 }
 
+/** @param {Query} query @param {AbortSignal} [signal] */
 export function getTiles(query, signal = undefined) {
   return getPacked("tiles", query, signal);
 }
 
-export async function getPacked(route, query, signal = undefined) {
-  const buffer = await (await get(route, query, signal)).arrayBuffer();
+/** @param {ArrayBuffer} buffer @returns {{header: any, bytes: Uint8Array}} */
+function unpack(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  return { header, bytes: new Uint8Array(buffer, 4 + length) };
+}
+
+/**
+ * @param {string} route
+ * @param {Query} query
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Tiles>}
+ */
+export async function getPacked(route, query, signal = undefined) {
+  const { header, bytes } = unpack(await (await get(route, query, signal)).arrayBuffer());
   const [, count, height, width, channels] = header.shape;
-  return { steps: header.steps, count, height, width, channels, bytes: new Uint8Array(buffer, 4 + length) };
+  return { steps: header.steps, count, height, width, channels, bytes };
+}
+
+/**
+ * Tiles of several layers in one answer.
+ *
+ * @param {string} route
+ * @param {Query} query
+ * @returns {Promise<{id: string, step: number, filters: number[], shape: number[], bytes: Uint8Array}[]>}
+ */
+export async function getParts(route, query) {
+  const { header, bytes } = unpack(await (await get(route, query)).arrayBuffer());
+  let offset = 0;
+  return header.layers.map((/** @type {{id: string, step: number, filters: number[], shape: number[]}} */ layer) => {
+    const length = layer.shape.reduce((product, side) => product * side, 1);
+    const part = { ...layer, bytes: bytes.subarray(offset, offset + length) };
+    offset += length;
+    return part;
+  });
 }

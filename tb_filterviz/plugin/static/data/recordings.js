@@ -5,17 +5,26 @@ import { Recording } from "./recording.js";
 const KEPT_BYTES = 300 << 20;
 
 export class Recordings {
+  /** @param {() => void} onArrival @param {(error: unknown) => void} onError */
   constructor(onArrival, onError) {
-    this.kept = new Map(); // the most recently used is last
+    /** @type {Map<string, Recording>} the most recently used is last */
+    this.kept = new Map();
     this.onArrival = onArrival;
     this.onError = onError;
   }
 
+  /** @param {string | null} run @param {string | null} layer */
   has(run, layer) {
     return this.kept.has(`${run}\n${layer}`);
   }
 
-  // The layer as it is now; `inUse` are those that stay in any case.
+  /**
+   * The layer as it is now.
+   *
+   * @param {string} run
+   * @param {import("../state/state.js").About} about
+   * @param {(Recording | null)[]} inUse those that stay in any case
+   */
   async open(run, about, inUse) {
     const key = `${run}\n${about.id}`;
     let recording = this.kept.get(key);
@@ -27,10 +36,11 @@ export class Recordings {
     }
     this.kept.delete(key);
     this.kept.set(key, recording);
-    this.forget([recording, ...inUse()]);
+    this.forget([recording, ...inUse]);
     return recording;
   }
 
+  /** @param {(Recording | null)[]} inUse */
   forget(inUse) {
     let total = [...this.kept.values()].reduce((sum, one) => sum + (one.film?.bytes ?? 0), 0);
     for (const [key, one] of [...this.kept]) {

@@ -11,21 +11,47 @@ function parentDocument() {
   }
 }
 
+/** @param {(isDark: boolean) => void} onChange */
 export function mirrorTheme(onChange) {
   const outer = parentDocument();
   const prefers = window.matchMedia("(prefers-color-scheme: dark)");
   const apply = () => {
     const isDark = outer ? outer.body.classList.contains("dark-mode") : prefers.matches;
     document.documentElement.dataset.theme = isDark ? "dark" : "light";
-    onChange();
+    onChange(isDark);
   };
   if (outer) new MutationObserver(apply).observe(outer.body, { attributes: true, attributeFilter: ["class"] });
   else prefers.addEventListener("change", apply);
   apply();
 }
 
+// The letters of TensorBoard's own page, which it serves itself.
+export function adoptFonts() {
+  const outer = parentDocument();
+  for (const sheet of outer?.styleSheets ?? []) {
+    try {
+      for (const rule of sheet.cssRules) if (rule instanceof outer.defaultView.CSSFontFaceRule) adopt(rule, sheet.href ?? outer.baseURI);
+    } catch {
+      // a sheet of another origin: without it, the system's letters are there
+    }
+  }
+}
+
+/** @param {CSSFontFaceRule} rule @param {string} base what its addresses are relative to */
+function adopt({ style }, base) {
+  const family = style.getPropertyValue("font-family").replaceAll(/["']/g, "");
+  const source = style.getPropertyValue("src").replaceAll(/url\(["']?([^"')]+)["']?\)/g, (_, address) =>
+    `url("${new URL(address, base)}")`);
+  if (family !== "Roboto") return;
+  const told = { weight: style.getPropertyValue("font-weight") || "400", style: style.getPropertyValue("font-style") || "normal",
+    unicodeRange: style.getPropertyValue("unicode-range") || undefined };
+  document.fonts.add(new FontFace(family, source, told));
+}
+
+/** @param {string} hash @returns {{isOurs: boolean, view: Record<string, string>}} */
 function parse(hash) {
   const [plugin, ...pairs] = hash.replace(/^#/, "").split("&");
+  /** @type {Record<string, string>} */
   const view = {};
   for (const pair of pairs) {
     const at = pair.indexOf("=");
@@ -39,30 +65,41 @@ function parse(hash) {
   return { isOurs: plugin === PLUGIN, view };
 }
 
-export function readView() {
+// Of TensorBoard's page; of ours, where that is out of reach.
+export function addressOf() {
   try {
-    return parse(window.parent.location.hash).view;
+    return { hash: window.parent.location.hash, search: window.parent.location.search };
   } catch {
-    return {};
+    return { hash: "", search: "" };
   }
 }
 
-export function writeView(view) {
+export function readView() {
+  return parse(addressOf().hash).view;
+}
+
+/** @param {Record<string, unknown>} view @param {boolean} isPlace whether Back is to lead from it to the one before */
+export function writeView(view, isPlace) {
   const pairs = Object.entries(view)
     .filter(([, value]) => value !== undefined && value !== null && value !== "")
-    .map(([name, value]) => `&${PREFIX}${name}=${encodeURIComponent(value)}`);
+    .map(([name, value]) => `&${PREFIX}${name}=${encodeURIComponent(String(value))}`);
   try {
     const { location, history } = window.parent;
     const hash = `#${PLUGIN}${pairs.join("")}`;
-    if (parse(location.hash).isOurs && location.hash !== hash) {
-      history.replaceState(history.state, "", location.pathname + location.search + hash);
-    }
+    if (!parse(location.hash).isOurs || location.hash === hash) return;
+    const address = location.pathname + location.search + hash;
+    if (isPlace) history.pushState(history.state, "", address);
+    else history.replaceState(history.state, "", address);
   } catch {
     // the view still works, it just cannot be shared
   }
 }
 
-// `onView` gets what a changed address says; null where TensorBoard returned to the tab without a view.
+/**
+ * Hear of an address that somebody else changed.
+ *
+ * @param {(view: Record<string, string> | null) => void} onView gets null where TensorBoard returned to the tab without a view
+ */
 export function onAddressChange(onView) {
   try {
     window.parent.addEventListener("hashchange", () => {

@@ -1,7 +1,9 @@
 // What a filter does on real images: which excite it, which classes it serves, where it answers; and its kernel.
 
-import { choice, element, segments } from "../widgets/dom.js";
 import { drawAlone } from "../pictures/draw.js";
+import { exampleOf, hasKernels, hasMaps, stepOf } from "../state/selectors.js";
+import { changes } from "../state/store.js";
+import { choice, element, segments } from "../widgets/dom.js";
 import { capital, number, percent } from "../words/format.js";
 
 const MOST_CLASSES = 10;
@@ -9,19 +11,22 @@ const PATCH_PX = 60;
 const MAP_PX = 78;
 const SLICE_PX = 36;
 
+/** @typedef {import("../state/state.js").State} State */
+
 export class Card {
-  constructor(app) {
-    this.app = app;
+  /** @param {import("../state/actions.js").Actions} actions */
+  constructor(actions) {
+    this.actions = actions;
     this.state = element("p", { class: "card-state" });
     this.isWhole = false;
-    this.cut = segments("Show", (value) => { this.isWhole = value === "whole"; this.update(); });
+    this.cut = segments("Show", (value) => { this.isWhole = value === "whole"; this.show(actions.state); });
     this.patches = element("ul", { class: "patches", "aria-label": "Examples that excite the filter most" });
     this.classes = element("dl", { class: "classes", "aria-label": "Mean response to each class" });
     this.classesTitle = element("h3", {}, "Classes");
     this.classesPart = element("section", { class: "card-part" }, this.classesTitle, this.classes);
     this.patchesPart = element("section", { class: "card-part" },
       element("header", { class: "card-head" }, element("h3", {}, "Excited most by"), this.cut.wrapper), this.patches);
-    this.example = choice("Map on", (value) => app.set({ example: Number(value) }));
+    this.example = choice("Map on", (value) => actions.set({ example: Number(value) }));
     this.shown = element("canvas", { class: "map-picture", role: "img" });
     this.map = element("canvas", { class: "map-picture", role: "img" });
     this.mapText = element("p", { class: "quiet" });
@@ -35,6 +40,17 @@ export class Card {
     this.root = element("section", { class: "card", "aria-label": "Examples and kernel" }, this.state,
       element("div", { class: "card-columns" }, this.patchesPart, this.classesPart),
       element("div", { class: "card-columns" }, this.mapPart, this.kernelPart));
+    this.isOtherFilter = changes();
+    this.isOtherMoment = changes();
+  }
+
+  /** @param {State} state */
+  render(state) {
+    const { recording, view } = state;
+    if (this.isOtherFilter(recording, recording.about.last_wall_time, view.filter)) this.open(state);
+    if (this.isOtherMoment(recording, recording.version, view.filter, state.index, view.example, state.maps, state.kernels, this.found)) {
+      this.show(state);
+    }
   }
 
   get parts() {
@@ -42,12 +58,11 @@ export class Card {
   }
 
   // When the filter, the layer or its length changes.
-  async updateFilter() {
-    const { app } = this;
-    const { recording, state } = app;
+  /** @param {State} state */
+  async open({ recording, view }) {
     const { responses, kernels } = recording.about;
     this.root.hidden = !responses && !kernels;
-    const { filter } = state;
+    const { filter, run } = view;
     if (this.shownFilter !== filter || this.shownRecording !== recording) { // not under the title of another
       this.found = undefined;
       for (const part of this.parts) part.hidden = true;
@@ -57,8 +72,9 @@ export class Card {
     this.request = request;
     try {
       const [examples, found] = await Promise.all([
-        responses && app.examplesOf(state.run).catch(() => undefined), recording.responses(filter)]);
-      if (this.request !== request || app.state.filter !== filter || app.recording !== recording) return;
+        responses && this.actions.examplesOf(run).catch(() => undefined), recording.responses(filter)]);
+      const now = this.actions.state;
+      if (this.request !== request || now.view.filter !== filter || now.recording !== recording) return;
       Object.assign(this, { examples, found, shownFilter: filter, shownRecording: recording });
     } catch (error) {
       if (this.request !== request) return;
@@ -66,29 +82,29 @@ export class Card {
       this.state.textContent = `This could not be read: ${error.message}`;
       return;
     }
-    this.update();
+    this.show(this.actions.state);
   }
 
   // After a step.
-  update() {
+  /** @param {State} state */
+  show(state) {
     if (!this.found || this.root.hidden) return;
-    const { app } = this;
-    this.showKernel();
+    this.showKernel(state);
     for (const part of [this.state, this.patchesPart, this.classesPart, this.mapPart]) part.hidden = !this.examples;
     if (!this.examples) return;
-    this.state.textContent = this.words();
+    this.state.textContent = this.words(state);
     this.cut.set([["patch", "Patch", "What the strongest unit sees"], ["whole", "Image", "The whole image, with what that unit sees"]],
       this.isWhole ? "whole" : "patch");
-    this.showPatches(this.found.patches(app.step));
-    this.showClasses(this.found.classes(app.step));
-    this.showMap();
+    this.showPatches(state, this.found.patches(stepOf(state)));
+    this.showClasses(this.found.classes(stepOf(state)));
+    this.showMap(state);
   }
 
   // Whether it is dead, always on, or selective, in a sentence.
-  words() {
-    const { recording, index, state } = this.app;
-    const excited = recording.value("excited", index, state.filter);
-    const on = recording.value("on", index, state.filter);
+  /** @param {State} state */
+  words({ recording, index, view }) {
+    const excited = recording.value("excited", index, view.filter);
+    const on = recording.value("on", index, view.filter);
     const { count } = this.examples;
     const { is_gated: isGated, read_at: at } = recording.about.responses;
     if (!isGated) return `Read at ${at}, where no activation has been seen: whether it is on or off is not told.`;
@@ -98,10 +114,11 @@ export class Card {
     return `On somewhere in ${percent(excited)} of ${count} examples; ${percent(on)} of its units are.`;
   }
 
-  showPatches(patches) {
+  /** @param {State} state @param {any[]} patches */
+  showPatches({ recording }, patches) {
     const { examples } = this;
     const whole = examples.image_shape;
-    const about = this.app.recording.about.responses;
+    const about = recording.about.responses;
     this.patchesPart.hidden = !patches.length;
     while (this.patches.children.length > patches.length) this.patches.lastChild.remove();
     while (this.patches.children.length < patches.length) {
@@ -141,15 +158,16 @@ export class Card {
     for (const row of this.classes.children) row.title = `${row.firstChild.textContent}: ${row.lastChild.textContent}`;
   }
 
-  showKernel() {
-    const { app } = this;
-    const { recording, state, step } = app;
+  /** @param {State} state */
+  showKernel(state) {
+    const { recording, view } = state;
+    const step = stepOf(state);
     const slices = this.found.slices(step);
     this.kernelPart.hidden = !slices.length;
-    this.effective.hidden = !app.hasKernels;
-    if (app.hasKernels) {
-      drawAlone(this.effective, app.kernels?.find(step, recording.places.get(state.filter)), MAP_PX);
-      this.effective.setAttribute("aria-label", `Kernel of filter ${state.filter} on the image, the layers below made linear`);
+    this.effective.hidden = !hasKernels(state);
+    if (hasKernels(state)) {
+      drawAlone(this.effective, state.kernels?.find(step, recording.places.get(view.filter)), MAP_PX);
+      this.effective.setAttribute("aria-label", `Kernel of filter ${view.filter} on the image, the layers below made linear`);
       this.effective.title = "On the image, as if activations let all pass and max-pooling took the mean";
     }
     while (this.slices.children.length > slices.length) this.slices.lastChild.remove();
@@ -164,13 +182,15 @@ export class Card {
     });
   }
 
-  showMap() {
-    const { app, examples } = this;
-    const { recording, state, step } = app;
-    this.mapPart.hidden = !app.hasMaps || !app.maps;
+  /** @param {State} state */
+  showMap(state) {
+    const { examples } = this;
+    const { recording, view } = state;
+    const step = stepOf(state);
+    this.mapPart.hidden = !hasMaps(state) || !state.maps;
     if (this.mapPart.hidden) return;
-    const example = examples.mapped[app.example];
-    this.example.set(examples.mapped.map((one, at) => [String(at), `${examples.nameOf(one)} (${one})`]), String(app.example));
+    const example = examples.mapped[exampleOf(state)];
+    this.example.set(examples.mapped.map((one, at) => [String(at), `${examples.nameOf(one)} (${one})`]), String(exampleOf(state)));
     const key = `${examples.run} ${examples.version} ${example}`;
     if (this.shown.dataset.key !== key) {
       this.shown.dataset.key = key;
@@ -180,8 +200,8 @@ export class Card {
       }).catch(() => { this.shown.dataset.key = ""; });
     }
     const scale = this.found.mapScale(step);
-    drawAlone(this.map, app.maps?.find(step, recording.places.get(state.filter)), MAP_PX);
-    this.map.setAttribute("aria-label", `Map of filter ${state.filter} on example ${example}`);
+    drawAlone(this.map, state.maps?.find(step, recording.places.get(view.filter)), MAP_PX);
+    this.map.setAttribute("aria-label", `Map of filter ${view.filter} on example ${example}`);
     this.mapText.textContent = scale === undefined || scale === null ? "" : recording.about.responses.is_gated
       ? `White is ${number(scale)}, black 0.` : `White is ${number(scale)}, gray 0, black ${number(-scale)}.`;
   }

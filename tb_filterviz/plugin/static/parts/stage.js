@@ -1,60 +1,76 @@
 // What is looked at: the grid of a layer, or two of them and their difference.
 
-import { choice, element } from "../widgets/dom.js";
-import { difference } from "../pictures/draw.js";
+import { Differences } from "../pictures/differences.js";
+import { canFollow, compareRemark, described, hasDifference, isComparing, lensOf, nowName, otherName, otherRun, otherStep,
+  shownFilters, stepOf } from "../state/selectors.js";
+import { changes } from "../state/store.js";
+import { choice, element, iconButton, setText } from "../widgets/dom.js";
 import { TileGrid } from "../widgets/grid.js";
-import { capital, differenceWords, nameOfStep } from "../words/format.js";
+import { capital, differenceWords, nameOfStep, plural } from "../words/format.js";
+import { RunPicker } from "./run_picker.js";
+import { beforeSheet, changeSheet, nowSheet } from "./sheets.js";
 
 const SHARPEN_AFTER_MS = 300;
 
+/** @typedef {import("../state/state.js").State} State */
+
 export class Stage {
-  constructor(app) {
-    this.app = app;
-    this.differences = new Map();
-    const grid = (label, pictureOf, markOf) => new TileGrid({ label, pictureOf, markOf,
+  /** @param {import("../state/actions.js").Actions} actions */
+  constructor(actions) {
+    this.actions = actions;
+    this.differences = new Differences();
+    const grid = (/** @type {string} */ label) => new TileGrid({ label, pictureOf: () => undefined,
       nameOf: (filter) => `Filter ${filter}`,
-      onPick: (filter) => app.set({ filter }),
-      onHover: (filter) => this.hover(filter, label),
-      onMarks: () => this.tell() });
-    this.grid = grid("Filters", (filter) => app.shownOf(filter),
-      (filter) => app.markOf(app.recording, app.index, filter));
-    this.before = grid("Reference", (filter) => app.other?.sharpTile(app.otherStep, filter),
-      (filter) => (app.other ? app.markOf(app.other, app.otherIndex, filter) : {}));
-    this.changed = grid("Difference", (filter) => this.differenceOf(filter), (filter) => ({ isHidden: this.isHidden(filter) }));
-    this.run = choice("Reference", (value) => app.set({ run2: value, step2: undefined }));
-    this.stepOf = choice("at", (value) => app.set({ step2: value === "same" ? undefined : Number(value) }));
+      onPick: (filter) => actions.set({ filter }),
+      onOpen: (filter) => actions.set({ filter, large: true }),
+      onHover: (filter) => actions.hover(filter === null ? null : { filter, isReference: label === "Reference" }),
+      onMarks: () => this.tell(actions.state) });
+    this.grid = grid("Filters");
+    this.before = grid("Reference");
+    this.changed = grid("Difference");
+    this.run = new RunPicker("Reference", (value) => actions.set({ run2: value, step2: undefined }));
+    this.stepOf = choice("at", (value) => actions.set({ step2: value === "same" ? undefined : Number(value) }));
     this.nowTitle = element("h2", {});
     this.changeTitle = element("h2", {}, "Difference");
     this.recoloured = element("span", { class: "key tone-recoloured" }, "other colour");
     this.changeKey = element("span", { class: "legend" }, element("span", { class: "key tone-lower" }, "darker"),
       element("span", { class: "key tone-higher" }, "brighter"), this.recoloured);
-    this.remark = element("p", { class: "notice", role: "note" });
+    this.remark = element("p", { class: "remark", role: "note" });
+    this.nothing = element("div", { class: "nothing" });
     this.beforePane = element("section", { class: "pane", "aria-label": "Reference" },
       element("header", {}, this.run.wrapper, this.stepOf.wrapper), this.before.root);
     this.nowHead = element("header", {}, this.nowTitle);
-    this.nowPane = element("section", { class: "pane", "aria-label": "Filters" }, this.nowHead, this.grid.root);
+    this.nowPane = element("section", { class: "pane", "aria-label": "Filters" }, this.nowHead, this.grid.root, this.nothing);
     this.changePane = element("section", { class: "pane", "aria-label": "Difference" },
       element("header", {}, this.changeTitle, this.changeKey), this.changed.root);
     this.progress = element("div", { class: "progress", role: "progressbar", "aria-label": "Loading pictures",
       "aria-valuemin": 0, "aria-valuemax": 100 });
     this.hint = element("p", { class: "stage-hint" });
+    const zoom = element("div", { class: "buttons zoom", role: "group", "aria-label": "Zoom" },
+      iconButton("minus", "Smaller", "-", () => this.zoomBy(1 / 1.5)),
+      iconButton("fit", "Whole layer", "0", () => this.zoomBy(0)),
+      iconButton("plus", "Larger", "+", () => this.zoomBy(1.5)));
     this.root = element("div", { class: "stage" }, this.progress, this.remark,
-      element("div", { class: "panes" }, this.beforePane, this.nowPane, this.changePane), this.hint);
+      element("div", { class: "panes" }, this.beforePane, this.nowPane, this.changePane),
+      element("div", { class: "stage-foot" }, this.hint, zoom));
+    this.isOtherSaid = changes();
+    this.isOtherPicture = changes();
+    /** @type {string} */
+    this.said = "";
     this.link();
+    this.grid.onLayout = () => actions.store.update({}); // the panel says where a tile stands, and is never smaller
   }
 
-  get grids() {
-    if (!this.app.isComparing) return [this.grid];
-    return this.app.hasDifference ? [this.before, this.grid, this.changed] : [this.before, this.grid];
+  get all() {
+    return [this.before, this.grid, this.changed];
   }
 
   // Grids that show the same filters scroll as one.
   link() {
-    const all = [this.before, this.grid, this.changed];
-    for (const one of all) {
+    for (const one of this.all) {
       one.root.addEventListener("scroll", () => {
-        if (!this.app.isComparing) return;
-        for (const other of all) {
+        if (!isComparing(this.actions.state)) return;
+        for (const other of this.all) {
           if (other.root.scrollTop !== one.root.scrollTop) other.root.scrollTop = one.root.scrollTop;
           if (other.root.scrollLeft !== one.root.scrollLeft) other.root.scrollLeft = one.root.scrollLeft;
         }
@@ -62,146 +78,145 @@ export class Stage {
     }
   }
 
+  /** @param {number} factor */
   zoomBy(factor) {
-    for (const grid of [this.before, this.grid, this.changed]) grid.zoomBy(factor);
-    this.sharpenSoon();
+    for (const grid of this.all) grid.zoomBy(factor);
+    this.sharpenSoon(this.actions.state);
   }
 
-  hover(filter, label) {
-    this.hoveredIn = label;
-    for (const grid of this.grids) grid.point(filter);
-    this.tell();
-  }
-
-  // Below the grids: the filter at the cursor, or what the marks mean that can be seen.
-  tell() {
-    const { app } = this;
-    const { hovered } = this.grid;
-    this.hint.textContent = hovered === null ? this.rest() : app.describe(hovered, this.hoveredIn === "Reference");
-  }
-
-  rest() {
-    const seen = new Set(this.grids.flatMap(({ marks }) => [...marks]));
-    const meanings = [["stuck", "crossed out: stuck"], ["hidden", "stuck ones are hidden"],
-      ["flat", "bar below: flat, the picture says nothing"]];
-    const lens = { maps: "where each filter answers to the example, to its own scale",
-      kernels: "each filter's weights on the image, with the layers below made linear: white adds, black takes away" }[this.app.lens];
-    const told = [...(lens ? [lens] : []), ...meanings.filter(([mark]) => seen.has(mark)).map(([, meaning]) => meaning),
-      "point at a filter to read it, click to follow it through the training"];
-    return capital(told.join(" · "));
-  }
-
-  differenceOf(filter) {
-    if (!this.app.hasDifference) return undefined;
-    const key = `${this.app.otherStep} ${this.app.step}`;
-    if (key !== this.differencesKey) {
-      this.differences.clear();
-      this.differencesKey = key;
+  /** @param {State} state */
+  render(state) {
+    const comparing = isComparing(state);
+    const withDifference = hasDifference(state);
+    const grids = comparing ? (withDifference ? this.all : [this.before, this.grid]) : [this.grid];
+    const { recording, view } = state;
+    this.beforePane.hidden = !comparing;
+    this.changePane.hidden = !withDifference;
+    this.nowHead.hidden = !comparing;
+    this.root.classList.toggle("comparing", comparing);
+    const isNew = this.isOtherPicture(recording, recording.version, state.other, state.matching, state.index, state.arrivals,
+      state.maps, state.kernels, view.view, view.lens, view.sort, view.stuck, view.step2, view.example, state.isDark);
+    if (isNew) {
+      const now = nowSheet(state);
+      this.show(this.grid, now);
+      if (comparing) this.show(this.before, beforeSheet(state));
+      if (withDifference) this.show(this.changed, changeSheet(state, this.differences));
+      this.showNothing(state, now.items);
     }
-    if (!this.differences.has(filter)) {
-      const { app } = this;
-      const [height, width] = app.recording.about.tile;
-      const before = app.other.sharpTile(app.otherStep, filter);
-      const after = app.recording.sharpTile(app.step, filter);
-      const found = difference(before, after);
-      if (!found) return undefined;
-      const isExact = [before, after].every((picture) => picture.width === width && picture.height === height);
-      this.differences.set(filter, { ...found, isExact });
+    for (const grid of grids) {
+      grid.select(view.filter);
+      grid.point(state.hovered?.filter ?? null);
     }
-    return this.differences.get(filter);
-  }
-
-  isHidden(filter) {
-    return Boolean(this.app.markOf(this.app.recording, this.app.index, filter).isHidden);
-  }
-
-  forgetDifferences() {
-    this.differencesKey = undefined;
-  }
-
-  updateItems() {
-    const { app } = this;
-    const [height, width, channels] = app.recording.about.tile;
-    this.beforePane.hidden = !app.isComparing;
-    this.changePane.hidden = !app.hasDifference;
-    this.nowHead.hidden = !app.isComparing;
-    this.root.classList.toggle("comparing", app.isComparing);
-    this.forgetDifferences();
-    this.grid.set(app.order, app.lensSize);
-    if (app.isComparing) {
-      const shared = app.other ? app.order.filter((filter) => app.other.places.has(filter)) : [];
-      const size = app.other?.about.tile ?? [height, width];
-      this.before.set(shared, { height: size[0], width: size[1] });
-      this.changed.set(app.hasDifference ? shared : [], { height, width });
-      this.recoloured.hidden = channels === 1;
+    const { unit, name, tile } = recording.about;
+    this.grid.label(`Filters of ${name}, ${nameOfStep(stepOf(state), unit)}`);
+    if (comparing) {
+      this.showChoices(state);
+      this.before.label(`Reference: ${otherName(state)}`);
+      setText(this.nowTitle, nowName(state));
+      this.recoloured.hidden = tile[2] === 1;
+      if (withDifference && isNew) {
+        const mean = this.differences.mean(state, shownFilters(state));
+        setText(this.changeTitle, mean ? `Difference ${differenceWords(mean)}` : "Difference");
+      }
     }
+    const remark = compareRemark(state);
+    setText(this.remark, remark);
+    this.remark.hidden = !remark;
+    this.markFirstPicture(state);
+    this.showProgress(state);
+    this.tell(state);
+    if (isNew) this.sharpenSoon(state);
   }
 
-  updateChoices() {
-    const { app } = this;
-    this.run.set(app.comparableRuns().map((run) => [run, run]), app.otherRun);
-    const isThere = app.otherStep === app.step || app.state.step2 !== undefined;
+  /** @param {TileGrid} grid @param {any} sheet */
+  show(grid, { items, tile, pictureOf, markOf }) {
+    grid.pictureOf = pictureOf;
+    grid.markOf = markOf;
+    grid.set(items, tile);
+  }
+
+  // Instead of an empty grid.
+  /** @param {State} state @param {number[]} items */
+  showNothing(state, items) {
+    this.nothing.hidden = items.length > 0;
+    this.grid.root.hidden = !items.length;
+    if (items.length) return;
+    const { recording } = state;
+    this.nothing.replaceChildren(element("p", {}, `All ${plural(recording.filters.length, "filter")} of this layer are stuck at `
+      + "the end of the training, and stuck ones are hidden."),
+      element("button", { type: "button", class: "button", on: { click: () => this.actions.set({ stuck: "show" }) } }, "Show them"));
+  }
+
+  /** @param {State} state */
+  showChoices(state) {
+    const { other } = state;
+    this.run.render(state, otherRun(state) ?? "", true);
+    const step = otherStep(state);
+    const isThere = step === stepOf(state) || state.view.step2 !== undefined;
     this.stepOf.set([
-      ...(app.canFollow ? [["same", isThere ? `the same ${app.other.unit}`
-        : `nearest: ${nameOfStep(app.otherStep, app.other.unit)}`]] : []),
-      ...(app.other?.steps ?? []).map((step) => [String(step), nameOfStep(step, app.other.unit)]),
-    ], app.canFollow && app.state.step2 === undefined ? "same" : String(app.otherStep));
+      ...(canFollow(state) ? [/** @type {[string, string]} */ (["same", isThere ? `the same ${other.unit}`
+        : `nearest: ${nameOfStep(step, other.unit)}`])] : []),
+      ...(other?.steps ?? []).map((one) => /** @type {[string, string]} */ ([String(one), nameOfStep(one, other.unit)])),
+    ], canFollow(state) && state.view.step2 === undefined ? "same" : String(step));
   }
 
-  update() {
-    const { app } = this;
-    for (const grid of this.grids) {
-      grid.select(app.state.filter);
-      grid.draw();
-    }
-    const { unit, name } = app.recording.about;
-    this.grid.label(`Filters of ${name}, ${nameOfStep(app.step, unit)}`);
-    if (app.isComparing) {
-      this.updateChoices();
-      this.before.label(`Reference: ${app.otherName}`);
-      this.changed.label("Difference");
-      this.nowTitle.textContent = app.nowName;
-      const shown = app.order.filter((filter) => !this.isHidden(filter));
-      const found = shown.map((filter) => this.differenceOf(filter)).filter(Boolean);
-      const rms = found.reduce((sum, one) => sum + one.rms, 0) / (found.length || 1);
-      const isExact = found.every((one) => one.isExact);
-      this.changeTitle.textContent = found.length ? `Difference ${differenceWords({ rms, isExact })}` : "Difference";
-    }
-    this.remark.textContent = app.compareRemark ?? "";
-    this.remark.hidden = !app.compareRemark;
-    this.markFirstPicture();
-    const films = [app.recording.film, ...(app.isComparing && app.other?.film ? [app.other.film] : [])];
+  // Below the grids: the filter at the cursor, what was said last, or what the marks mean that can be seen.
+  /** @param {State} state */
+  tell(state) {
+    if (!state.recording) return;
+    if (this.isOtherSaid(state.hovered, state.view, state.index, state.recording)) this.said = "";
+    if (state.said && state.said !== this.lastSaid) this.said = state.said;
+    this.lastSaid = state.said;
+    const { hovered } = state;
+    setText(this.hint, hovered === null ? this.said || this.rest(state)
+      : described(state, hovered.filter, hovered.isReference, this.differences.of(state, hovered.filter)));
+  }
+
+  /** @param {State} state */
+  rest(state) {
+    const grids = isComparing(state) ? this.all : [this.grid];
+    const seen = new Set(grids.flatMap(({ marks }) => [...marks]));
+    const hidden = state.view.stuck === "hide" ? state.recording.filters.length - shownFilters(state).length : 0;
+    const lens = { maps: "where each filter answers to the example, to its own scale", tiles: "",
+      kernels: "each filter's weights on the image, with the layers below made linear: white adds, black takes away" }[lensOf(state)];
+    const told = [lens, seen.has("stuck") ? "crossed out: stuck" : "", hidden ? `${hidden} stuck ${hidden === 1 ? "one is" : "ones are"} hidden` : "",
+      seen.has("flat") ? "bar below: flat, the picture says nothing" : "",
+      "point at a filter to read it, click to follow it, double click to see it large"];
+    return capital(told.filter(Boolean).join(" · "));
+  }
+
+  /** @param {State} state */
+  showProgress({ recording, other, view }) {
+    const films = [recording.film, ...(view.view === "compare" && other?.film ? [other.film] : [])];
     const done = Math.min(...films.map((film) => film.progress));
     this.progress.hidden = done >= 1;
-    this.progress.style.setProperty("--done", done);
-    this.progress.setAttribute("aria-valuenow", Math.round(done * 100));
-    this.tell();
-    this.sharpenSoon();
+    this.progress.style.setProperty("--done", String(done));
+    this.progress.setAttribute("aria-valuenow", String(Math.round(done * 100)));
   }
 
   // For whoever measures: when the whole layer could first be seen.
-  markFirstPicture() {
-    if (this.isMarked || !this.app.order.every((filter) => this.app.recording.tile(this.app.step, filter))) return;
+  /** @param {State} state */
+  markFirstPicture(state) {
+    if (this.isMarked || !shownFilters(state).every((filter) => state.recording.tile(stepOf(state), filter))) return;
     this.isMarked = true;
     requestAnimationFrame(() => performance.mark("filters-first-picture"));
   }
 
   // Where the film holds tiles smaller than they are shown, or than they have to be for an exact difference: fetch these
   // steps in full, once one has stopped at them.
-  sharpenSoon() {
+  /** @param {State} state */
+  sharpenSoon(state) {
     clearTimeout(this.sharpening);
-    const { app } = this;
-    const { film } = app.recording;
-    const isEnough = film.factor === 1
-      || (this.grid.shown?.width ?? 0) * (window.devicePixelRatio || 1) <= app.recording.about.tile[1] / film.factor;
-    if ((isEnough && !app.hasDifference) || app.timeline.playing) return;
-    this.sharpening = setTimeout(() => this.sharpen().catch(() => {}), SHARPEN_AFTER_MS);
+    const { recording } = state;
+    const isEnough = recording.film.factor === 1
+      || this.grid.shown.width * (window.devicePixelRatio || 1) <= recording.about.tile[1] / recording.film.factor;
+    if ((isEnough && !hasDifference(state)) || state.isPlaying) return;
+    this.sharpening = setTimeout(() => this.sharpen(state).catch(() => {}), SHARPEN_AFTER_MS);
   }
 
-  async sharpen() {
-    const { app } = this;
-    const { otherStep } = app;
-    await app.recording.film.sharpen(app.step);
-    if (app.hasDifference) await app.other.film.sharpen(otherStep);
+  /** @param {State} state */
+  async sharpen(state) {
+    await state.recording.film.sharpen(stepOf(state));
+    if (hasDifference(state)) await state.other.film.sharpen(otherStep(state));
   }
 }

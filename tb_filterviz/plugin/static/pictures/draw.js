@@ -2,6 +2,15 @@
 
 import { wholePixels } from "./geometry.js";
 
+/**
+ * @typedef {object} Picture some pixels, as they came from the server
+ * @property {Uint8Array} bytes
+ * @property {number} offset
+ * @property {number} width
+ * @property {number} height
+ * @property {number} channels
+ */
+
 const scratch = document.createElement("canvas");
 const enlarged = document.createElement("canvas");
 
@@ -171,28 +180,51 @@ export function drawAlone(canvas, picture, boxPx) {
   }
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, box, box);
-  if (!picture) return;
+  if (!picture) return { x: 0, y: 0, width: box, height: box };
   const fitting = box / Math.max(picture.width, picture.height);
   const scale = wholePixels(fitting, 1);
   const width = picture.width * scale;
   const height = picture.height * scale;
-  drawPictures(context, [{ picture, x: Math.floor((box - width) / 2), y: Math.floor((box - height) / 2), width, height }]);
+  const placed = { x: Math.floor((box - width) / 2), y: Math.floor((box - height) / 2), width, height };
+  drawPictures(context, [{ picture, ...placed }]);
+  return placed;
 }
 
-// The marks of the Images tab: a cross over what is stuck, a bar along the lower edge of what is flat.
+// A cross over what is stuck, a bar along the lower edge of what is flat: with a dark rim, so that they stand out from any picture.
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {"stuck" | "flat"} mark
+ * @param {number} x
+ * @param {number} y
+ * @param {number} width
+ * @param {number} height
+ */
 export function drawMark(context, mark, x, y, width, height) {
-  context.strokeStyle = colour("--mark");
-  context.fillStyle = colour("--mark");
+  const bright = colour("--mark");
+  const dark = colour("--mark-rim");
   if (mark === "stuck") {
-    context.lineWidth = Math.max(1, width / 32);
+    const line = Math.max(1, width / 32);
+    const rim = Math.max(1, width / 64);
+    context.save();
     context.beginPath();
-    context.moveTo(x, y);
-    context.lineTo(x + width, y + height);
-    context.moveTo(x + width, y);
-    context.lineTo(x, y + height);
-    context.stroke();
-  } else if (mark === "flat") {
-    const bar = Math.max(2, height / 16);
+    context.rect(x, y, width, height);
+    context.clip();
+    for (const [style, wide] of /** @type {[string, number][]} */ ([[dark, line + 2 * rim], [bright, line]])) {
+      context.strokeStyle = style;
+      context.lineWidth = wide;
+      context.beginPath();
+      context.moveTo(x, y);
+      context.lineTo(x + width, y + height);
+      context.moveTo(x + width, y);
+      context.lineTo(x, y + height);
+      context.stroke();
+    }
+    context.restore();
+  } else {
+    const bar = Math.max(2, Math.round(height / 16));
+    context.fillStyle = dark;
+    context.fillRect(x, y + height - bar - 1, width, 1);
+    context.fillStyle = bright;
     context.fillRect(x, y + height - bar, width, bar);
   }
 }

@@ -1,27 +1,22 @@
 // Pure functions: sizes and places.
 
-// How many columns make tiles largest within an area, and how large that makes them.
-export function fit(count, tile, area, gap, largestPx, pixelRatio) {
-  let best = { columns: 1, scale: 0 };
-  for (let columns = 1; columns <= Math.max(1, count); columns += 1) {
-    const rows = Math.ceil(count / columns);
-    const scale = Math.min(
-      (area.width - gap * (columns + 1)) / columns / tile.width,
-      (area.height - gap * (rows + 1)) / rows / tile.height,
-      largestPx / Math.max(tile.width, tile.height),
-    );
-    if (scale > best.scale * 1.001) best = { columns, scale };
-  }
-  return { columns: best.columns, scale: wholePixels(Math.max(best.scale, 2 / tile.width), pixelRatio) };
-}
-
-// From four screen pixels on, a scale at which every pixel of a tile covers equally many; below, that costs too much room.
+/**
+ * From two screen pixels on, a scale at which every pixel of a tile covers equally many; below, that costs too much room.
+ *
+ * @param {number} scale
+ * @param {number} pixelRatio
+ */
 export function wholePixels(scale, pixelRatio) {
   const onScreen = scale * pixelRatio;
-  return onScreen < 4 ? scale : Math.floor(onScreen + 1e-6) / pixelRatio;
+  return onScreen < 2 ? scale : Math.floor(onScreen + 1e-6) / pixelRatio;
 }
 
-// Where a step lies among `steps`, as a fraction of the way; curves and slider share it.
+/**
+ * Where a step lies among `steps`, as a fraction of the way; curves and slider share it.
+ *
+ * @param {number} step
+ * @param {number[]} steps
+ */
 export function placeOf(step, steps) {
   const last = steps.length - 1;
   if (last < 1) return 0;
@@ -37,6 +32,12 @@ export function placeOf(step, steps) {
   return (low + (step - steps[low]) / (steps[high] - steps[low])) / last;
 }
 
+/**
+ * The position of the step that is nearest; of the last for null.
+ *
+ * @param {number | null | undefined} step
+ * @param {number[]} steps
+ */
 export function nearestIndex(step, steps) {
   if (step === undefined || step === null || Number.isNaN(Number(step))) return steps.length - 1;
   let best = 0;

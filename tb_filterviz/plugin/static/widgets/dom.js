@@ -2,10 +2,17 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** @typedef {string | Node | null | undefined | (string | Node | null | undefined)[]} Child */
+
+/**
+ * @param {Element} made
+ * @param {Record<string, any>} attributes
+ * @param {Child[]} children
+ */
 function fill(made, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name === "on") {
-      for (const [event, listener] of Object.entries(value)) made.addEventListener(event, listener);
+      for (const [event, listener] of Object.entries(value)) made.addEventListener(event, /** @type {any} */ (listener));
     } else if (value === true) {
       made.setAttribute(name, "");
     } else if (value !== false && value !== undefined && value !== null) {
@@ -15,17 +22,35 @@ function fill(made, attributes, children) {
   for (const child of children.flat()) {
     if (child !== undefined && child !== null) made.append(child);
   }
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, any>} [attributes] `on` holds listeners by event
+ * @param {Child[]} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  fill(made, attributes, children);
   return made;
 }
 
-export function element(tag, attributes = {}, ...children) {
-  return fill(document.createElement(tag), attributes, children);
-}
-
+/**
+ * @template {keyof SVGElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, any>} [attributes]
+ * @param {Child[]} children
+ * @returns {SVGElementTagNameMap[K]}
+ */
 export function svg(tag, attributes = {}, ...children) {
-  return fill(document.createElementNS(SVG, tag), attributes, children);
+  const made = document.createElementNS(SVG, tag);
+  fill(made, attributes, children);
+  return made;
 }
 
+/** @type {Record<string, string>} */
 const ICONS = {
   first: "M6 6h2v12H6zM19 6v12l-9-6z",
   back: "M16 6v12l-9-6z",
@@ -33,38 +58,61 @@ const ICONS = {
   pause: "M7 5h4v14H7zM13 5h4v14h-4z",
   forward: "M8 6v12l9-6z",
   last: "M16 6h2v12h-2zM5 6v12l9-6z",
+  loop: "M7 7h9V4l5 4-5 4V9H9v4H7zM17 17H8v3l-5-4 5-4v3h7v-4h2z",
   close: "M6.4 5 5 6.4 10.6 12 5 17.6 6.4 19 12 13.4 17.6 19 19 17.6 13.4 12 19 6.4 17.6 5 12 10.6z",
-  picture: "M4 4h16v16H4zM6 6v9l4-4 3 3 3-3 2 2V6z",
-  film: "M3 5h18v14H3zM5 7v2h2V7zm0 4v2h2v-2zm0 4v2h2v-2zm12-8v2h2V7zm0 4v2h2v-2zm0 4v2h2v-2zM9 7v10h6V7z",
+  save: "M11 3h2v9l3.5-3.5L18 10l-6 6-6-6 1.5-1.5L11 12zM4 18h16v2H4z",
   plus: "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z",
   minus: "M5 11h14v2H5z",
   fit: "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2h4z",
+  large: "M14 4h6v6h-2V7.4l-4.3 4.3-1.4-1.4L16.6 6H14zM4 14h2v2.6l4.3-4.3 1.4 1.4L7.4 18H10v2H4z",
   help: "M11 18h2v2.2h-2zM7 9a5 5 0 0 1 10 0c0 3.2-4 3.6-4 7h-2c0-4.6 4-4.8 4-7a3 3 0 0 0-6 0z",
+  down: "M7 9.5 12 14.5 17 9.5z",
 };
 
+/** @param {string} name */
 export function icon(name) {
   return svg("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" },
     svg("path", { d: ICONS[name], "fill-rule": "evenodd" }));
 }
 
+/**
+ * @param {string} name
+ * @param {string} label
+ * @param {string} keys that do the same
+ * @param {(event: MouseEvent) => void} onClick
+ */
 export function iconButton(name, label, keys, onClick) {
   return element("button", { type: "button", class: "icon-button", "aria-label": label,
     title: keys ? `${label} (${keys})` : label, on: { click: onClick } }, icon(name));
 }
 
+/** @param {HTMLElement} button @param {string} name @param {string} label @param {string} keys */
 export function setIcon(button, name, label, keys) {
   button.replaceChildren(icon(name));
   button.setAttribute("aria-label", label);
   button.title = `${label} (${keys})`;
 }
 
-// A labelled select; `options` are [value, text, tooltip].
+/** Only if it differs: a screen reader reads what is written again. @param {Node} node @param {string} text */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** @typedef {[value: string, text: string, tooltip?: string]} Option */
+
+/**
+ * A labelled select.
+ *
+ * @param {string} label
+ * @param {(value: string) => void} onChange
+ */
 export function choice(label, onChange) {
   const select = element("select", { on: { change: () => onChange(select.value) } });
   const wrapper = element("label", { class: "choice" }, element("span", { class: "choice-label" }, label), select);
   return {
     wrapper,
     select,
+    /** @param {Option[]} options @param {string} chosen */
     set(options, chosen) {
       const same = select.options.length === options.length
         && options.every(([value, text], at) => select.options[at].value === value && select.options[at].text === text);
@@ -76,15 +124,21 @@ export function choice(label, onChange) {
   };
 }
 
-// Buttons of which one is pressed; `options` are [value, text, tooltip].
+/**
+ * Buttons of which one is pressed.
+ *
+ * @param {string} label
+ * @param {(value: string) => void} onChange
+ */
 export function segments(label, onChange) {
   const group = element("div", { class: "segments", role: "group", "aria-label": label });
   return {
     wrapper: group,
+    /** @param {Option[]} options @param {string} chosen */
     set(options, chosen) {
-      const same = group.children.length === options.length
-        && options.every(([value, text, title], at) => group.children[at].dataset.value === value
-          && group.children[at].textContent === text && group.children[at].title === title);
+      const buttons = /** @type {HTMLButtonElement[]} */ ([...group.children]);
+      const same = buttons.length === options.length && options.every(([value, text, title = ""], at) =>
+        buttons[at].dataset.value === value && buttons[at].textContent === text && buttons[at].title === title);
       if (!same) {
         group.replaceChildren(...options.map(([value, text, title]) => {
           const button = element("button", { type: "button", title, on: { click: () => onChange(value) } }, text);
@@ -92,7 +146,9 @@ export function segments(label, onChange) {
           return button;
         }));
       }
-      for (const button of group.children) button.setAttribute("aria-pressed", String(button.dataset.value === chosen));
+      for (const button of /** @type {HTMLButtonElement[]} */ ([...group.children])) {
+        button.setAttribute("aria-pressed", String(button.dataset.value === chosen));
+      }
     },
   };
 }

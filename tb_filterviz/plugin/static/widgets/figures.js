@@ -23,6 +23,16 @@ export function ofLayer(recording, { name, unit }) {
   });
 }
 
+/** The mean change of its filters at every step; null where there is none. @param {import("../data/recording.js").Recording} recording */
+export function meanChange(recording) {
+  return recording.steps.map((_, at) => mean(recording.row("change", at) ?? []));
+}
+
+/** How many filters respond at every step; null where that is not known. @param {import("../data/recording.js").Recording} recording */
+export function responsiveCounts(recording) {
+  return recording.steps.map((_, at) => recording.row("responsive", at)?.filter((value) => value === 1).length ?? null);
+}
+
 class Figure {
   constructor(height, onGo) {
     this.chart = new Chart({ label: "", height, onGo });

@@ -1,46 +1,87 @@
 // Many small pictures in rows: the filters of a layer, or the epochs of a filter. Draws only what is in sight.
 
+import { paint } from "../pictures/paint.js";
+import { cornerOf, layoutOf, placeAt } from "../pictures/layout.js";
 import { element } from "./dom.js";
-import { colour, drawMark, drawPictures } from "../pictures/draw.js";
-import { fit, wholePixels } from "../pictures/geometry.js";
 
-const GAP = 4;
-const CAPTION_PX = 22;
 let grids = 0;
 
+/**
+ * @typedef {object} GridHow
+ * @property {string} label
+ * @property {string} [className]
+ * @property {number} [largestPx]
+ * @property {(item: number) => import("../pictures/draw.js").Picture | undefined} pictureOf
+ * @property {(item: number) => {mark?: "stuck" | "flat", alpha?: number, isHidden?: boolean}} [markOf]
+ * @property {(item: number) => string} nameOf
+ * @property {(item: number) => void} [onPick]
+ * @property {(item: number) => void} [onOpen] twice, or Enter on what is picked
+ * @property {(item: number | null) => void} [onHover]
+ * @property {() => void} [onMarks] when other marks can be seen
+ */
+
 export class TileGrid {
-  // pictureOf(item), markOf(item) -> {mark, alpha}, nameOf(item); onPick(item), onHover(item or null),
-  // onMarks() when other marks can be seen
-  constructor({ label, className = "", largestPx = 200, pictureOf, markOf, nameOf, onPick, onHover, onMarks }) {
-    Object.assign(this, { pictureOf, markOf, nameOf, onPick, onHover, onMarks, largestPx });
+  /** @param {GridHow} how */
+  constructor({ label, className = "", largestPx = 200, pictureOf, markOf, nameOf, onPick, onOpen, onHover, onMarks }) {
+    this.pictureOf = pictureOf;
+    this.markOf = markOf;
+    this.nameOf = nameOf;
+    this.onPick = onPick;
+    this.onOpen = onOpen;
+    this.onHover = onHover;
+    this.onMarks = onMarks;
+    /** @type {(() => void) | undefined} when tiles have other places or sizes */
+    this.onLayout = undefined;
+    this.largestPx = largestPx;
     grids += 1;
     this.id = `grid-${grids}`;
+    /** @type {number[]} */
     this.items = [];
+    /** @type {Map<number, number>} */
     this.cell = new Map();
     this.tile = { width: 1, height: 1 };
     this.zoom = 1;
-    this.fixedPx = null; // width of tiles; null for as large as fits
+    /** @type {number | null} width of tiles; null for as large as fits */
+    this.fixedPx = null;
+    /** @type {number | null} */
     this.selected = null;
+    /** @type {number | null} at this grid's own cursor */
+    this.pointed = null;
+    /** @type {number | null} at the cursor of any grid beside it */
     this.hovered = null;
+    /** @type {number | null} */
     this.active = null;
     this.hasFocus = false;
-    this.marks = new Set(); // that can be seen, "hidden" among them
+    this.marks = new Set(); // that can be seen
+    /** @type {import("../pictures/layout.js").Layout | null} */
+    this.layout = null;
     this.canvas = element("canvas", { class: "grid-canvas", "aria-hidden": "true" });
     this.options = element("div", { class: "grid-options", role: "presentation" });
-    this.space = element("div", { class: "grid-space", role: "presentation" }, this.canvas, this.options);
+    this.frames = { hovered: frame("hovered"), selected: frame("selected"), active: frame("active") };
+    this.space = element("div", { class: "grid-space", role: "presentation" }, this.canvas, this.options,
+      ...Object.values(this.frames));
     this.root = element("div", { class: `grid ${className}`, tabindex: "0", role: "listbox", "aria-label": label, on: {
       scroll: () => this.draw(),
-      pointermove: (event) => this.hoverAt(event),
+      pointermove: (/** @type {PointerEvent} */ event) => this.hover(this.itemAt(event)),
       pointerleave: () => this.hover(null),
-      click: (event) => this.pick(this.itemAt(event)),
-      keydown: (event) => this.onKeyDown(event),
+      click: (/** @type {MouseEvent} */ event) => this.pick(this.itemAt(event)),
+      dblclick: (/** @type {MouseEvent} */ event) => this.openItem(this.itemAt(event)),
+      keydown: (/** @type {KeyboardEvent} */ event) => this.onKeyDown(event),
       focus: () => this.focusChanged(true),
       blur: () => this.focusChanged(false),
     } }, this.space);
-    new ResizeObserver(() => this.layout()).observe(this.root);
+    new ResizeObserver(() => this.resize()).observe(this.root);
   }
 
-  // `items` in order, each `tile` pixels large.
+  get columns() {
+    return this.layout?.columns ?? 0;
+  }
+
+  get shown() {
+    return this.layout?.shown ?? { width: 0, height: 0 };
+  }
+
+  /** @param {number[]} items in order @param {{width: number, height: number}} tile of how many pixels each is */
   set(items, tile) {
     const isSame = items.length === this.items.length && items.every((item, at) => item === this.items[at]);
     const isSameTile = tile.width === this.tile.width && tile.height === this.tile.height;
@@ -52,244 +93,192 @@ export class TileGrid {
         { role: "option", id: `${this.id}-${item}`, "aria-selected": String(item === this.selected),
           "aria-label": this.nameOf(item) })));
     }
-    if (!isSame || !isSameTile || !this.columns) this.layout();
+    if (!isSame || !isSameTile || !this.layout) this.resize();
     else this.draw();
   }
 
+  /** @param {string} text */
   label(text) {
     if (this.root.getAttribute("aria-label") !== text) this.root.setAttribute("aria-label", text);
   }
 
+  /** @param {number | null} item */
   select(item) {
     if (item === this.selected) return;
-    for (const [one, isSelected] of [[this.selected, "false"], [item, "true"]]) {
-      document.getElementById(`${this.id}-${one}`)?.setAttribute("aria-selected", isSelected);
-    }
+    document.getElementById(`${this.id}-${this.selected}`)?.setAttribute("aria-selected", "false");
+    document.getElementById(`${this.id}-${item}`)?.setAttribute("aria-selected", "true");
     this.selected = item;
-    this.draw();
+    this.placeFrames();
   }
 
+  /** @param {number} factor 0 for as large as fits */
   zoomBy(factor) {
     this.zoom = factor === 0 ? 1 : Math.min(16, Math.max(1, this.zoom * factor));
-    if (!this.step) return; // not in sight
+    if (!this.layout) return; // not in sight
     const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.root;
-    const before = this.step.x;
-    this.layout();
-    const grown = this.step.x / before;
+    const before = this.layout.step.x;
+    this.resize();
+    const grown = this.layout.step.x / before;
     this.root.scrollTo((scrollLeft + clientWidth / 2) * grown - clientWidth / 2,
       (scrollTop + clientHeight / 2) * grown - clientHeight / 2);
   }
 
-  layout() {
+  resize() {
     const area = { width: this.root.clientWidth, height: this.root.clientHeight };
     if (!area.width || !area.height) return;
     const ratio = window.devicePixelRatio || 1;
-    let columns;
-    let scale;
-    if (this.fixedPx) {
-      columns = Math.max(1, Math.floor((area.width - GAP) / (this.fixedPx + GAP)));
-      scale = wholePixels(Math.min((area.width - GAP) / columns - GAP, this.fixedPx * 1.5) / this.tile.width, ratio);
-    } else {
-      ({ columns, scale } = fit(this.items.length, this.tile, area, GAP, this.largestPx, ratio));
-      scale = wholePixels(scale * this.zoom, ratio);
-    }
-    this.columns = columns;
-    const onScreen = (size) => Math.max(1, Math.floor(size * scale * ratio + 1e-6)) / ratio;
-    this.shown = { width: onScreen(this.tile.width), height: onScreen(this.tile.height) };
-    this.step = { x: this.shown.width + GAP, y: this.shown.height + GAP };
-    this.rows = Math.ceil(this.items.length / columns);
-    const full = { width: Math.min(columns, this.items.length) * this.step.x + GAP, height: this.rows * this.step.y + GAP };
-    this.origin = {
-      x: GAP + (this.fixedPx ? 0 : Math.max(0, Math.floor((area.width - full.width) / 2))),
-      y: GAP + (this.fixedPx ? 0 : Math.max(0, Math.floor((area.height - full.height) / 2))),
-    };
+    const { fixedPx, largestPx, zoom } = this;
+    this.layout = layoutOf(this.items.length, this.tile, area, { fixedPx, largestPx, zoom, ratio });
+    const { full } = this.layout;
     this.space.style.width = `${Math.max(full.width, area.width)}px`;
     this.space.style.height = `${Math.max(full.height, area.height)}px`;
     this.canvas.width = Math.round(area.width * ratio);
     this.canvas.height = Math.round(area.height * ratio);
     this.canvas.style.width = `${area.width}px`;
     this.canvas.style.height = `${area.height}px`;
-    this.ratio = ratio;
     this.placeOptions();
+    this.placeFrames();
     this.draw();
+    this.onLayout?.();
   }
 
   // What a screen reader finds lies where the picture is.
   placeOptions() {
-    [...this.options.children].forEach((option, at) => {
-      const { x, y } = this.place(at);
-      option.style.transform = `translate(${x}px, ${y}px)`;
-      option.style.width = `${this.shown.width}px`;
-      option.style.height = `${this.shown.height}px`;
-    });
+    [...this.options.children].forEach((option, at) => place(/** @type {HTMLElement} */ (option), this.layout, at));
   }
 
-  // Top left corner of an item, in pixels of the page, from the corner of the space.
-  place(at) {
-    return { x: this.origin.x + (at % this.columns) * this.step.x,
-      y: this.origin.y + Math.floor(at / this.columns) * this.step.y };
+  // Frames move by themselves, so that pictures need not be drawn again.
+  placeFrames() {
+    const items = { hovered: this.hovered, selected: this.selected, active: this.hasFocus ? this.active : null };
+    for (const [name, item] of Object.entries(items)) {
+      const made = this.frames[/** @type {"hovered"} */ (name)];
+      const at = item === null ? undefined : this.cell.get(item);
+      made.hidden = at === undefined || !this.layout;
+      if (at !== undefined) place(made, this.layout, at);
+    }
   }
 
   draw() {
-    if (!this.columns) return;
+    const { layout } = this;
+    if (!layout) return;
     const { scrollLeft, scrollTop, clientHeight } = this.root;
-    const firstRow = Math.max(0, Math.floor((scrollTop - this.origin.y) / this.step.y));
-    const lastRow = Math.min(this.rows, Math.ceil((scrollTop + clientHeight - this.origin.y) / this.step.y));
-    const context = this.canvas.getContext("2d");
+    const firstRow = Math.max(0, Math.floor((scrollTop - layout.origin.y) / layout.step.y));
+    const lastRow = Math.min(layout.rows, Math.ceil((scrollTop + clientHeight - layout.origin.y) / layout.step.y));
+    const context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    const range = [firstRow * this.columns, Math.min(this.items.length, lastRow * this.columns)];
-    this.showMarks(this.paint(context, range, { x: -scrollLeft, y: -scrollTop }, this.ratio));
-    for (const [item, width, name] of [[this.hovered, 2, "--text"], [this.selected, 3, "--accent"],
-      [this.hasFocus ? this.active : null, 3, "--focus"]]) {
-      if (item === null || !this.cell.has(item)) continue;
-      const { x, y } = this.place(this.cell.get(item));
-      context.strokeStyle = colour(name);
-      context.lineWidth = width * this.ratio;
-      const out = width / 2;
-      context.strokeRect((x - scrollLeft - out) * this.ratio, (y - scrollTop - out) * this.ratio,
-        (this.shown.width + 2 * out) * this.ratio, (this.shown.height + 2 * out) * this.ratio);
+    const seen = paint(context, this, layout, [firstRow * layout.columns, Math.min(this.items.length, lastRow * layout.columns)],
+      { x: -scrollLeft, y: -scrollTop });
+    if (seen.size !== this.marks.size || [...seen].some((mark) => !this.marks.has(mark))) {
+      this.marks = seen;
+      this.onMarks?.();
     }
   }
 
-  showMarks(marks) {
-    if (marks.size === this.marks.size && [...marks].every((mark) => this.marks.has(mark))) return;
-    this.marks = marks;
-    this.onMarks?.();
-  }
-
-  // Items [from, to) into a context, moved by `offset`; also what is saved as a picture. Returns which
-  // marks it drew, and whether it hid any.
-  paint(context, [from, to], offset, ratio) {
-    const placed = [];
-    const marks = [];
-    const seen = new Set();
-    for (let at = from; at < to; at += 1) {
-      const item = this.items[at];
-      const corner = this.place(at);
-      const box = { x: Math.round((corner.x + offset.x) * ratio), y: Math.round((corner.y + offset.y) * ratio),
-        width: this.shown.width * ratio, height: this.shown.height * ratio };
-      if (this.shown.width * ratio >= this.tile.width) {
-        box.width = Math.round(box.width);
-        box.height = Math.round(box.height);
-      }
-      const { mark, alpha, isHidden } = this.markOf ? this.markOf(item) : {};
-      if (isHidden) {
-        seen.add("hidden");
-        continue;
-      }
-      const picture = this.pictureOf(item);
-      placed.push({ ...box, picture, alpha });
-      if (!picture) {
-        context.fillStyle = colour("--placeholder");
-        context.fillRect(box.x, box.y, box.width, box.height);
-      }
-      if (mark) {
-        seen.add(mark);
-        marks.push([mark, box]);
-      }
-    }
-    drawPictures(context, placed);
-    for (const [mark, box] of marks) drawMark(context, mark, box.x, box.y, box.width, box.height);
-    return seen;
-  }
-
-  // Every item on a canvas of its own, tiles as large as now or as `tilePx`, below a line of text.
-  toCanvas(caption, { tilePx = this.shown.width, mostPx = 8000 } = {}) {
-    const now = { shown: this.shown, step: this.step, origin: this.origin };
-    const largest = (mostPx / Math.max(this.columns, this.rows) - GAP) / this.tile.width;
-    const scale = wholePixels(Math.min(tilePx / this.tile.width, largest), 1);
-    this.shown = { width: this.tile.width * scale, height: this.tile.height * scale };
-    this.step = { x: this.shown.width + GAP, y: this.shown.height + GAP };
-    this.origin = { x: GAP, y: GAP + CAPTION_PX };
-    const canvas = element("canvas");
-    canvas.width = Math.ceil(Math.min(this.columns, this.items.length) * this.step.x + GAP);
-    canvas.height = Math.ceil(this.rows * this.step.y + GAP + CAPTION_PX);
-    const context = canvas.getContext("2d");
-    context.fillStyle = colour("--stage");
-    context.fillRect(0, 0, canvas.width, canvas.height);
-    context.fillStyle = colour("--text");
-    context.font = "12px Roboto, system-ui, sans-serif";
-    context.fillText(caption, GAP + 2, CAPTION_PX - 6, canvas.width - 2 * GAP);
-    this.paint(context, [0, this.items.length], { x: 0, y: 0 }, 1);
-    Object.assign(this, now);
-    return canvas;
-  }
-
+  /** @param {MouseEvent} event @returns {number | null} */
   itemAt(event) {
+    if (!this.layout) return null;
     const bounds = this.root.getBoundingClientRect();
-    const x = event.clientX - bounds.left - this.root.clientLeft + this.root.scrollLeft - this.origin.x;
-    const y = event.clientY - bounds.top - this.root.clientTop + this.root.scrollTop - this.origin.y;
-    const column = Math.floor(x / this.step.x);
-    const row = Math.floor(y / this.step.y);
-    if (x < 0 || y < 0 || column >= this.columns) return null;
-    return this.items[row * this.columns + column] ?? null;
+    const x = event.clientX - bounds.left - this.root.clientLeft + this.root.scrollLeft;
+    const y = event.clientY - bounds.top - this.root.clientTop + this.root.scrollTop;
+    return this.items[placeAt(this.layout, x, y)] ?? null;
   }
 
-  hoverAt(event) {
-    this.hover(this.itemAt(event));
-  }
-
+  /** @param {number | null} item */
   hover(item) {
-    if (item === this.hovered) return;
-    this.hovered = item;
-    this.draw();
+    if (item === this.pointed) return;
+    this.pointed = item;
+    this.point(item);
     this.onHover?.(item);
   }
 
-  // Shows another grid's cursor on this one.
+  /** Shows another grid's cursor on this one. @param {number | null} item */
   point(item) {
     if (item === this.hovered) return;
     this.hovered = item;
-    this.draw();
+    this.placeFrames();
   }
 
+  /** @param {number | null} item */
   pick(item) {
     if (item === null) return;
-    this.active = item;
-    this.root.setAttribute("aria-activedescendant", `${this.id}-${item}`);
+    this.activate(item);
     this.onPick?.(item);
-    this.draw();
   }
 
+  /** @param {number | null} item */
+  openItem(item) {
+    if (item === null) return;
+    this.activate(item);
+    (this.onOpen ?? this.onPick)?.(item);
+  }
+
+  /** @param {number} item */
+  activate(item) {
+    this.active = item;
+    this.root.setAttribute("aria-activedescendant", `${this.id}-${item}`);
+    this.placeFrames();
+  }
+
+  /** @param {boolean} hasFocus */
   focusChanged(hasFocus) {
     this.hasFocus = hasFocus && this.root.matches(":focus-visible");
     if (this.hasFocus && (this.active === null || !this.cell.has(this.active))) {
-      this.moveTo(this.cell.get(this.selected) ?? 0);
+      this.moveTo(this.cell.get(this.selected ?? -1) ?? 0);
     } else {
-      this.draw();
+      this.placeFrames();
     }
   }
 
+  /** @param {number} at */
   moveTo(at) {
     if (!this.items.length) return;
     const bounded = Math.min(this.items.length - 1, Math.max(0, at));
-    this.active = this.items[bounded];
     this.hasFocus = true;
-    this.root.setAttribute("aria-activedescendant", `${this.id}-${this.active}`);
+    this.activate(this.items[bounded]);
     this.reveal(bounded);
-    this.onHover?.(this.active);
-    this.draw();
+    this.onHover?.(this.items[bounded]);
   }
 
+  /** @param {number | undefined} at */
   reveal(at) {
-    if (!this.columns || at === undefined) return;
-    const { x, y } = this.place(at);
+    if (!this.layout || at === undefined) return;
+    const { x, y } = cornerOf(this.layout, at);
+    const { step, origin } = this.layout;
     const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.root;
-    const left = Math.min(x - GAP, Math.max(scrollLeft, x + this.step.x - clientWidth));
-    const top = Math.min(y - GAP, Math.max(scrollTop, y + this.step.y - clientHeight));
+    const left = Math.min(x - origin.x, Math.max(scrollLeft, x + step.x - clientWidth));
+    const top = Math.min(y - origin.y, Math.max(scrollTop, y + step.y - clientHeight));
     if (left !== scrollLeft || top !== scrollTop) this.root.scrollTo(left, top);
   }
 
+  /** @param {KeyboardEvent} event */
   onKeyDown(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-    const at = this.cell.get(this.active) ?? -1;
+    const at = this.cell.get(this.active ?? -1) ?? -1;
+    /** @type {Record<string, number>} */
     const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.columns, ArrowUp: -this.columns };
     if (event.key in moves) this.moveTo(at < 0 ? 0 : at + moves[event.key]);
     else if (event.key === "Home") this.moveTo(0);
     else if (event.key === "End") this.moveTo(this.items.length - 1);
+    else if (event.key === "Enter" && this.active !== null && this.active === this.selected) this.openItem(this.active);
     else if (event.key === "Enter" && this.active !== null) this.pick(this.active);
     else return;
     event.preventDefault();
     event.stopPropagation();
   }
+}
+
+/** @param {string} name */
+function frame(name) {
+  const made = element("div", { class: `frame ${name}`, "aria-hidden": "true" });
+  made.hidden = true;
+  return made;
+}
+
+/** @param {HTMLElement} made @param {import("../pictures/layout.js").Layout | null} layout @param {number} at */
+function place(made, layout, at) {
+  if (!layout) return;
+  const { x, y } = cornerOf(layout, at);
+  made.style.transform = `translate(${x}px, ${y}px)`;
+  made.style.width = `${layout.shown.width}px`;
+  made.style.height = `${layout.shown.height}px`;
 }

@@ -43,3 +43,15 @@ export function shown(value, unit) {
 export function plural(count, noun) {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+/** What Keras prints for an epoch: it counts them from 1. @param {number} step @param {string} unit */
+export function kerasEpoch(step, unit) {
+  return unit === "epoch" && step >= 0 ? `Keras prints Epoch ${step + 1}` : "";
+}
+
+/** How long ago something was. @param {number} seconds */
+export function ageWords(seconds) {
+  if (seconds < 1.5) return "now";
+  if (seconds < 90) return `${Math.round(seconds)} s ago`;
+  return `${Math.round(seconds / 60)} min ago`;
+}

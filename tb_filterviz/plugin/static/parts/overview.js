@@ -1,0 +1,183 @@
+// All layers of a run at once: which learns last, which died, where to look.
+
+import { changes } from "../state/store.js";
+import { currentRun, isOverview } from "../state/selectors.js";
+import { choice, element, setText, svg } from "../widgets/dom.js";
+import { drawMark, drawPictures } from "../pictures/draw.js";
+import { wholePixels } from "../pictures/geometry.js";
+import { capital, nameOfStep, percent, plural } from "../words/format.js";
+import { groupLayers } from "../words/layer_groups.js";
+import { alarmOf } from "../words/reading.js";
+import { searchFor } from "../words/search.js";
+
+const SAMPLE_PX = 48;
+const LARGE_PX = 90; // of few layers
+const LARGE_COLUMNS = 6;
+const GAP = 2;
+const SPARK = { width: 120, height: 32 };
+
+const ORDERS = /** @type {[string, string][]} */ ([["model", "In the model's order"], ["last", "Latest to settle first"],
+  ["change", "Most change first"], ["alarm", "Most stuck or dead first"]]);
+
+/**
+ * @typedef {import("../state/state.js").State} State
+ * @typedef {import("../data/overview.js").LayerSummary & {name: string, unit: "epoch" | "batch", tile: number[]}} Row
+ */
+
+/** The change at the last step that has one. @param {Row} row */
+function lastChange(row) {
+  return row.change.findLast((value) => value !== null) ?? -1;
+}
+
+/** The share of its filters that nothing can be said of, or that do nothing. @param {Row} row */
+function lost({ problem, responsive, filters, dead }) {
+  if (problem) return 2;
+  const alive = responsive?.findLast((value) => value !== null) ?? filters;
+  return Math.max(filters - alive, dead ?? 0) / filters;
+}
+
+/** @param {string} order @param {Row[]} rows */
+function ordered(order, rows) {
+  const late = (/** @type {Row} */ row) => row.half_settled ?? Infinity;
+  const compare = {
+    model: () => 0,
+    last: (/** @type {Row} */ one, /** @type {Row} */ other) => (late(one) === late(other) ? 0 : late(other) - late(one)),
+    change: (/** @type {Row} */ one, /** @type {Row} */ other) => lastChange(other) - lastChange(one),
+    alarm: (/** @type {Row} */ one, /** @type {Row} */ other) => lost(other) - lost(one),
+  }[order];
+  return [...rows].sort(compare);
+}
+
+export class OverviewPart {
+  /** @param {import("../state/actions.js").Actions} actions */
+  constructor(actions) {
+    this.actions = actions;
+    this.isOther = changes();
+    this.search = element("input", { type: "search", class: "search", placeholder: "Search layers (regular expression)",
+      "aria-label": "Search layers", on: { input: () => this.fill(this.actions.state) } });
+    this.order = choice("Order", () => this.fill(this.actions.state));
+    this.order.set(ORDERS, "model");
+    this.count = element("span", { class: "quiet", role: "status" });
+    this.list = element("div", { class: "layers" });
+    this.root = element("section", { class: "overview", "aria-label": "Overview of all layers" },
+      element("div", { class: "overview-head" }, this.search, this.order.wrapper, this.count), this.list);
+  }
+
+  /** @param {State} state */
+  render(state) {
+    if (!isOverview(state) || !state.overview) return;
+    if (this.isOther(state.overview, state.isDark)) this.fill(state);
+  }
+
+  /** @param {State} state @returns {Row[]} */
+  rows(state) {
+    const about = new Map(currentRun(state)?.layers.map((layer) => [layer.id, layer]));
+    return state.overview.layers.flatMap((layer) => {
+      const { name, unit, tile } = about.get(layer.id) ?? {};
+      return name === undefined ? [] : [{ ...layer, name, unit, tile }];
+    });
+  }
+
+  /** @param {State} state */
+  fill(state) {
+    const { matches, error } = searchFor(this.search.value);
+    const every = this.rows(state);
+    const rows = ordered(this.order.select.value, every.filter(({ name }) => matches(name)));
+    const isByModel = this.order.select.value === "model";
+    const groups = isByModel ? groupLayers(rows.map(({ name }) => name)) : [{ title: null, names: rows.map(({ name }) => name) }];
+    const most = Math.max(...every.flatMap(({ change }) => change.map((value) => value ?? 0)), 1e-9);
+    setText(this.count, error || (rows.length === every.length ? plural(rows.length, "layer") : `${rows.length} of ${plural(every.length, "layer")}`));
+    let at = 0;
+    const isRoomy = every.length <= 3;
+    this.list.classList.toggle("roomy", isRoomy);
+    this.list.replaceChildren(this.headings(), ...groups.map(({ title, names }) => {
+      const own = rows.slice(at, at + names.length);
+      at += names.length;
+      return element("section", { class: "layer-group", "aria-label": title ?? "Layers" },
+        title === null ? null : element("h2", {}, title), ...own.map((row) => this.row(state, row, most, isRoomy)));
+    }));
+  }
+
+  headings() {
+    return element("div", { class: "layer-headings", "aria-hidden": "true" }, ["Layer", "Some of its filters", "Change", "Responsive",
+      "Half settled"].map((word) => element("span", {}, word)));
+  }
+
+  /** @param {State} state @param {Row} row @param {number} most @param {boolean} isRoomy */
+  row(state, row, most, isRoomy) {
+    const alarm = row.problem ?? alarmOf(row, row.unit);
+    const samples = state.overview.samples.get(row.id);
+    const canvas = element("canvas", { "aria-hidden": "true" });
+    drawSamples(canvas, samples, { boxPx: isRoomy ? LARGE_PX : SAMPLE_PX, most: isRoomy ? LARGE_COLUMNS : Infinity,
+      isStuck: row.responsive?.at(-1) === 0 });
+    const alive = row.responsive?.findLast((value) => value !== null);
+    const settled = row.half_settled === null ? "not yet" : nameOfStep(row.half_settled, row.unit);
+    const share = alive === undefined || alive === null ? null : alive / row.filters;
+    const [height, width] = row.tile;
+    const said = [row.name, `${plural(row.filters, "filter")}`, share === null ? "" : `${percent(share)} responsive`,
+      `half settled: ${settled}`, alarm].filter(Boolean).join(", ");
+    return element("button", { type: "button", class: `layer-row${alarm ? " alarmed" : ""}`, "aria-label": said, "data-layer": row.id,
+      on: { click: () => this.actions.set({ layer: row.id, view: "grid", filter: null }) } },
+      element("span", { class: "layer-name" }, element("strong", {}, row.name),
+        element("span", { class: "quiet" }, `${plural(row.filters, "filter")}, ${width} × ${height} px`),
+        alarm ? element("span", { class: "alarm" }, capital(alarm)) : null),
+      element("span", { class: "layer-samples" }, canvas),
+      element("span", { class: "layer-change" }, spark(row, most), element("span", { class: "quiet" }, changeWords(row))),
+      element("span", { class: "layer-alive" }, share === null ? "–" : meter(share), element("span", { class: "quiet" },
+        share === null ? "" : `${alive} of ${row.filters}`)),
+      element("span", { class: "layer-settled" }, element("span", { class: "only-narrow quiet" }, "half settled: "), capital(settled)));
+  }
+}
+
+/** @param {Row} row */
+function changeWords(row) {
+  const last = lastChange(row);
+  return last < 0 ? "" : `${percent(last)} at the last`;
+}
+
+/** @param {number} share */
+function meter(share) {
+  return element("span", { class: `meter${share === 0 ? " none" : ""}` }, element("span", { style: `width: ${100 * share}%` }));
+}
+
+/** Its change over the steps, on one scale for all layers. @param {Row} row @param {number} most */
+function spark(row, most) {
+  const { width, height } = SPARK;
+  const last = Math.max(1, row.steps.length - 1);
+  let path = "";
+  let isDown = false;
+  row.change.forEach((value, at) => {
+    if (value !== null) {
+      const y = 2 + (1 - Math.sqrt(value / most)) * (height - 4); // small changes are to be seen beside the first large ones
+      path += `${isDown ? "L" : "M"}${(2 + (at / last) * (width - 4)).toFixed(1)} ${y.toFixed(1)}`;
+    }
+    isDown = value !== null;
+  });
+  return svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true" },
+    svg("path", { class: "curve tone-own", d: path }));
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {import("../data/overview.js").Samples | undefined} samples
+ * @param {{boxPx: number, most: number, isStuck: boolean}} how `most` in a row; all of them may be stuck
+ */
+function drawSamples(canvas, samples, { boxPx, most, isStuck }) {
+  const ratio = window.devicePixelRatio || 1;
+  const pictures = samples?.pictures ?? [];
+  if (!pictures.length) return;
+  const { width, height } = pictures[0];
+  const scale = wholePixels((boxPx * ratio) / Math.max(width, height), 1);
+  const cell = { width: Math.round(width * scale), height: Math.max(Math.round(height * scale), height === 1 ? Math.round(8 * ratio) : 1) };
+  const columns = Math.min(most, pictures.length);
+  const gap = Math.round(GAP * ratio);
+  canvas.width = columns * (cell.width + gap) - gap;
+  canvas.height = Math.ceil(pictures.length / columns) * (cell.height + gap) - gap;
+  canvas.style.width = `${canvas.width / ratio}px`;
+  canvas.style.height = `${canvas.height / ratio}px`;
+  const context = canvas.getContext("2d");
+  const placed = pictures.map((picture, at) => ({ picture, ...cell, x: (at % columns) * (cell.width + gap),
+    y: Math.floor(at / columns) * (cell.height + gap) }));
+  drawPictures(context, placed);
+  if (isStuck) for (const { x, y } of placed) drawMark(context, "stuck", x, y, cell.width, cell.height);
+}

@@ -1,0 +1,389 @@
+// What can be done. Each makes a new state, out of what the server answers.
+
+import { getJson } from "../data/api.js";
+import { Examples } from "../data/examples.js";
+import { Lens } from "../data/lens.js";
+import { matchingOf } from "../data/matching.js";
+import { openOverview } from "../data/overview.js";
+import { Recordings } from "../data/recordings.js";
+import { colourPatternOf, fetchRunNames, withNewRuns } from "../host/run_colours.js";
+import { addressOf, readView, writeView } from "../host/tensorboard.js";
+import { nearestIndex } from "../pictures/geometry.js";
+import { capital, nameOfStep } from "../words/format.js";
+import { Player } from "./player.js";
+import { found } from "./found.js";
+import { bestIndex, currentRun, hasKernels, hasMaps, isSameTraining, lastWallTime, layerLike, layersOf, recipeOf, shownFilters,
+  shownView, stepOf } from "./selectors.js";
+import { listRuns } from "./run_list.js";
+import { changedIn, isElsewhere, START, viewOf } from "./view.js";
+
+/**
+ * @typedef {import("./state.js").State} State
+ * @typedef {import("./view.js").View} View
+ * @typedef {import("../data/recording.js").Recording} Recording
+ */
+
+const MOST_RUNS = 24; // side by side
+const SAVE_AFTER_MS = 200;
+const FRESH_S = 600; // how old the latest step of a training may be that goes on
+const ASK_AFTER_MS = 5000;
+
+/** @param {unknown} error */
+function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+export class Actions {
+  /** @param {import("./store.js").Store<State>} store */
+  constructor(store) {
+    this.store = store;
+    this.recordings = new Recordings(() => this.arrived(), (error) => this.fail(error));
+    /** @type {Map<string, Promise<Examples>>} */
+    this.examples = new Map();
+    this.player = new Player(store, (index) => this.goToIndex(index), () => this.announceStep());
+    this.request = 0;
+    /** @type {View} */
+    this.written = START;
+    this.isAddressFollowed = true; // what was asked for came from the address, and adds no place to go back to
+    /** @type {(text: string) => void} */
+    this.announce = () => {};
+  }
+
+  get state() {
+    return this.store.state;
+  }
+
+  async start() {
+    this.store.update({ view: viewOf(readView()) });
+    this.written = this.state.view;
+    await this.reload();
+    if (this.state.phase === "work" && shownView(this.state) === "grid" && this.state.view.step === null
+      && !Object.keys(readView()).length) this.player.showOnce();
+    setInterval(() => this.follow(), ASK_AFTER_MS);
+  }
+
+  /** @param {Record<string, string> | null} named what a changed address says; null if nothing */
+  async followAddress(named) {
+    if (!named) {
+      this.saveView();
+      return;
+    }
+    this.player.stop();
+    this.isAddressFollowed = true;
+    await this.set(viewOf(named));
+  }
+
+  saveView() {
+    clearTimeout(this.saving);
+    const isPlace = isElsewhere(this.state.view, this.written);
+    const save = () => {
+      const { view } = this.state;
+      writeView(changedIn(view), isPlace && !this.isAddressFollowed);
+      this.written = view;
+      this.isAddressFollowed = false;
+    };
+    if (isPlace) save();
+    else this.saving = setTimeout(save, SAVE_AFTER_MS);
+  }
+
+  // From the server again: at the start, after TensorBoard's reload, on retry.
+  async reload() {
+    try {
+      const [{ runs: listed }, results] = await Promise.all([getJson("layers"),
+        getJson("results").then((answer) => answer.runs).catch(() => this.state.results)]);
+      const runs = listed.filter((/** @type {any} */ { layers }) => layers.length);
+      const problems = listed.flatMap((/** @type {any} */ run) => run.problems.map((/** @type {string} */ problem) =>
+        `${run.run}: ${problem}`));
+      this.store.update({ runs, problems, results, warning: "" });
+      fetchRunNames().then((names) => this.store.update({ known: withNewRuns(this.state.known, names),
+        colourPattern: colourPatternOf(addressOf().search) })).catch(() => {});
+      if (!runs.length) {
+        this.store.update({ phase: "empty" });
+        return;
+      }
+      const before = this.state.recording;
+      await this.set({}, { isQuiet: true });
+      if (before && before === this.state.recording) { // a training may log an epoch's accuracy after its filters
+        await before.readCurves();
+        this.store.update({ readings: this.state.readings + 1 });
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  // A training that goes on: what is new, without TensorBoard's reload.
+  async follow() {
+    const { runs, phase, isBusy, isPlaying } = this.state;
+    if (document.hidden || phase !== "work" || isBusy || isPlaying || !runs.length || this.isFollowing) return;
+    if (Date.now() / 1000 - Math.max(...runs.map(lastWallTime)) > FRESH_S) return;
+    this.isFollowing = true;
+    try {
+      await this.reload();
+      this.isFollowing = Boolean(this.state.warning); // nobody is there to be asked again
+    } finally {
+      if (!this.state.warning) this.isFollowing = false;
+    }
+  }
+
+  // What has been loaded stays.
+  /** @param {unknown} error */
+  fail(error) {
+    if (error instanceof Error && error.name === "AbortError") return;
+    const text = messageOf(error);
+    if (this.state.recording?.film && this.state.phase === "work") this.store.update({ warning: text, isBusy: false });
+    else this.store.update({ phase: "error", error: text, isBusy: false });
+  }
+
+  /** @param {string} run */
+  chooseRun(run) {
+    const { recording, runs } = this.state;
+    const about = recording ? layerLike(runs, run, recording.about) : undefined;
+    this.set({ run, layer: about?.id ?? null, view: this.state.view.view === "overview" ? "overview" : this.state.view.view ?? "grid" });
+  }
+
+  /** The layer before or after. @param {number} by */
+  moveToLayer(by) {
+    const { runs, view } = this.state;
+    const layers = layersOf(runs, view.run);
+    const next = layers[layers.findIndex(({ id }) => id === view.layer) + by];
+    if (next) this.set({ layer: next.id, filter: null, view: view.view === "overview" ? "grid" : view.view });
+  }
+
+  /** The filter before or after. @param {number} by */
+  moveToFilter(by) {
+    const order = shownFilters(this.state);
+    const next = order[order.indexOf(/** @type {number} */ (this.state.view.filter)) + by];
+    if (next !== undefined) this.set({ filter: next });
+  }
+
+  closeFilter() {
+    const { view } = this.state;
+    if (view.large) this.set({ large: false });
+    else if (view.filter !== null) this.set({ filter: null });
+  }
+
+  /** @param {"tiles" | "maps" | "kernels"} lens */
+  switchLens(lens) {
+    const isThere = { tiles: true, maps: hasMaps(this.state), kernels: hasKernels(this.state) }[lens];
+    if (isThere) this.set({ view: "grid", lens: this.state.view.lens === lens && shownView(this.state) === "grid" ? "tiles" : lens });
+  }
+
+  /** To a view, or from it back to the grid. @param {"overview" | "compare" | "runs"} name */
+  switchView(name) {
+    this.set({ view: shownView(this.state) === name ? "grid" : name });
+  }
+
+  /**
+   * To another view; of several asked for at once, to the last.
+   *
+   * @param {Partial<View>} asked
+   * @param {{isQuiet?: boolean}} [how]
+   */
+  async set(asked, { isQuiet = false } = {}) {
+    this.request += 1;
+    const { request } = this;
+    this.store.update({ isBusy: true });
+    try {
+      await this.open(asked, request, isQuiet);
+    } catch (error) {
+      if (this.request === request) this.fail(error);
+    } finally {
+      if (this.request === request) this.store.update({ isBusy: false });
+    }
+  }
+
+  /** @param {Partial<View>} asked @param {number} request @param {boolean} isQuiet */
+  async open(asked, request, isQuiet) {
+    const { runs } = this.state;
+    const { view, broken } = found({ ...this.state.view, ...asked }, runs);
+    const layers = layersOf(runs, view.run);
+    const about = layers.find((layer) => layer.id === view.layer);
+    if (!about) return;
+    if (!this.state.recording || !this.recordings.has(view.run, view.layer)) {
+      const pickers = { run: view.run, layer: view.layer }; // what the pickers show if this fails
+      if (this.state.phase !== "work") this.store.update({ phase: "loading", view: { ...this.state.view, ...pickers } });
+    }
+    const what = view.view === "overview" ? this.openOverview(view) : this.openLayer(view, about);
+    const opened = await what;
+    if (this.request !== request) return; // something else was asked for meanwhile
+    if (!("step" in asked)) view.step = this.state.view.step; // one may have moved on meanwhile
+    const recording = opened.recording ?? this.state.recording;
+    const steps = recording?.steps ?? [];
+    const index = nearestIndex(view.step, steps);
+    const isKnown = view.step === null || steps.includes(view.step) || !("step" in asked) || isQuiet;
+    if (!isKnown && recording && opened.recording) {
+      broken.push(`Step ${view.step} is not here: this is ${nameOfStep(steps[index], recording.unit)}, the nearest.`);
+    }
+    if (recording && index === steps.length - 1) view.step = null; // the latest, whichever that will be
+    this.store.update({ ...opened, view, index, phase: "work", warning: "",
+      broken: isQuiet && this.state.phase === "work" ? this.state.broken : broken });
+    this.saveView();
+    if (view.view === "runs" && opened.recording) this.openContenders(opened.recording, request);
+  }
+
+  /** @param {View} view @returns {Promise<Partial<State>>} */
+  async openOverview(view) {
+    const run = /** @type {import("./state.js").Run} */ (this.state.runs.find((one) => one.run === view.run));
+    const version = lastWallTime(run);
+    const { overview } = this.state;
+    if (overview?.run === run.run && overview.version === version) return {};
+    return { overview: await openOverview(run.run, version) };
+  }
+
+  /** @param {View} view @param {import("./state.js").About} about @returns {Promise<Partial<State>>} */
+  async openLayer(view, about) {
+    const run = /** @type {string} */ (view.run);
+    const recording = await this.record(run, about);
+    const reference = view.run2 ?? run;
+    const match = view.view === "compare" ? layerLike(this.state.runs, reference, about) : undefined;
+    const { other, otherError } = await this.reference(reference, match);
+    const isOther = other !== null && !isSameTraining({ ...this.state, view }, reference);
+    const nothing = () => null; // what cannot be read of these is no reason not to show the rest
+    const [maps, kernels, matching] = await Promise.all([this.mapsOf(recording, view).catch(nothing),
+      this.kernelsOf(recording, view).catch(nothing), isOther ? this.matched(recording, other) : { matching: null, error: null }]);
+    return { recording, other, otherError: otherError ?? matching.error, matching: matching.matching, maps, kernels };
+  }
+
+  /** @param {Recording} recording @param {Recording} other */
+  async matched(recording, other) {
+    try {
+      return { matching: await matchingOf(recording, other), error: null };
+    } catch (error) {
+      return { matching: null, error: `Filters of two trainings have to be matched, and these could not be: ${messageOf(error)}` };
+    }
+  }
+
+  /** What is compared with; that it cannot be shown is no reason not to show the rest. @param {string} run @param {import("./state.js").About | undefined} about */
+  async reference(run, about) {
+    if (!about) return { other: null, otherError: null };
+    try {
+      return { other: await this.record(run, about), otherError: null };
+    } catch (error) {
+      return { other: null, otherError: messageOf(error) };
+    }
+  }
+
+  /** @param {string} run @param {import("./state.js").About} about */
+  record(run, about) {
+    const { recording, other, contenders } = this.state;
+    return this.recordings.open(run, about, [recording, other, ...contenders.map((one) => one.recording)]);
+  }
+
+  // The same layer of all other runs, as they come, best first.
+  /** @param {Recording} recording @param {number} request */
+  async openContenders(recording, request) {
+    const { runs, results, view } = this.state;
+    const ordered = listRuns(runs.map(({ run }) => run), { order: "best", results }).rows.map(({ run }) => run);
+    const shown = ordered.slice(0, MOST_RUNS);
+    if (view.run !== null && !shown.includes(view.run)) shown[shown.length - 1] = view.run;
+    const missing = ordered.length > shown.length ? [`The best ${shown.length} of ${ordered.length} runs are shown.`] : [];
+    /** @type {import("./state.js").Contender[]} */
+    const contenders = [];
+    for (const run of shown) {
+      const about = layerLike(runs, run, recording.about);
+      if (!about) {
+        missing.push(`Run ${run} has no layer at this place.`);
+        continue;
+      }
+      try {
+        const own = run === view.run ? recording : await this.record(run, about);
+        const isSame = isSameTraining(this.state, run);
+        const { matching, error } = isSame ? { matching: null, error: null } : await this.matched(recording, own);
+        if (this.request !== request) return;
+        if (error) missing.push(`${run}: ${error}`);
+        else contenders.push({ run, recording: own, matching });
+      } catch (error) {
+        missing.push(`${run}: ${messageOf(error)}`);
+      }
+      if (this.request !== request) return;
+      this.store.update({ contenders: [...contenders], missing: [...missing] });
+    }
+  }
+
+  /** The examples of a run. @param {string} run @returns {Promise<Examples>} */
+  examplesOf(run) {
+    const known = this.state.runs.find((one) => one.run === run);
+    const version = known?.recipe?.examples?.fingerprint ?? "";
+    const key = `${run}\n${version}\n${known?.examples}`;
+    const opened = this.examples.get(key) ?? new Examples(run, version).open();
+    opened.catch(() => this.examples.delete(key));
+    this.examples.set(key, opened);
+    return opened;
+  }
+
+  /** The maps on the chosen example, if they are in sight. @param {Recording} recording @param {View} view */
+  async mapsOf(recording, { run, layer, lens, view, filter, example }) {
+    const shape = recording.about.responses?.map;
+    if (!shape || (filter === null && (lens !== "maps" || view !== "grid"))) return null;
+    await this.examplesOf(/** @type {string} */ (run));
+    const which = Math.min(example, shape[0] - 1);
+    return this.lens(this.state.maps, "maps", { run, layer, example: which }, recording);
+  }
+
+  /** The kernels, likewise. @param {Recording} recording @param {View} view */
+  async kernelsOf(recording, { run, layer, lens, view, filter }) {
+    if (!recording.about.kernels?.effective || (filter === null && (lens !== "kernels" || view !== "grid"))) return null;
+    return this.lens(this.state.kernels, "kernels", { run, layer }, recording);
+  }
+
+  /** The same again, unless it has grown. @param {Lens | null} known @param {"maps" | "kernels"} route @param {any} query @param {Recording} recording */
+  async lens(known, route, query, recording) {
+    const key = JSON.stringify([route, query, recording.about.last_wall_time]);
+    return known?.key === key ? known : new Lens(route, query, key).open();
+  }
+
+  /** @param {number} index */
+  goToIndex(index) {
+    const { recording, view, isPlaying } = this.state;
+    if (!recording) return;
+    const last = recording.steps.length - 1;
+    const bounded = Math.min(last, Math.max(0, index));
+    if (bounded === this.state.index) return;
+    this.store.update({ index: bounded, view: { ...view, step: bounded === last ? null : recording.steps[bounded] } });
+    this.saveView();
+    if (!isPlaying) this.announceStep();
+  }
+
+  /** As one who takes it in hand. @param {number} index */
+  jump(index) {
+    this.player.stop();
+    this.goToIndex(index);
+  }
+
+  goToBest() {
+    const best = bestIndex(this.state);
+    if (best >= 0) this.jump(best);
+  }
+
+  arrived() {
+    this.store.update({ arrivals: this.state.arrivals + 1 });
+  }
+
+  /** @param {{filter: number, isReference: boolean} | null} hovered */
+  hover(hovered) {
+    this.store.update({ hovered });
+  }
+
+  announceStep() {
+    clearTimeout(this.announcing);
+    this.announcing = setTimeout(() => {
+      const step = stepOf(this.state);
+      if (step !== undefined && this.state.recording) this.announce(capital(nameOfStep(step, this.state.recording.unit)));
+    }, 400);
+  }
+
+  /** For all. @param {string} text */
+  say(text) {
+    this.store.update({ said: text });
+    this.announce(text);
+  }
+
+  get recipe() {
+    return recipeOf(this.state);
+  }
+
+  get run() {
+    return currentRun(this.state);
+  }
+}
