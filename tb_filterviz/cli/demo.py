@@ -55,7 +55,9 @@ def demo(args: argparse.Namespace) -> int:
     model = build_lenet(width, height, depth, classes=int(data.y_train.max()) + 1)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model_ascents(model, args.layer, config)  # what cannot be drawn is refused before the old training is deleted
-    examples = Examples((data.x_test, data.y_test))
+    is_as_trained = config.input_range is None or tuple(config.input_range) == (0.0, 1.0)
+    # the article's scale of 0 to 255 is that of its pictures: this network has never been given such numbers
+    examples = Examples((data.x_test, data.y_test)) if is_as_trained else None
     visualizer = FilterVisualizer(log_dir, examples=examples, layers=args.layer, config=config)
     for path in taken:
         if path.is_dir():

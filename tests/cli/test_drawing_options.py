@@ -76,6 +76,14 @@ def test_demo_draws_the_filters_and_the_objective_that_are_asked_for(
     assert np.array_equal(drawn[0], _tiles(load_model(tmp_path / "lenet.keras")))
 
 
+@pytest.mark.slow
+def test_demo_follows_the_article_without_examples_that_its_scale_does_not_fit(tmp_path: Path) -> None:
+    assert cli.main(["demo", "--epochs", "1", "--log-dir", str(tmp_path), "--preset", "classic"]) == 0
+    drawn = series(tmp_path / "filters", "filterviz/conv2d_2/tiles")
+    assert [tiles.shape for tiles in drawn.values()] == [(50, 28, 28, 1)] * 2
+    assert series(tmp_path / "filters", "filterviz/examples") == {}
+
+
 def test_demo_keeps_the_old_training_if_the_new_one_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -218,6 +218,13 @@ class Browser:
             and self.origin in one["message"]  # not of a server before, that has gone while its page was open
         ]
 
+    def resize(self, width: int, height: int) -> None:
+        """The page itself."""
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+        )
+
     def screenshot(self, path: Path) -> None:
         self.settle()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -234,15 +241,13 @@ def browser(profile: Path, *, width: int = 1280, height: int = 720, downloads: P
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))
     driver.set_script_timeout(PATIENCE_S)
-    driver.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
-    )
     if downloads:
         allowed = {"behavior": "allow", "downloadPath": str(downloads)}
         driver.execute_cdp_cmd("Browser.setDownloadBehavior", allowed)
     try:
-        yield Browser(driver)
+        opened = Browser(driver)
+        opened.resize(width, height)
+        yield opened
     finally:
         driver.quit()
 

@@ -35,8 +35,8 @@ def listed_runs(window: Browser) -> list[str]:
 
 
 def chosen_run(window: Browser) -> str:
-    label: str = window.run("return document.querySelector('.toolbar .picker-button').ariaLabel")
-    return label.removeprefix("Run: ")
+    run: str = window.run("return document.querySelector('.toolbar .picker-button').title")
+    return run
 
 
 def test_the_newest_run_opens_and_all_are_listed_by_number(window: Browser, tmp_path: Path) -> None:

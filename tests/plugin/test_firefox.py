@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.plugin.bidi import BidiError
-from tests.plugin.browser import Browser, needs_browser
+from tests.plugin.browser import Browser, needs_browser, view
 from tests.plugin.firefox import Firefox, firefox, needs_firefox
 from tests.plugin.serving import pixels, write
 from tests.tensorboard import TensorBoard, tensorboard
@@ -56,8 +56,8 @@ def fox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
 
 @pytest.fixture
 def tab(server: TensorBoard, fox: Firefox) -> Iterator[Firefox]:
-    """The tab as it first shows itself; whatever a test does, the console stays silent."""
-    fox.open(server.address)
+    """The grid of a layer; whatever a test does, the console stays silent."""
+    fox.open(view(server, view="grid"))
     fox.loaded()
     yield fox
     assert fox.complaints() == []

@@ -140,8 +140,7 @@ export class LargeView {
     this.like.replaceChildren(...found.map(([filter, similarity]) => {
       const canvas = element("canvas", { "aria-hidden": "true" });
       drawAlone(canvas, recording.sharpTile(step, filter), LIKE_PX);
-      return element("button", { type: "button", class: "like-one", "aria-label": `Filter ${filter}, similarity ${similarity.toFixed(2)}`,
-        on: { click: () => this.actions.set({ filter }) } }, canvas, element("span", {}, `Filter ${filter}`),
+      return element("button", { type: "button", class: "like-one", on: { click: () => this.actions.set({ filter }) } }, canvas, element("span", {}, `Filter ${filter}`), element("span", { class: "sr" }, "similarity"),
         element("span", { class: "quiet" }, similarity.toFixed(2)));
     }));
     if (!found.length) this.like.replaceChildren(element("p", { class: "quiet" }, "This layer has no other filter."));

@@ -114,18 +114,17 @@ export class OverviewPart {
     const settled = row.half_settled === null ? "not yet" : nameOfStep(row.half_settled, row.unit);
     const share = alive === undefined || alive === null ? null : alive / row.filters;
     const [height, width] = row.tile;
-    const said = [row.name, `${plural(row.filters, "filter")}`, share === null ? "" : `${percent(share)} responsive`,
-      `half settled: ${settled}`, alarm].filter(Boolean).join(", ");
-    return element("button", { type: "button", class: `layer-row${alarm ? " alarmed" : ""}`, "aria-label": said, "data-layer": row.id,
+    return element("button", { type: "button", class: `layer-row${alarm ? " alarmed" : ""}`, "data-layer": row.id,
       on: { click: () => this.actions.set({ layer: row.id, view: "grid", filter: null }) } },
       element("span", { class: "layer-name" }, element("strong", {}, row.name),
         element("span", { class: "quiet" }, `${plural(row.filters, "filter")}, ${width} × ${height} px`),
         alarm ? element("span", { class: "alarm" }, capital(alarm)) : null),
       element("span", { class: "layer-samples" }, canvas),
-      element("span", { class: "layer-change" }, spark(row, most), element("span", { class: "quiet" }, changeWords(row))),
+      element("span", { class: "layer-change" }, spark(row, most), element("span", { class: "sr" }, "Change: "),
+        element("span", { class: "quiet" }, changeWords(row))),
       element("span", { class: "layer-alive" }, share === null ? "–" : meter(share), element("span", { class: "quiet" },
-        share === null ? "" : `${alive} of ${row.filters}`)),
-      element("span", { class: "layer-settled" }, element("span", { class: "only-narrow quiet" }, "half settled: "), capital(settled)));
+        share === null ? "" : `${alive} of ${row.filters}`), element("span", { class: "sr" }, " responsive")),
+      element("span", { class: "layer-settled" }, element("span", { class: "sr" }, "Half settled: "), capital(settled)));
   }
 }
 

@@ -54,11 +54,12 @@ export class Actions {
   }
 
   async start() {
-    this.store.update({ view: viewOf(readView()) });
+    const named = readView();
+    this.store.update({ view: viewOf(named) });
     this.written = this.state.view;
     await this.reload();
     if (this.state.phase === "work" && shownView(this.state) === "grid" && this.state.view.step === null
-      && !Object.keys(readView()).length) this.player.showOnce();
+      && !Object.keys(named).length) this.player.showOnce();
     setInterval(() => this.follow(), ASK_AFTER_MS);
   }
 
@@ -211,7 +212,8 @@ export class Actions {
     const recording = opened.recording ?? this.state.recording;
     const steps = recording?.steps ?? [];
     const index = nearestIndex(view.step, steps);
-    const isKnown = view.step === null || steps.includes(view.step) || !("step" in asked) || isQuiet;
+    const isAsked = this.isAddressFollowed || ("step" in asked && !isQuiet);
+    const isKnown = view.step === null || steps.includes(view.step) || !isAsked;
     if (!isKnown && recording && opened.recording) {
       broken.push(`Step ${view.step} is not here: this is ${nameOfStep(steps[index], recording.unit)}, the nearest.`);
     }

@@ -43,8 +43,9 @@ export class Picker {
     this.chosen = "";
     this.active = 0;
     this.swatch = element("span", { class: "swatch", "aria-hidden": "true" });
-    this.text = element("span", { class: "picker-text" });
+    this.text = element("span", { class: "picker-text", id: `${this.id}-text` });
     this.button = element("button", { type: "button", class: "picker-button", "aria-haspopup": "listbox",
+      "aria-labelledby": `${this.id}-label ${this.id}-text`,
       on: { keydown: (/** @type {KeyboardEvent} */ event) => {
         if (!["ArrowDown", "ArrowUp"].includes(event.key)) return;
         event.preventDefault();
@@ -78,7 +79,6 @@ export class Picker {
     const found = options.find(({ value }) => value === chosen);
     setText(this.text, found?.text ?? chosen);
     this.button.title = found?.title ?? found?.text ?? chosen;
-    this.button.setAttribute("aria-label", `${this.name}: ${found?.title ?? found?.text ?? chosen}`);
     this.swatch.hidden = !found?.colour;
     this.swatch.style.background = found?.colour ?? "";
   }
