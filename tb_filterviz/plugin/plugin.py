@@ -1,6 +1,7 @@
 """The tab's routes. All of them only read; http_api.md says what they take and answer."""
 
 import functools
+import hashlib
 import importlib.resources
 import json
 import re
@@ -47,6 +48,9 @@ STATIC = {
     for name, entry in _files_below(importlib.resources.files(__package__).joinpath("static"))
     if PurePath(name).suffix in TYPES
 }
+# Named in their addresses, so that browsers keep them until they are others.
+STATIC_VERSION = hashlib.sha256(b"".join(STATIC[name].read_bytes() for name in sorted(STATIC))).hexdigest()[:12]
+STATIC_KEPT_S = 365 * 24 * 3600
 LARGEST_PX = 1 << 16
 MOST_SAMPLES = 64
 EXAMPLE_KEPT_S = 3600  # by the browser: a run's examples stay what they are
@@ -126,6 +130,7 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
             "/maps": self._serve_maps,
             "/kernels": self._serve_kernels,
             **{f"/static/{name}": self._serve_static for name in STATIC},
+            **{f"/static/{STATIC_VERSION}/{name}": self._serve_static for name in STATIC},
         }
 
     def is_active(self) -> bool:
@@ -134,7 +139,9 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
         """Say what TensorBoard shows as the tab."""
-        return base_plugin.FrontendMetadata(es_module_path="/static/index.js", tab_name="Filters", disable_reload=False)
+        return base_plugin.FrontendMetadata(
+            es_module_path=f"/static/{STATIC_VERSION}/index.js", tab_name="Filters", disable_reload=False
+        )
 
     def _place(self, request: wrappers.Request, name: str = "run") -> Place:
         return Place(
@@ -145,8 +152,10 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
 
     @_reads
     def _serve_static(self, request: wrappers.Request) -> Any:
-        name = request.path.rpartition("/static/")[-1]
-        return http_util.Respond(request, STATIC[name].read_bytes(), TYPES[PurePath(name).suffix])
+        path = request.path.rpartition("/static/")[-1]
+        name = path.removeprefix(f"{STATIC_VERSION}/")
+        kept = 0 if name == path else STATIC_KEPT_S
+        return http_util.Respond(request, STATIC[name].read_bytes(), TYPES[PurePath(name).suffix], expires=kept)
 
     @_reads
     def _serve_layers(self, request: wrappers.Request) -> Any:

@@ -3,6 +3,7 @@
 python -m pytest tests/benchmarks/test_tab.py --override-ini addopts="--import-mode=importlib -s"
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import pytest
 
 from tb_filterviz.sinks.events import EventSink
 from tests.memory import resident_mib
-from tests.plugin.browser import Browser, browser, needs_browser
+from tests.plugin.browser import Browser, browser, needs_browser, view
 from tests.plugin.serving import recipe, snapshot
 from tests.tensorboard import TensorBoard, tensorboard
 
@@ -169,7 +170,7 @@ def test_large_logs(logs: tuple[str, Path], loader: str, tmp_path: Path) -> None
 def measure(window: Browser, server: TensorBoard, name: str, layer: str, idle: str, loader: str) -> None:
     firsts = []
     for _ in range(3):
-        window.open(f"{server.address}#filterviz&p.filterviz.layer={layer}")
+        window.open(view(server, view="grid", layer=layer))
         (first,) = window.wait(lambda: window.run(FIRST_PICTURE), "the first picture")
         firsts.append(first)
         started = time.perf_counter()
@@ -195,3 +196,107 @@ def measure(window: Browser, server: TensorBoard, name: str, layer: str, idle: s
     )
     assert max(sizes) < LARGEST_ANSWER
     assert step["median"] < image["median"]
+
+
+# Steps that are shown in a second while one plays, as fast as it goes: counted from frame to frame.
+PLAYED = """
+const [seconds, done] = arguments;
+const slider = document.querySelector("input[type=range]");
+let shown = 0;
+let last = slider.value;
+const began = performance.now();
+const look = () => {
+  if (slider.value !== last) shown += 1;
+  last = slider.value;
+  const took = (performance.now() - began) / 1000;
+  if (took < seconds) requestAnimationFrame(look);
+  else done(shown / took);
+};
+requestAnimationFrame(look);
+"""
+OVERVIEW = "return performance.getEntriesByName('filters-overview').map((one) => one.startTime)"
+ASKED = """
+const entries = performance.getEntriesByType("resource");
+const modules = entries.filter(({name}) => name.endsWith(".js"));
+const named = entries.filter(({name}) => /layers|results|overview|samples|runs/.test(name) && !name.endsWith(".js"));
+return [["modules", modules[0].startTime, Math.max(...modules.map((one) => one.responseEnd))],
+  ...named.map((one) => [one.name.split("/").at(-1).slice(0, 12), one.startTime, one.responseEnd])];
+"""
+HEAP = "return performance.memory.usedJSHeapSize / 2 ** 20"
+MINUTES = int(os.environ.get("MINUTES_OF_PLAYING", "10"))
+
+
+def write_layers(log_dir: Path, layers: list[dict[str, Any]], steps: int) -> None:
+    rng = np.random.default_rng(0)
+    base = {layer["layer"]: rng.integers(0, 256, layer["shape"]).astype(np.uint8) for layer in layers}
+    sink = EventSink(log_dir)
+    for step in range(steps):
+        taken = [snapshot(step, **layer, tiles=np.roll(base[layer["layer"]], step, axis=2)) for layer in layers]
+        if not sink.is_begun:
+            sink.begin(recipe(taken))
+        sink.write(step, taken)
+    sink.close()
+
+
+@needs_browser
+def test_overview_of_53_layers(tmp_path: Path) -> None:
+    names = [f"conv{1 + at // 13}_block{1 + at % 13 // 4}_{at % 4}_conv" for at in range(53)]
+    layers = [{"layer": name, "shape": (16, 24, 24, 3), "position": at} for at, name in enumerate(names)]
+    write_layers(tmp_path / "logs", layers, 100)
+    for loader in ("true", "false"):
+        profile = tmp_path / f"profile-{loader}"
+        with tensorboard(tmp_path / "logs", f"--load_fast={loader}") as server, browser(profile) as window:
+            took = []
+            for _ in range(4):
+                window.open(view(server, view="overview"))
+                (first,) = window.wait(lambda: window.run(OVERVIEW), "the overview")
+                took.append(first)
+            assert len(window.all(".layer-row")) == 53
+            asked = window.run(ASKED)
+        listed = ", ".join(f"{one:.0f}" for one in took)
+        print(f"\n53 layers, 100 epochs, loader {loader}: the overview {listed} ms after the tab opens, the first cold")
+        print("  of the last, from when to when:", "; ".join(f"{name} {a:.0f} to {b:.0f} ms" for name, a, b in asked))
+
+
+@pytest.fixture
+def long_training(tmp_path: Path) -> Iterator[TensorBoard]:
+    layer = {"layer": "conv2d_2", "shape": (50, 28, 28, 1)}
+    write_layers(tmp_path / "logs", [layer], 300)
+    with tensorboard(tmp_path / "logs") as started:
+        yield started
+
+
+@needs_browser
+def test_playing_with_a_filter_open(long_training: TensorBoard, tmp_path: Path) -> None:
+    """As many steps a second as without: alternately, since these machines are noisy."""
+    rates: dict[str, list[float]] = {"grid": [], "filter": []}
+    with browser(tmp_path / "profile") as window:
+        for _ in range(5):
+            for name, state in {"grid": {}, "filter": {"filter": 17}}.items():
+                window.open(view(long_training, view="grid", step=0, **state))
+                window.loaded()
+                window.choose("Speed", "60 / s")
+                window.click("Play")
+                rates[name].append(window.driver.execute_async_script(PLAYED, 3))
+    ratio = median(rates["filter"]) / median(rates["grid"])
+    print(f"\nSteps a second: {rates}\nWith a filter open, over without: {ratio:.2f}")
+    assert ratio >= 0.9
+
+
+@needs_browser
+@pytest.mark.timeout(1800)
+def test_playing_takes_no_more_memory_as_it_goes_on(long_training: TensorBoard, tmp_path: Path) -> None:
+    with browser(tmp_path / "profile") as window:
+        window.open(view(long_training, view="grid", filter=17, step=0))
+        window.loaded()
+        window.choose("Speed", "60 / s")
+        window.click("Loop")
+        window.click("Play")
+        heap = []
+        for _ in range(MINUTES + 1):
+            window.driver.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
+            heap.append(window.run(HEAP))
+            time.sleep(60)
+            assert window.all("button[aria-label=Pause]"), "it has stopped"
+        print(f"\nMiB of the page's own, minute by minute: {[round(one, 1) for one in heap]}")
+        assert heap[-1] <= 1.1 * heap[1]

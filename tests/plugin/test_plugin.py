@@ -394,6 +394,17 @@ def test_every_static_file_is_served_and_every_import_is_a_static_file(small: Ta
             assert posixpath.normpath(posixpath.join(posixpath.dirname(name), imported)) in files
 
 
+def test_browsers_keep_static_files_until_they_are_others(small: Tab) -> None:
+    listing = json.loads(small.answer("/data/plugins_listing").data)["filterviz"]
+    path = listing["loading_mechanism"]["module_path"]
+    kept = small.answer(f"/{path.lstrip('/')}" if path.startswith("data") else path)
+    assert kept.status_code == 200
+    assert kept.headers["Cache-Control"] == "private, max-age=31536000"
+    plain = small.answer("static/index.js")
+    assert plain.data == kept.data
+    assert "max-age" not in plain.headers.get("Cache-Control", "")
+
+
 def test_the_tab_shows_itself_as_soon_as_there_is_something(small: Tab) -> None:
     listing = json.loads(small.answer("/data/plugins_listing").data)["filterviz"]
     assert listing["enabled"]

@@ -36,7 +36,7 @@ function onceAFrame(draw) {
 export async function render() {
   document.documentElement.lang = "en";
   document.title = "Filters";
-  document.head.append(element("link", { rel: "stylesheet", href: "./static/style.css" }));
+  document.head.append(element("link", { rel: "stylesheet", href: new URL("./style.css", import.meta.url).href }));
   const store = new Store(NOTHING);
   const actions = new Actions(store);
   const help = new HelpDialog();

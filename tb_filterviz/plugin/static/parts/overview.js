@@ -66,7 +66,9 @@ export class OverviewPart {
   /** @param {State} state */
   render(state) {
     if (!isOverview(state) || !state.overview) return;
-    if (this.isOther(state.overview, state.isDark)) this.fill(state);
+    if (!this.isOther(state.overview, state.isDark)) return;
+    this.fill(state);
+    requestAnimationFrame(() => performance.mark("filters-overview")); // for whoever measures
   }
 
   /** @param {State} state @returns {Row[]} */

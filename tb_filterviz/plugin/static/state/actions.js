@@ -42,6 +42,8 @@ export class Actions {
     this.examples = new Map();
     this.player = new Player(store, (index) => this.goToIndex(index), () => this.announceStep());
     this.request = 0;
+    /** @type {Promise<void>} how well trainings did: nothing but their order waits for it */
+    this.results = Promise.resolve();
     /** @type {View} */
     this.written = START;
     this.isAddressFollowed = true; // what was asked for came from the address, and adds no place to go back to
@@ -90,12 +92,12 @@ export class Actions {
   // From the server again: at the start, after TensorBoard's reload, on retry.
   async reload() {
     try {
-      const [{ runs: listed }, results] = await Promise.all([getJson("layers"),
-        getJson("results").then((answer) => answer.runs).catch(() => this.state.results)]);
+      this.results = getJson("results").then((answer) => this.store.update({ results: answer.runs })).catch(() => {});
+      const { runs: listed } = await getJson("layers");
       const runs = listed.filter((/** @type {any} */ { layers }) => layers.length);
       const problems = listed.flatMap((/** @type {any} */ run) => run.problems.map((/** @type {string} */ problem) =>
         `${run.run}: ${problem}`));
-      this.store.update({ runs, problems, results, warning: "" });
+      this.store.update({ runs, problems, warning: "" });
       fetchRunNames().then((names) => this.store.update({ known: withNewRuns(this.state.known, names),
         colourPattern: colourPatternOf(addressOf().search) })).catch(() => {});
       if (!runs.length) {
@@ -275,6 +277,7 @@ export class Actions {
   // The same layer of all other runs, as they come, best first.
   /** @param {Recording} recording @param {number} request */
   async openContenders(recording, request) {
+    await this.results;
     const { runs, results, view } = this.state;
     const ordered = listRuns(runs.map(({ run }) => run), { order: "best", results }).rows.map(({ run }) => run);
     const shown = ordered.slice(0, MOST_RUNS);
