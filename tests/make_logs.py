@@ -18,12 +18,19 @@ EXAMPLES = 300
 
 
 def lenet(
-    log_dir: Path, *, rate: float = 0.01, batch: int = 32, epochs: int = 8, seed: int = 0, images: int = 1000
+    log_dir: Path,
+    *,
+    rate: float = 0.01,
+    batch: int = 32,
+    epochs: int = 8,
+    seed: int = 0,
+    images: int = 1000,
+    adam: bool = False,
 ) -> None:
     data = digits()
     keras.utils.set_random_seed(seed)
     model = build_lenet(28, 28, 1, 10)
-    optimizer = keras.optimizers.SGD(rate, momentum=0.9)
+    optimizer = keras.optimizers.Adam(rate) if adam else keras.optimizers.SGD(rate, momentum=0.9)
     model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(
         data.x_train[:images],
@@ -50,7 +57,7 @@ def long(logs: Path) -> None:
 
 def dies(logs: Path) -> None:
     lenet(logs / "lr0.5", rate=0.5, seed=5)
-    lenet(logs / "lr0.05", rate=0.05, images=5000)
+    lenet(logs / "lr0.05", rate=0.05, adam=True)
 
 
 def seeds(logs: Path) -> None:

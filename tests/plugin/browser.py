@@ -215,7 +215,8 @@ class Browser:
             one["message"]
             for one in ours
             if "/font-roboto/" not in one["message"]
-            and self.origin in one["message"]  # not of a server before, that has gone while its page was open
+            and self.origin in one["message"]
+            and "net::ERR_CONNECTION_REFUSED" not in one["message"]  # a training is followed until its server has gone
         ]
 
     def resize(self, width: int, height: int) -> None:

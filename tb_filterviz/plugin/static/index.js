@@ -16,6 +16,7 @@ import { Stage } from "./parts/stage.js";
 import { Timeline } from "./parts/timeline.js";
 import { Toolbar } from "./parts/toolbar.js";
 import { Actions } from "./state/actions.js";
+import { recipeOf } from "./state/selectors.js";
 import { NOTHING } from "./state/state.js";
 import { Store } from "./state/store.js";
 import { element } from "./widgets/dom.js";
@@ -33,6 +34,7 @@ function onceAFrame(draw) {
   };
 }
 
+/** Shows the tab. */
 export async function render() {
   document.documentElement.lang = "en";
   document.title = "Filters";
@@ -43,8 +45,9 @@ export async function render() {
   const recipe = new RecipeDialog();
   const showHelp = () => help.show(store.state);
   const showRecipe = () => {
-    const { recording } = store.state;
-    if (actions.recipe && recording) recipe.show(actions.recipe, recording.about);
+    const { state } = store;
+    const told = recipeOf(state);
+    if (told && state.recording) recipe.show(told, state.recording.about);
   };
   const stage = new Stage(actions);
   const saving = new Saving(actions, () => ({ tilePx: stage.grid.shown.width || 64, columns: stage.grid.columns || 10 }));
@@ -61,7 +64,8 @@ export async function render() {
   store.subscribe(draw);
   page.render(store.state);
   const tools = { zoomBy: (/** @type {number} */ factor) => stage.zoomBy(factor), showHelp, showRecipe,
-    save: () => saving.savePicture(), toggleLoop: () => parts.timeline.toggleLoop(), focusGrid: () => stage.grid.root.focus() };
+    save: () => saving.savePicture(), toggleLoop: () => parts.timeline.toggleLoop(),
+    focusGrid: () => stage.grid.root.focus() };
   document.addEventListener("keydown", (event) => onKeyDown(actions, tools, event));
   // A button that was pressed with the mouse does not keep the keyboard: Space plays, it does not press it again.
   document.addEventListener("pointerup", () => setTimeout(() => {

@@ -10,7 +10,10 @@
  * @property {Uint8Array} bytes
  */
 
-/** @typedef {Record<string, string | number>} Query */
+/**
+ * @typedef {Record<string, string | number>} Query
+ * @typedef {{id: string, step: number, filters: number[], shape: number[]}} LayerTiles of one layer among several
+ */
 
 /**
  * @param {string} route
@@ -24,20 +27,21 @@ async function get(route, query, signal) {
     answer = await fetch(address, { signal });
   } catch (error) {
     if (error instanceof Error && error.name === "AbortError") throw error;
-    throw new Error("TensorBoard does not answer. Is it still running?");
+    throw new Error("TensorBoard does not answer. Is it still running?", { cause: error });
   }
   if (!answer.ok) throw new Error((await answer.text()).slice(0, 500) || `TensorBoard answers ${answer.status}.`);
   return answer;
 }
 
 /**
+ * What a route answers in JSON; whoever asks knows what that is.
+ *
  * @param {string} route
  * @param {Query} [query]
- * @param {AbortSignal} [signal]
  * @returns {Promise<any>}
  */
-export async function getJson(route, query = {}, signal = undefined) {
-  return (await get(route, query, signal)).json();
+export async function getJson(route, query = {}) {
+  return (await get(route, query)).json();
 }
 
 /** @param {Query} query @param {AbortSignal} [signal] */
@@ -45,7 +49,7 @@ export function getTiles(query, signal = undefined) {
   return getPacked("tiles", query, signal);
 }
 
-/** @param {ArrayBuffer} buffer @returns {{header: any, bytes: Uint8Array}} */
+/** A header and the bytes that it describes. @param {ArrayBuffer} buffer @returns {{header: any, bytes: Uint8Array}} */
 function unpack(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
@@ -59,6 +63,7 @@ function unpack(buffer) {
  * @returns {Promise<Tiles>}
  */
 export async function getPacked(route, query, signal = undefined) {
+  /** @type {{header: {steps: number[], shape: number[]}, bytes: Uint8Array}} */
   const { header, bytes } = unpack(await (await get(route, query, signal)).arrayBuffer());
   const [, count, height, width, channels] = header.shape;
   return { steps: header.steps, count, height, width, channels, bytes };
@@ -69,12 +74,13 @@ export async function getPacked(route, query, signal = undefined) {
  *
  * @param {string} route
  * @param {Query} query
- * @returns {Promise<{id: string, step: number, filters: number[], shape: number[], bytes: Uint8Array}[]>}
+ * @returns {Promise<(LayerTiles & {bytes: Uint8Array})[]>}
  */
 export async function getParts(route, query) {
+  /** @type {{header: {layers: LayerTiles[]}, bytes: Uint8Array}} */
   const { header, bytes } = unpack(await (await get(route, query)).arrayBuffer());
   let offset = 0;
-  return header.layers.map((/** @type {{id: string, step: number, filters: number[], shape: number[]}} */ layer) => {
+  return header.layers.map((layer) => {
     const length = layer.shape.reduce((product, side) => product * side, 1);
     const part = { ...layer, bytes: bytes.subarray(offset, offset + length) };
     offset += length;

@@ -4,11 +4,25 @@ import { getJson } from "./api.js";
 
 const KEPT_PICTURES = 400;
 
-/** @typedef {{example: number, row: number, column: number, value: number}} Patch */
+/** @typedef {{example: number, row: number, column: number, value: number | null | undefined}} Patch */
+/** @typedef {{channel: number, picture: import("../pictures/draw.js").Picture}} Slice */
 /** @typedef {{top: number, left: number, height: number, width: number}} Box in pixels of the model's image */
 
+/**
+ * @typedef {object} ExamplesAnswer
+ * @property {number} count
+ * @property {[number, number, number]} image_shape
+ * @property {number[]} labels empty without classes
+ * @property {string[]} class_names
+ * @property {number[]} mapped those that maps were logged of
+ */
+
+/** The real images on which a run's filters were measured. */
 export class Examples {
-  /** @param {string} run @param {string} version tells these from another log's at the same address, which a browser may have kept */
+  /**
+   * @param {string} run
+   * @param {string} version tells these from another log's at the same address, which a browser may have kept
+   */
   constructor(run, version) {
     this.run = run;
     this.version = version;
@@ -26,8 +40,13 @@ export class Examples {
   }
 
   async open() {
-    const { count, image_shape: shape, labels, class_names: names, mapped } = await getJson("examples", { run: this.run });
-    Object.assign(this, { count, image_shape: shape, labels, class_names: names, mapped });
+    /** @type {ExamplesAnswer} */
+    const answer = await getJson("examples", { run: this.run });
+    this.count = answer.count;
+    this.image_shape = answer.image_shape;
+    this.labels = answer.labels;
+    this.class_names = answer.class_names;
+    this.mapped = answer.mapped;
     return this;
   }
 
@@ -39,6 +58,11 @@ export class Examples {
   /** @param {number} index */
   classOf(index) {
     return this.labels.length ? this.class_names[this.labels[index]] ?? `class ${this.labels[index]}` : undefined;
+  }
+
+  /** Those that maps were logged of, to choose from: each by its place among these. @returns {[string, string][]} */
+  get choices() {
+    return this.mapped.map((index, at) => [String(at), `${this.nameOf(index)} (${index})`]);
   }
 
   /** @param {number} index */
@@ -69,33 +93,74 @@ export class Examples {
    * @returns {Box}
    */
   seenBy({ box: [top, left, height, width], middle, strides }, row, column) {
-    return { top: top + Math.round((row - middle[0]) * strides[0]), left: left + Math.round((column - middle[1]) * strides[1]),
-      height, width };
+    return { top: top + Math.round((row - middle[0]) * strides[0]),
+      left: left + Math.round((column - middle[1]) * strides[1]), height, width };
   }
 }
 
 /**
- * What one filter answers, at all steps.
+ * Of every step, what one filter answers there; null where the step lacks it, missing what was not logged.
  *
- * @param {{run: string, layer: string}} where
- * @param {number} place
+ * @typedef {object} ResponsesAnswer
+ * @property {number[]} steps
+ * @property {([example: number, row: number, column: number][] | null)[]} [patches]
+ * @property {((number | null)[] | null)[]} [values]
+ * @property {((number | null)[] | null)[]} [classes]
+ * @property {(number | null)[]} [map_scales]
+ * @property {(number[] | null)[]} [channels]
+ * @property {(number[][][] | null)[]} [slices]
  */
+
+/** What one filter answers, at all steps. */
+export class Responses {
+  /** @param {ResponsesAnswer} answer */
+  constructor(answer) {
+    this.answer = answer;
+    this.index = new Map(answer.steps.map((step, at) => [step, at]));
+  }
+
+  /**
+   * What there is of one kind at a step.
+   *
+   * @template T
+   * @param {(T | null)[] | undefined} rows
+   * @param {number} step
+   * @returns {T | undefined}
+   */
+  at(rows, step) {
+    return rows?.[this.index.get(step) ?? -1] ?? undefined;
+  }
+
+  /** What excites it most, the strongest first. @param {number} step @returns {Patch[]} */
+  patches(step) {
+    const values = this.at(this.answer.values, step);
+    return (this.at(this.answer.patches, step) ?? [])
+      .map(([example, row, column], rank) => ({ example, row, column, value: values?.[rank] }))
+      .filter(({ example }) => example >= 0);
+  }
+
+  /** The mean response to each class. @param {number} step */
+  classes(step) {
+    return this.at(this.answer.classes, step);
+  }
+
+  /** What 255 stands for in its maps. @param {number} step */
+  mapScale(step) {
+    return this.at(this.answer.map_scales, step);
+  }
+
+  /** Its kernel in the input channels that say most, the strongest first. @param {number} step @returns {Slice[]} */
+  slices(step) {
+    const channels = this.at(this.answer.channels, step) ?? [];
+    return (this.at(this.answer.slices, step) ?? []).map((rows, rank) => {
+      const [height, width] = [rows.length, rows[0].length];
+      const picture = { bytes: Uint8Array.from(rows.flat()), offset: 0, height, width, channels: 1 };
+      return { channel: channels[rank], picture };
+    });
+  }
+}
+
+/** @param {{run: string, layer: string}} where @param {number} place @returns {Promise<Responses>} */
 export async function getResponses(where, place) {
-  const answer = await getJson("responses", { ...where, filter: place });
-  /** @type {Map<number, number>} */
-  const index = new Map(answer.steps.map((/** @type {number} */ step, /** @type {number} */ position) => [step, position]));
-  const at = (/** @type {any[] | undefined} */ rows, /** @type {number} */ step) => rows?.[index.get(step) ?? -1] ?? undefined;
-  return {
-    /** The strongest first. @param {number} step @returns {Patch[]} */
-    patches: (step) => (at(answer.patches, step) ?? []).map((/** @type {number[]} */ [example, row, column], /** @type {number} */ rank) =>
-      ({ example, row, column, value: at(answer.values, step)?.[rank] })).filter((/** @type {Patch} */ { example }) => example >= 0),
-    /** @param {number} step @returns {(number | null)[] | undefined} */
-    classes: (step) => at(answer.classes, step),
-    /** @param {number} step @returns {number | null | undefined} */
-    mapScale: (step) => at(answer.map_scales, step),
-    /** The strongest first. @param {number} step @returns {{channel: number, picture: import("../pictures/draw.js").Picture}[]} */
-    slices: (step) => (at(answer.slices, step) ?? []).map((/** @type {number[][]} */ rows, /** @type {number} */ rank) => (
-      { channel: at(answer.channels, step)?.[rank],
-        picture: { bytes: Uint8Array.from(rows.flat()), offset: 0, height: rows.length, width: rows[0].length, channels: 1 } })),
-  };
+  return new Responses(await getJson("responses", { ...where, filter: place }));
 }

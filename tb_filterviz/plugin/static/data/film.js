@@ -15,8 +15,8 @@ const SHARP_STEPS = 2; // that of now, and the one that it is compared with
  * @typedef {{run: string, layer: string}} Where
  */
 
-// Some filters at some steps; finds the picture of one of them.
-class Block {
+/** Some filters at some steps; finds the picture of one of them. */
+export class Block {
   /** @param {Tiles} tiles @param {number} first the place of the first of these filters */
   constructor(tiles, first) {
     this.tiles = tiles;
@@ -55,7 +55,7 @@ export function reduction(about, stepCount) {
   return factor;
 }
 
-// All pictures of a layer, reduced by a whole factor if they would not fit; the latest step comes first.
+/** All pictures of a layer, reduced by a whole factor if they would not fit; the latest step comes first. */
 export class Film {
   /** @param {Where} where @param {About} about @param {number} stepCount @param {() => void} onArrival */
   constructor(where, about, stepCount, onArrival) {

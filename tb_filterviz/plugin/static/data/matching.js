@@ -23,7 +23,7 @@ export class Matching {
     return (this.pairs.get(filter)?.similarity ?? -1) >= this.threshold;
   }
 
-  // The mean similarity of all pairs; null if there are none.
+  /** The mean similarity of all pairs; null if there are none. */
   get similarity() {
     const all = [...this.pairs.values()];
     return all.length ? all.reduce((sum, pair) => sum + pair.similarity, 0) / all.length : null;

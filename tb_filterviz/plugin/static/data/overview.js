@@ -36,6 +36,7 @@ const SAMPLE_PX = 48;
  * @returns {Promise<Overview>}
  */
 export async function openOverview(run, version) {
+  /** @type {[{layers: LayerSummary[]}, Awaited<ReturnType<typeof getParts>>]} */
   const [{ layers }, parts] = await Promise.all([getJson("overview", { run }),
     getParts("samples", { run, count: SAMPLES, size: SAMPLE_PX })]);
   const samples = new Map(parts.map(({ id, filters, shape: [count, height, width, channels], bytes }) => [id, {

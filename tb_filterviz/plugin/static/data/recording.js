@@ -15,7 +15,22 @@ const STANDARD = ["gain", "score", "responsive", "flat", "change", "change_since
  * @typedef {{metric: string, of: string, run: string, tag: string, points: [number, number | null][]}} TrainingCurve
  */
 
-// Filters go by their numbers in the layer; a run may hold some of them only, in any order.
+/**
+ * @typedef {object} StatisticsAnswer
+ * @property {number[]} steps
+ * @property {number[]} wall_times
+ * @property {Record<string, (Row | null)[]>} statistics
+ * @property {Formation} formation
+ */
+
+/**
+ * How one filter formed: only of what is settled or stuck it is known since when.
+ *
+ * @typedef {{outcome: "settled" | "stuck", since: number} | {outcome: "changing", since: null}
+ *   | {outcome: "unmoved", since: null} | {outcome: null, since: null}} Formed
+ */
+
+/** Filters go by their numbers in the layer; a run may hold some of them only, in any order. */
 export class Recording {
   /** @param {string} run @param {About} about @param {() => void} onArrival @param {(error: unknown) => void} onError */
   constructor(run, about, onArrival, onError) {
@@ -33,7 +48,7 @@ export class Recording {
     this.curves = [];
     this.loggedSteps = 0;
     this.version = 0; // counts what was read of it
-    /** @type {{key: string, answer: ReturnType<typeof getResponses>} | undefined} */
+    /** @type {{key: string, answer: Promise<import("./examples.js").Responses>} | undefined} */
     this.keptResponses = undefined;
     this.onArrival = onArrival;
     this.onError = onError;
@@ -43,7 +58,6 @@ export class Recording {
     /** @type {Map<number, number>} */
     this.places = new Map();
     this.describe(about);
-    /** @type {Film} */
     this.film = new Film(this.where, about, 0, onArrival);
   }
 
@@ -61,6 +75,7 @@ export class Recording {
   }
 
   async readStatistics() {
+    /** @type {[StatisticsAnswer, void]} */
     const [answer] = await Promise.all([getJson("statistics", this.where), this.readCurves()]);
     this.steps = answer.steps;
     this.statistics = new Map(Object.entries(answer.statistics));
@@ -70,6 +85,7 @@ export class Recording {
   }
 
   async readCurves() {
+    /** @type {{curves: TrainingCurve[], logged_steps: number}} */
     const answer = await getJson("curves", this.where);
     this.curves = answer.curves;
     this.loggedSteps = answer.logged_steps;
@@ -108,7 +124,7 @@ export class Recording {
     return this.statistics.has(name);
   }
 
-  // What the metadata says of the statistics that there are; standard ones come first.
+  /** What the metadata says of the statistics that there are; standard ones come first. */
   get descriptions() {
     return this.about.statistics.filter(({ name }) => this.has(name));
   }
@@ -118,34 +134,34 @@ export class Recording {
     return this.descriptions.find((one) => one.name === name);
   }
 
-  // What says how much a picture is worth. Runs of before version 2 have only the score, in the unit of its layer.
+  /** What says how much a picture is worth. Runs of before version 2 have only the score, in the unit of its layer. */
   get worth() {
     return this.description("gain") ?? this.description("score");
   }
 
-  // Those beside the standard ones.
+  /** Those beside the standard ones. */
   get others() {
     return this.descriptions.filter(({ name }) => !STANDARD.includes(name));
   }
 
-  // Of these, those that are told by a number; what a filter serves most is told by its class.
+  /** Of these, those that are told by a number; what a filter serves most is told by its class. */
   get shownOthers() {
     return this.others.filter(({ name }) => name !== "best_class");
   }
 
-  // Those that could not be read.
+  /** Those that could not be read. */
   get unread() {
     return this.about.statistics.filter(({ name }) => !this.has(name));
   }
 
-  // What its steps count.
+  /** What its steps count. */
   get unit() {
     return this.about.unit;
   }
 
   /**
-   * Values of one statistic at one step, in the order of `filters`; undefined where it lacks the step. The first step of a run has
-   * nothing before it to differ from.
+   * Values of one statistic at one step, in the order of `filters`; undefined where it lacks the step. The first step of a
+   * run has nothing before it to differ from.
    *
    * @param {string} name
    * @param {number} at
@@ -156,20 +172,38 @@ export class Recording {
     return this.statistics.get(name)?.[at] ?? undefined;
   }
 
-  /** As `row`, of one filter. @param {string} name @param {number} at @param {number | null} filter */
+  /** As `row`, of one filter. @param {string} name @param {number} at @param {number} filter */
   value(name, at, filter) {
-    return this.row(name, at)?.[this.places.get(/** @type {number} */ (filter)) ?? -1];
+    return this.row(name, at)?.[this.places.get(filter) ?? -1];
   }
 
-  /** Values of one statistic for one filter over the steps, null where there is none. @param {string} name @param {number} filter */
+  /**
+   * Filters of which a statistic has this value at one step; undefined where it lacks the step.
+   *
+   * @param {string} name
+   * @param {number} at
+   * @param {number} value
+   */
+  filtersWith(name, at, value) {
+    const row = this.row(name, at);
+    return row && this.filters.filter((_, place) => row[place] === value);
+  }
+
+  /**
+   * Values of one statistic for one filter over the steps, null where there is none.
+   *
+   * @param {string} name
+   * @param {number} filter
+   */
   history(name, filter) {
     return this.steps.map((_, at) => this.value(name, at, filter) ?? null);
   }
 
-  /** The step since which a filter has been stuck, if it is so at this position. @param {number} filter @param {number} at */
+  /** The step since which a filter is stuck that is so at this position. @param {number} filter @param {number} at */
   stuckFrom(filter, at) {
     const step = this.steps[at];
-    return this.formed(filter).stuck.find(([first, last]) => first <= step && step <= last)?.[0];
+    const spans = this.formation.stuck[this.places.get(filter) ?? -1] ?? [];
+    return spans.find(([first, last]) => first <= step && step <= last)?.[0];
   }
 
   /** @param {number} filter @param {number} at */
@@ -185,11 +219,11 @@ export class Recording {
   /** How a filter formed, see http_api.md. @param {number} filter */
   formed(filter) {
     const place = this.places.get(filter) ?? -1;
-    const { outcome, since, stuck } = this.formation;
-    return { outcome: outcome[place] ?? null, since: since[place] ?? null, stuck: stuck[place] ?? [] };
+    const { outcome, since } = this.formation;
+    return /** @type {Formed} */ ({ outcome: outcome[place] ?? null, since: since[place] ?? null });
   }
 
-  // Up to which change a picture counts as resting.
+  /** Up to which change a picture counts as resting. */
   get still() {
     return this.formation.still;
   }

@@ -42,11 +42,11 @@ export class Recordings {
 
   /** @param {(Recording | null)[]} inUse */
   forget(inUse) {
-    let total = [...this.kept.values()].reduce((sum, one) => sum + (one.film?.bytes ?? 0), 0);
+    let total = [...this.kept.values()].reduce((sum, one) => sum + one.film.bytes, 0);
     for (const [key, one] of [...this.kept]) {
       if (total <= KEPT_BYTES) break;
       if (inUse.includes(one)) continue;
-      total -= one.film?.bytes ?? 0;
+      total -= one.film.bytes;
       one.close();
       this.kept.delete(key);
     }

@@ -5,7 +5,7 @@
 
 const TAKEN_WITHIN_MS = 60000;
 
-// This page, or the outermost one around it that is of its origin: TensorBoard's, or that of what shows TensorBoard.
+/** This page, or the outermost one around it that is of its origin: TensorBoard's, or that of what shows TensorBoard. */
 function outermost() {
   /** @type {Window} */
   let page = window;

@@ -73,8 +73,13 @@ export function coloursOf(runs, isDark, pattern = "") {
   }));
 }
 
-// Null of a run that belongs to no group: it is gray.
-/** @param {string} run @param {RegExp | null} expression @returns {string | null} */
+/**
+ * Null of a run that belongs to no group: it is gray.
+ *
+ * @param {string} run
+ * @param {RegExp | null} expression
+ * @returns {string | null}
+ */
 function groupOf(run, expression) {
   if (!expression) return run;
   const found = expression.exec(run);
@@ -128,8 +133,7 @@ function luminance(colour) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-// Red, green and blue, 0 to 1.
-/** @param {string} colour */
+/** Red, green and blue, 0 to 1. @param {string} colour */
 function channels(colour) {
   return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255);
 }

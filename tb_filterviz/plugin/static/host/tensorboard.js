@@ -25,12 +25,14 @@ export function mirrorTheme(onChange) {
   apply();
 }
 
-// The letters of TensorBoard's own page, which it serves itself.
+/** The letters of TensorBoard's own page, which it serves itself. */
 export function adoptFonts() {
   const outer = parentDocument();
-  for (const sheet of outer?.styleSheets ?? []) {
+  if (!outer?.defaultView) return;
+  const { CSSFontFaceRule: FontFaceRule } = outer.defaultView; // its own: an object of another page is no instance of ours
+  for (const sheet of outer.styleSheets) {
     try {
-      for (const rule of sheet.cssRules) if (rule instanceof outer.defaultView.CSSFontFaceRule) adopt(rule, sheet.href ?? outer.baseURI);
+      for (const rule of sheet.cssRules) if (rule instanceof FontFaceRule) adopt(rule, sheet.href ?? outer.baseURI);
     } catch {
       // a sheet of another origin: without it, the system's letters are there
     }
@@ -43,7 +45,8 @@ function adopt({ style }, base) {
   const source = style.getPropertyValue("src").replaceAll(/url\(["']?([^"')]+)["']?\)/g, (_, address) =>
     `url("${new URL(address, base)}")`);
   if (family !== "Roboto") return;
-  const told = { weight: style.getPropertyValue("font-weight") || "400", style: style.getPropertyValue("font-style") || "normal",
+  const told = { weight: style.getPropertyValue("font-weight") || "400",
+    style: style.getPropertyValue("font-style") || "normal",
     unicodeRange: style.getPropertyValue("unicode-range") || undefined };
   document.fonts.add(new FontFace(family, source, told));
 }
@@ -65,7 +68,7 @@ function parse(hash) {
   return { isOurs: plugin === PLUGIN, view };
 }
 
-// Of TensorBoard's page; of ours, where that is out of reach.
+/** Of TensorBoard's page; of ours, where that is out of reach. */
 export function addressOf() {
   try {
     return { hash: window.parent.location.hash, search: window.parent.location.search };
@@ -96,9 +99,9 @@ export function writeView(view, isPlace) {
 }
 
 /**
- * Hear of an address that somebody else changed.
+ * Hears of an address that somebody else changed.
  *
- * @param {(view: Record<string, string> | null) => void} onView gets null where TensorBoard returned to the tab without a view
+ * @param {(view: Record<string, string> | null) => void} onView gets null where TensorBoard returned to the tab without one
  */
 export function onAddressChange(onView) {
   try {
@@ -111,12 +114,13 @@ export function onAddressChange(onView) {
   }
 }
 
-// So that keys work at once, unless somebody is at something of TensorBoard's.
+/** So that keys work at once, unless somebody is at something of TensorBoard's. */
 export function takeFocus() {
   const outer = parentDocument();
   if (outer && (outer.activeElement === outer.body || outer.activeElement === window.frameElement)) window.focus();
 }
 
+/** Hears of TensorBoard's reload. @param {() => void} callback */
 export function onReload(callback) {
   if (window.parent === window) return;
   const { port1, port2 } = new MessageChannel();

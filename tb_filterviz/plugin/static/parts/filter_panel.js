@@ -1,23 +1,33 @@
 // At the side: one filter, and how it formed.
 
 import { Differences } from "../pictures/differences.js";
-import { drawAlone, drawMark } from "../pictures/draw.js";
+import { context2d, drawAlone } from "../pictures/draw.js";
 import { placeOf } from "../pictures/geometry.js";
-import { counterpart, isComparing, isOneTraining, markOf, nowName, otherIndex, otherName, otherPictureOf, otherStep, pairWords,
-  shownFilters, stepOf } from "../state/selectors.js";
 import { rankOf } from "../state/ordering.js";
+import { counterpart, isComparing, isOneTraining, markOf, nowName, otherIndex, otherName, otherPictureOf, otherStep,
+  pairWords, shareOfWay, shownFilters, stepOf, tileSize } from "../state/selectors.js";
 import { changes } from "../state/store.js";
 import { element, iconButton, setText } from "../widgets/dom.js";
 import { Figures, spread } from "../widgets/figures.js";
 import { TileGrid } from "../widgets/grid.js";
 import { formedFact, stuckSince } from "../words/formation.js";
-import { capital, differenceWords, nameOfStep, number, percent, shown } from "../words/format.js";
+import { capital, differenceWords, nameOfStep, percent, shown } from "../words/format.js";
 import { Card } from "./card.js";
 
 const SMALL_PX = 72;
 const LEAST_PX = 176;
+const STRIP_PX = { least: 44, most: 64 };
 
-/** @typedef {import("../state/state.js").State} State */
+/**
+ * @typedef {import("../state/state.js").FilterState} FilterState
+ * @typedef {import("../state/state.js").StatisticAbout} StatisticAbout
+ * @typedef {import("../data/film.js").Block} Block
+ * @typedef {import("../data/recording.js").Recording} Recording
+ * @typedef {import("../pictures/draw.js").Picture} Picture
+ *
+ * @typedef {{root: HTMLElement, canvas: HTMLCanvasElement, caption: HTMLElement}} Slot for a picture
+ * @typedef {{name: string, value: string, explanation: string, more?: string}} Fact
+ */
 
 export class FilterPanel {
   /** @param {import("../state/actions.js").Actions} actions @param {TileGrid} grid whose filter it is */
@@ -30,17 +40,18 @@ export class FilterPanel {
     this.map = element("canvas", { class: "map", role: "img" });
     this.place = element("p", { class: "quiet" });
     this.main = this.slot("main-picture", () => actions.set({ large: true }), "Enlarge");
-    this.sides = [-1, 1].map((by) => this.slot("picture", () => actions.jump(actions.state.index + by), ""));
+    this.before = this.slot("picture", () => actions.jump(actions.state.index - 1), "");
+    this.after = this.slot("picture", () => actions.jump(actions.state.index + 1), "");
     this.card = new Card(actions);
     this.facts = element("dl", { class: "facts" });
-    const onGo = (/** @type {number} */ place) => actions.jump(Math.round(place * (actions.state.recording.steps.length - 1)));
+    const onGo = (/** @type {number} */ share) => actions.jumpToShare(share);
     this.usual = new Figures({ height: 38, className: "pair", onGo });
     this.others = new Figures({ height: 30, className: "pair", onGo });
-    const named = (/** @type {number} */ step) => capital(nameOfStep(step, actions.state.recording.unit));
-    this.strip = new TileGrid({ label: "Filmstrip", className: "strip", pictureOf: (step) => this.pictureAt(actions.state, step),
-      nameOf: named, onPick: (step) => actions.jump(actions.state.recording.steps.indexOf(step)),
-      onHover: (step) => setText(this.stripHint, step === null ? "" : named(step)) });
-    this.strip.fixedPx = 44;
+    this.unit = "epoch"; // of the steps of the strip
+    this.strip = new TileGrid({ label: "Filmstrip", className: "strip", nameOf: (step) => this.nameOf(step),
+      onPick: (step) => actions.jumpToStep(step),
+      onHover: (step) => setText(this.stripHint, step === null ? "" : this.nameOf(step)) });
+    this.strip.fixedPx = STRIP_PX.least;
     this.stripHint = element("span", { class: "quiet" });
     this.root = element("div", { class: "panel-inside" },
       element("header", { class: "panel-head" },
@@ -50,7 +61,8 @@ export class FilterPanel {
         iconButton("large", "Large view", "Enter", () => actions.set({ large: true })),
         iconButton("close", "Close", "Escape", () => actions.closeFilter())),
       this.place,
-      element("div", { class: "pictures" }, this.main.root, element("div", { class: "side-pictures" }, this.sides.map(({ root }) => root))),
+      element("div", { class: "pictures" }, this.main.root,
+        element("div", { class: "side-pictures" }, this.before.root, this.after.root)),
       this.card.root, this.facts, this.usual.root,
       element("figure", { class: "figure strip-figure" },
         element("figcaption", {}, "Filmstrip ", this.stripHint), this.strip.root),
@@ -61,11 +73,16 @@ export class FilterPanel {
     this.isOtherPlace = changes();
     /** @type {{root: HTMLElement, name: HTMLElement, value: HTMLElement, more: HTMLElement}[]} */
     this.factRows = [];
-    /** @type {{find: (step: number, place: number) => import("../pictures/draw.js").Picture | undefined} | undefined} */
+    /** @type {Block | undefined} */
     this.reel = undefined;
   }
 
-  /** @param {string} name @param {() => void} onClick @param {string} title */
+  /** @param {number} step */
+  nameOf(step) {
+    return capital(nameOfStep(step, this.unit));
+  }
+
+  /** @param {string} name @param {() => void} onClick @param {string} title @returns {Slot} */
   slot(name, onClick, title) {
     const canvas = element("canvas", { role: "img" });
     const caption = element("figcaption", {});
@@ -73,40 +90,40 @@ export class FilterPanel {
       this.actions.set({ large: true }) } }, canvas, caption) };
   }
 
-  /** @param {State} state @param {number} step */
+  /** @param {FilterState} state @param {number} step */
   pictureAt({ recording, view }, step) {
     return this.reel?.find(step, recording.places.get(view.filter)) ?? recording.tile(step, view.filter);
   }
 
-  /** @param {State} state */
+  /** @param {FilterState} state */
   render(state) {
-    const { recording, view, other } = state;
-    if (this.isOtherFilter(recording, recording.version, view.filter, isComparing(state) && other, state.matching)) this.showFilter(state);
-    if (this.isOtherPlace(recording, view.filter, view.sort, view.stuck, this.grid.columns, state.isDark)) this.drawMap(state);
+    const { recording, view, other, matching, arrivals, index, isDark } = state;
+    const { version } = recording;
+    if (this.isOtherFilter(recording, version, view.filter, isComparing(state) && other, matching)) this.showFilter(state);
+    if (this.isOtherPlace(recording, view.filter, view.sort, view.stuck, this.grid.columns, isDark)) this.drawMap(state);
     this.card.render(state);
-    if (this.isOtherStrip(recording, recording.version, view.filter, state.arrivals, this.reel, state.isDark)) this.strip.draw();
-    const width = this.root.clientWidth;
-    if (!this.isOtherMoment(recording, recording.version, view, state.index, state.arrivals, other, state.matching, this.reel, width,
-      this.grid.shown.width, state.isDark)) return;
-    this.showStep(state);
+    if (this.isOtherStrip(recording, version, view.filter, arrivals, this.reel, isDark)) this.strip.draw();
+    const isNew = this.isOtherMoment(recording, version, view, index, arrivals, other, matching, this.reel,
+      this.root.clientWidth, this.grid.shown.width, isDark);
+    if (isNew) this.showStep(state);
   }
 
-  // When the filter, the layer or its length changes.
-  /** @param {State} state */
+  /** When the filter, the layer or its length changes. @param {FilterState} state */
   showFilter(state) {
     const { recording, view } = state;
-    const [height, width] = recording.about.tile;
+    const tile = tileSize(recording.about);
     this.reel = undefined;
+    this.unit = recording.unit;
     setText(this.title, `Filter ${view.filter}`);
     this.usual.set(usualStatistics(recording).map((statistic) => this.figure(state, statistic)));
     this.others.set(recording.shownOthers.map((statistic) => this.figure(state, statistic)));
-    this.strip.fixedPx = Math.max(44, Math.min(64, width));
+    this.strip.fixedPx = Math.max(STRIP_PX.least, Math.min(STRIP_PX.most, tile.width));
     this.strip.label(`Filmstrip of filter ${view.filter}: its picture at every ${recording.unit}`);
-    this.strip.set(recording.steps, { width, height });
+    this.strip.set({ items: recording.steps, tile, pictureOf: (step) => this.pictureAt(state, step) });
     if (recording.film.factor > 1) this.fetchReel(recording, view.filter);
   }
 
-  /** @param {import("../data/recording.js").Recording} recording @param {number} filter */
+  /** All pictures of a filter in full size. @param {Recording} recording @param {number} filter */
   async fetchReel(recording, filter) {
     try {
       const reel = await recording.reel(filter);
@@ -119,22 +136,25 @@ export class FilterPanel {
     }
   }
 
-  /** @param {State} state @param {import("../state/state.js").StatisticAbout} statistic */
+  /**
+   * @param {FilterState} state
+   * @param {StatisticAbout} statistic
+   * @returns {import("../widgets/figures.js").FigureOf}
+   */
   figure(state, { name, label, description, unit }) {
     const { recording, view, other } = state;
     /** @type {import("../widgets/chart.js").Curve[]} */
     const curves = [{ tone: "tone-own", points: spread(recording.history(name, view.filter)) }];
-    const theirs = isComparing(state) && other && other !== recording && other.unit === recording.unit
-      ? counterpart(state, view.filter) : undefined;
-    if (theirs !== undefined && other.has(name)) {
+    const theirs = isComparing(state) ? counterpart(state, view.filter) : undefined;
+    if (theirs !== undefined && other && other !== recording && other.unit === recording.unit && other.has(name)) {
       curves.unshift({ tone: "tone-quiet",
         points: other.history(name, theirs).map((value, at) => [placeOf(other.steps[at], recording.steps), value]) });
     }
     return { title: capital(label), explanation: description, label: `${capital(label)} over time`, curves,
-      range: /** @type {[number, number] | null} */ (unit === "flag" ? [0, 1] : null), show: unit === "share" ? percent : number };
+      range: unit === "flag" ? [0, 1] : null, unit };
   }
 
-  /** @param {State} state */
+  /** Where the filter stands in the grid. @param {FilterState} state */
   drawMap(state) {
     const { recording, view } = state;
     const order = shownFilters(state);
@@ -143,7 +163,7 @@ export class FilterPanel {
     const cell = Math.max(2, Math.min(8, Math.floor(96 / columns), Math.floor(56 / rows)));
     this.map.width = columns * cell;
     this.map.height = Math.max(1, rows * cell);
-    const context = this.map.getContext("2d");
+    const context = context2d(this.map);
     const style = getComputedStyle(document.documentElement);
     order.forEach((filter, at) => {
       context.fillStyle = style.getPropertyValue(filter === view.filter ? "--accent" : "--line");
@@ -156,12 +176,10 @@ export class FilterPanel {
     setText(this.place, `${recording.about.name}, filter ${view.filter} (counted from 0); ${where}`);
   }
 
-  /** @param {State} state */
+  /** @param {FilterState} state */
   showStep(state) {
-    const { recording, index, view } = state;
-    const { filter } = view;
-    const badge = recording.isStuck(filter, index) ? stuckSince(recording, filter, index)
-      : recording.isFlat(filter, index) ? "flat" : "";
+    const { recording, index, view: { filter } } = state;
+    const badge = stuckSince(recording, filter, index) || (recording.isFlat(filter, index) ? "flat" : "");
     setText(this.badges, badge);
     this.badges.hidden = !badge;
     if (isComparing(state)) this.showComparison(state);
@@ -169,67 +187,74 @@ export class FilterPanel {
     this.showFacts(state);
     this.strip.select(recording.steps[index]);
     this.strip.reveal(index);
-    const place = recording.steps.length > 1 ? index / (recording.steps.length - 1) : 0;
-    this.usual.at(place, index);
-    this.others.at(place, index);
+    this.usual.at(shareOfWay(state), index);
+    this.others.at(shareOfWay(state), index);
   }
 
-  // At least as large as in the grid.
+  /** The side of the largest picture: it is at least as large as in the grid. */
   get mainPx() {
     const room = (this.root.clientWidth || 372) - 32 - SMALL_PX - 16;
-    return Math.max(SMALL_PX, Math.min(Math.max(LEAST_PX, Math.ceil(this.grid.shown.width), Math.ceil(this.grid.shown.height)), room));
+    const { width, height } = this.grid.shown;
+    return Math.max(SMALL_PX, Math.min(Math.max(LEAST_PX, Math.ceil(width), Math.ceil(height)), room));
   }
 
   /**
-   * @param {{canvas: HTMLCanvasElement, caption: HTMLElement, root: HTMLElement}} slot
-   * @param {import("../pictures/draw.js").Picture | undefined} picture
+   * @param {Slot} slot
+   * @param {Picture | undefined} picture
    * @param {string} caption
    * @param {number} boxPx
-   * @param {{mark?: "stuck" | "flat"}} [mark]
+   * @param {import("../pictures/paint.js").Marking} [marking]
    */
   show({ canvas, caption: text, root }, picture, caption, boxPx, { mark } = {}) {
-    const box = drawAlone(canvas, picture, boxPx);
-    if (mark && picture) drawMark(canvas.getContext("2d"), mark, box.x, box.y, box.width, box.height);
+    drawAlone(canvas, picture, boxPx, mark);
     canvas.setAttribute("aria-label", `Filter ${this.actions.state.view.filter}, ${caption}`);
     setText(text, caption);
     root.style.width = `${boxPx}px`;
     root.hidden = !picture && !caption;
   }
 
-  /** @param {State} state */
+  /** @param {FilterState} state @param {string} name */
+  showMain(state, name) {
+    const { recording, index, view: { filter } } = state;
+    this.show(this.main, this.pictureAt(state, stepOf(state)), name, this.mainPx, markOf(state, recording, index, filter));
+  }
+
+  /** @param {FilterState} state */
   showNeighbours(state) {
-    const { index, recording, view } = state;
-    const { steps, unit } = recording;
-    const nameAt = (/** @type {number} */ at) => capital(nameOfStep(steps[at], unit));
-    this.show(this.main, this.pictureAt(state, steps[index]), nameAt(index), this.mainPx, markOf(state, recording, index, view.filter));
-    [index - 1, index + 1].forEach((at, slot) => {
-      const isThere = steps[at] !== undefined;
-      this.show(this.sides[slot], isThere ? this.pictureAt(state, steps[at]) : undefined, isThere ? nameAt(at) : "", SMALL_PX);
-      this.sides[slot].root.title = isThere ? `To ${nameOfStep(steps[at], unit)}` : "";
-    });
+    const { index } = state;
+    this.showMain(state, this.nameOf(stepOf(state)));
+    this.showNeighbour(this.before, state, index - 1);
+    this.showNeighbour(this.after, state, index + 1);
   }
 
-  /** @param {State} state */
+  /** @param {Slot} slot @param {FilterState} state @param {number} at */
+  showNeighbour(slot, state, at) {
+    const { steps, unit } = state.recording;
+    const isThere = at >= 0 && at < steps.length;
+    this.show(slot, isThere ? this.pictureAt(state, steps[at]) : undefined, isThere ? this.nameOf(steps[at]) : "", SMALL_PX);
+    slot.root.title = isThere ? `To ${nameOfStep(steps[at], unit)}` : "";
+  }
+
+  /** @param {FilterState} state */
   showComparison(state) {
-    const { recording, other, index, view } = state;
-    const changed = this.differences.of(state, view.filter);
-    const theirs = counterpart(state, view.filter);
-    this.show(this.main, this.pictureAt(state, stepOf(state)), nowName(state), this.mainPx, markOf(state, recording, index, view.filter));
-    const said = state.matching ? `${capital(pairWords(view.filter, state.matching))}: ${otherName(state)}` : otherName(state);
-    this.show(this.sides[0], otherPictureOf(state, view.filter), said, SMALL_PX,
-      other && otherStep(state) !== undefined ? markOf(state, other, otherIndex(state), theirs) : {});
-    this.sides[0].root.title = "";
-    this.show(this.sides[1], changed, changed ? `Difference ${differenceWords(changed)}` : isOneTraining(state) ? "No difference to show" : "",
-      SMALL_PX);
-    this.sides[1].root.title = "";
+    const { other, matching, view: { filter } } = state;
+    this.showMain(state, nowName(state));
+    const said = matching ? `${capital(pairWords(filter, matching))}: ${otherName(state)}` : otherName(state);
+    this.show(this.before, otherPictureOf(state, filter), said, SMALL_PX,
+      other && otherStep(state) !== undefined ? markOf(state, other, otherIndex(state), counterpart(state, filter)) : {});
+    this.before.root.title = "";
+    const changed = this.differences.of(state, filter);
+    const without = isOneTraining(state) ? "No difference to show" : "";
+    this.show(this.after, changed, changed ? `Difference ${differenceWords(changed)}` : without, SMALL_PX);
+    this.after.root.title = "";
   }
 
-  /** @param {State} state */
+  /** @param {FilterState} state */
   showFacts(state) {
     const { recording, view } = state;
-    const told = (/** @type {import("../state/state.js").StatisticAbout[]} */ statistics) =>
-      statistics.map((statistic) => factOf(state, statistic));
+    const told = (/** @type {StatisticAbout[]} */ statistics) => statistics.map((statistic) => factOf(state, statistic));
     const formed = formedFact(recording, view.filter);
+    /** @type {Fact[]} */
     const facts = [...told(usualStatistics(recording)), ...(formed ? [formed] : []), ...told(recording.shownOthers)];
     while (this.factRows.length < facts.length) {
       const [name, value, more] = [element("dt"), element("dd"), element("dd", { class: "quiet" })];
@@ -249,12 +274,12 @@ export class FilterPanel {
   }
 }
 
-/** @param {import("../data/recording.js").Recording} recording */
+/** @param {Recording} recording */
 function usualStatistics(recording) {
   return [recording.worth, recording.description("change")].filter((one) => one !== undefined);
 }
 
-/** @param {State} state @param {import("../state/state.js").StatisticAbout} statistic */
+/** @param {FilterState} state @param {StatisticAbout} statistic @returns {Fact} */
 function factOf({ recording, index, view }, { name, label, description, unit, sort }) {
   const value = recording.value(name, index, view.filter);
   const row = recording.row(name, index) ?? [];

@@ -1,6 +1,6 @@
 // What the pictures mean, and which keys there are.
 
-import { drawAlone, drawMark } from "../pictures/draw.js";
+import { drawAlone } from "../pictures/draw.js";
 import { element } from "../widgets/dom.js";
 import { GLOSSARY, QUESTIONS, synthetic } from "../words/glossary.js";
 
@@ -29,7 +29,10 @@ const KEYS = [
   ["?", "this"],
 ];
 
-/** @typedef {import("../state/state.js").State} State */
+/**
+ * @typedef {import("../state/state.js").State} State
+ * @typedef {import("../words/glossary.js").Example} Example
+ */
 
 export class HelpDialog {
   constructor() {
@@ -54,22 +57,31 @@ export class HelpDialog {
   }
 }
 
-/** @param {State} state @param {string} kind */
+/** @param {State} state @param {Example} kind */
 function exampleOf(state, kind) {
   const canvas = element("canvas", { role: "img", "aria-label": `For example: ${kind}` });
   const mark = kind === "stuck" || kind === "flat" ? kind : undefined;
-  const picture = ownExample(state, kind) ?? { bytes: synthetic(kind, SIDE), offset: 0, width: SIDE, height: SIDE, channels: 1 };
-  const placed = drawAlone(canvas, picture, EXAMPLE_PX);
-  if (mark) drawMark(canvas.getContext("2d"), mark, placed.x, placed.y, placed.width, placed.height);
+  const picture = ownExample(state, kind)
+    ?? { bytes: synthetic(kind, SIDE), offset: 0, width: SIDE, height: SIDE, channels: 1 };
+  drawAlone(canvas, picture, EXAMPLE_PX, mark);
   return element("dd", { class: "example" }, canvas);
 }
 
-/** @param {State} state @param {string} kind */
+/** A tile of the layer that is shown, if one is of this kind. @param {State} state @param {Example} kind */
 function ownExample({ recording, index }, kind) {
-  if (!recording?.film) return undefined;
-  const test = { stuck: (/** @type {number} */ filter) => recording.isStuck(filter, index),
-    flat: (/** @type {number} */ filter) => !recording.isStuck(filter, index) && recording.isFlat(filter, index),
-    tile: (/** @type {number} */ filter) => !recording.isStuck(filter, index) && !recording.isFlat(filter, index) }[kind];
-  const filter = test && recording.filters.find(test);
-  return filter === undefined ? undefined : recording.tile(recording.steps[index], filter);
+  const filter = recording?.filters.find((one) => kindOf(recording, one, index) === kind);
+  return filter === undefined ? undefined : recording?.tile(recording.steps[index], filter);
+}
+
+/**
+ * What a filter's tile is an example of at one step.
+ *
+ * @param {import("../data/recording.js").Recording} recording
+ * @param {number} filter
+ * @param {number} at
+ * @returns {Example}
+ */
+function kindOf(recording, filter, at) {
+  if (recording.isStuck(filter, at)) return "stuck";
+  return recording.isFlat(filter, at) ? "flat" : "tile";
 }

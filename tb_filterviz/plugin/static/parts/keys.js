@@ -75,7 +75,7 @@ function inLayer(actions, tools, kind) {
       0: () => tools.zoomBy(0),
       "?": tools.showHelp,
     }),
-    ...(!isLarge && isFree && state.view.filter !== null && kind !== "BUTTON" && { Enter: () => actions.set({ large: true }) }),
+    ...(!isLarge && !kind && state.view.filter !== null && { Enter: () => actions.set({ large: true }) }),
     ...(kind !== "BUTTON" && { " ": () => actions.player.toggle() }),
     ...(isFree && {
       ArrowLeft: go(-1),

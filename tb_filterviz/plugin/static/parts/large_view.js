@@ -1,18 +1,23 @@
 // One filter as large as fits: before and after by a slider, and the filters that are most like it.
 
 import { similarTo } from "../data/matching.js";
-import { drawAlone, drawMark } from "../pictures/draw.js";
-import { counterpart, isComparing, markOf, nowName, otherName, otherPictureOf, stepOf } from "../state/selectors.js";
+import { drawAlone } from "../pictures/draw.js";
+import { counterpart, hasChosenFilter, hasLayer, isComparing, isOverview, markOf, nowName, otherName, otherPictureOf,
+  stepOf } from "../state/selectors.js";
 import { changes } from "../state/store.js";
 import { element, iconButton, setText } from "../widgets/dom.js";
 import { formedWords } from "../words/formation.js";
-import { capital, nameOfStep, shown } from "../words/format.js";
+import { capital, messageOf, nameOfStep, shown } from "../words/format.js";
 
 const LARGEST_PX = 600;
 const LEAST_PX = 240;
 const LIKE_PX = 64;
 
-/** @typedef {import("../state/state.js").State} State */
+/**
+ * @typedef {import("../state/state.js").State} State
+ * @typedef {import("../state/state.js").FilterState} FilterState
+ * @typedef {import("../data/recording.js").Recording} Recording
+ */
 
 export class LargeView {
   /** @param {import("../state/actions.js").Actions} actions */
@@ -55,8 +60,8 @@ export class LargeView {
 
   /** @param {State} state @param {boolean} [isResized] */
   render(state, isResized = false) {
-    const isOpen = state.view.large && state.view.filter !== null && state.recording !== null;
-    if (!isOpen) {
+    const isOpen = state.view.large && state.phase === "work" && !isOverview(state);
+    if (!isOpen || !hasLayer(state) || !hasChosenFilter(state)) {
       if (this.root.open) this.root.close();
       return;
     }
@@ -65,22 +70,28 @@ export class LargeView {
       this.share.value = "0";
       this.step.focus();
     }
+    const { recording, view, index, arrivals, other, isDark, matching } = state;
+    if (this.isOtherFilter(recording, view.filter)) this.fetchLike(recording, view.filter);
+    const isOther = this.isOther(recording, recording.version, view, index, arrivals, other, isDark, matching);
+    if (isOther || isResized) this.show(state);
+  }
+
+  /** @param {FilterState} state */
+  show(state) {
     const { recording, view, index } = state;
-    if (this.isOtherFilter(recording, view.filter)) this.fetchLike(state);
-    if (!this.isOther(recording, recording.version, view, index, state.arrivals, state.other, state.isDark, state.matching) && !isResized) return;
+    const moment = nameOfStep(stepOf(state), recording.unit);
     setText(this.title, `Filter ${view.filter} of ${recording.about.name}`);
     const worth = [recording.worth, recording.description("change")].filter((one) => one !== undefined)
       .map(({ name, label, unit }) => `${label} ${shown(recording.value(name, index, view.filter), unit)}`);
-    setText(this.said, capital([nameOfStep(stepOf(state), recording.unit), ...worth, formedWords(recording, view.filter, index)]
-      .filter(Boolean).join(" · ")));
+    setText(this.said, capital([moment, ...worth, formedWords(recording, view.filter, index)].filter(Boolean).join(" · ")));
     this.step.max = String(recording.steps.length - 1);
     this.step.value = String(index);
-    this.step.setAttribute("aria-valuetext", nameOfStep(stepOf(state), recording.unit));
+    this.step.setAttribute("aria-valuetext", moment);
     this.draw(state);
     this.showShare();
   }
 
-  /** @param {State} state */
+  /** @param {FilterState} state */
   draw(state) {
     const { recording, view, index } = state;
     const room = Math.min(window.innerWidth - 64, window.innerHeight - 230);
@@ -89,15 +100,14 @@ export class LargeView {
     const comparing = isComparing(state);
     const before = comparing ? otherPictureOf(state, view.filter) : recording.sharpTile(first, view.filter);
     const beforeName = comparing ? otherName(state) : capital(nameOfStep(first, recording.unit));
-    const picture = recording.sharpTile(stepOf(state), view.filter);
-    const placed = drawAlone(this.now, picture, boxPx);
     const { mark } = markOf(state, recording, index, view.filter);
-    if (mark && picture) drawMark(this.now.getContext("2d"), mark, placed.x, placed.y, placed.width, placed.height);
+    drawAlone(this.now, recording.sharpTile(stepOf(state), view.filter), boxPx, mark);
     drawAlone(this.before, before, boxPx);
     this.box.style.width = `${boxPx}px`;
     this.box.style.height = `${boxPx}px`;
     this.now.setAttribute("aria-label", `Filter ${view.filter}, ${nowName(state)}`);
-    this.before.setAttribute("aria-label", comparing ? `Filter ${counterpart(state, view.filter)}, ${beforeName}` : beforeName);
+    this.before.setAttribute("aria-label",
+      comparing ? `Filter ${counterpart(state, view.filter)}, ${beforeName}` : beforeName);
     setText(this.beforeName, beforeName);
     setText(this.nowName, nowName(state));
     this.share.disabled = !before;
@@ -120,27 +130,31 @@ export class LargeView {
     this.share.setAttribute("aria-valuetext", `${share} %`);
   }
 
-  // By their last pictures: which filters are alike does not hang on the step that is shown.
-  /** @param {State} state */
-  async fetchLike({ recording, view }) {
-    const { filter } = view;
+  /**
+   * Filters that are alike by their last pictures: this does not hang on the step that is shown.
+   *
+   * @param {Recording} recording
+   * @param {number} filter
+   */
+  async fetchLike(recording, filter) {
     this.like.replaceChildren();
     const isCurrent = () => this.actions.state.view.filter === filter && this.actions.state.recording === recording;
     try {
-      const found = await similarTo(recording, filter, recording.steps.at(-1));
-      if (isCurrent()) this.showLike(recording, found);
+      const step = recording.steps[recording.steps.length - 1];
+      const found = await similarTo(recording, filter, step);
+      if (isCurrent()) this.showLike(recording, step, found);
     } catch (error) {
-      if (isCurrent()) this.like.replaceChildren(element("p", { class: "quiet" }, error instanceof Error ? error.message : String(error)));
+      if (isCurrent()) this.like.replaceChildren(element("p", { class: "quiet" }, messageOf(error)));
     }
   }
 
-  /** @param {import("../data/recording.js").Recording} recording @param {[number, number][]} found */
-  showLike(recording, found) {
-    const step = recording.steps.at(-1);
+  /** @param {Recording} recording @param {number} step @param {[number, number][]} found */
+  showLike(recording, step, found) {
     this.like.replaceChildren(...found.map(([filter, similarity]) => {
       const canvas = element("canvas", { "aria-hidden": "true" });
       drawAlone(canvas, recording.sharpTile(step, filter), LIKE_PX);
-      return element("button", { type: "button", class: "like-one", on: { click: () => this.actions.set({ filter }) } }, canvas, element("span", {}, `Filter ${filter}`), element("span", { class: "sr" }, "similarity"),
+      return element("button", { type: "button", class: "like-one", on: { click: () => this.actions.set({ filter }) } },
+        canvas, element("span", {}, `Filter ${filter}`), element("span", { class: "sr" }, "similarity"),
         element("span", { class: "quiet" }, similarity.toFixed(2)));
     }));
     if (!found.length) this.like.replaceChildren(element("p", { class: "quiet" }, "This layer has no other filter."));

@@ -1,20 +1,25 @@
 // At the side: the layer as a whole.
 
-import { recipeOf } from "../state/selectors.js";
+import { recipeOf, shareOfWay, sizeWords } from "../state/selectors.js";
 import { changes } from "../state/store.js";
 import { element, setText } from "../widgets/dom.js";
 import { Figures, ofLayer, spread } from "../widgets/figures.js";
-import { capital, nameOfStep, number, percent, plural } from "../words/format.js";
+import { capital, nameOfStep } from "../words/format.js";
+import { atStep } from "../words/sentences.js";
 
 const MOST_CHIPS = 24;
 
-/** @typedef {import("../state/state.js").State} State */
+/**
+ * @typedef {import("../state/state.js").LayerState} LayerState
+ * @typedef {import("../state/state.js").StatisticAbout} StatisticAbout
+ * @typedef {import("../data/recording.js").Recording} Recording
+ */
 
 export class LayerPanel {
   /** @param {import("../state/actions.js").Actions} actions @param {() => void} showRecipe */
   constructor(actions, showRecipe) {
     this.actions = actions;
-    const onGo = (/** @type {number} */ place) => actions.jump(Math.round(place * (actions.state.recording.steps.length - 1)));
+    const onGo = (/** @type {number} */ share) => actions.jumpToShare(share);
     this.usual = new Figures({ height: 46, onGo });
     this.others = new Figures({ height: 30, className: "pair", onGo });
     this.title = element("h2", {});
@@ -34,72 +39,68 @@ export class LayerPanel {
     this.isOtherMoment = changes();
   }
 
-  /** @param {State} state */
+  /** @param {LayerState} state */
   render(state) {
     const { recording, index } = state;
     if (this.isOtherLayer(recording, recording.version, recipeOf(state))) this.showLayer(state);
     if (!this.isOtherMoment(recording, recording.version, index)) return;
     this.showStuck(state);
     this.showAlarms(state);
-    const place = recording.steps.length > 1 ? index / (recording.steps.length - 1) : 0;
-    this.usual.at(place, index);
-    this.others.at(place, index);
+    this.usual.at(shareOfWay(state), index);
+    this.others.at(shareOfWay(state), index);
   }
 
-  /** @param {State} state */
+  /** @param {LayerState} state */
   showLayer(state) {
     const { recording } = state;
     const { about } = recording;
-    const [height, width] = about.tile;
     setText(this.title, about.name);
     setText(this.about, `Each tile is the input that maximizes ${about.description}`
-      + `${about.receptive_field ? ", cut to its receptive field" : ""}: `
-      + `${plural(about.filters, about.indices ? "chosen filter" : "filter")}, ${width} × ${height} px, ${about.channels}.`);
+      + `${about.receptive_field ? ", cut to its receptive field" : ""}: ${sizeWords(about)}.`);
     this.recipe.hidden = !recipeOf(state);
     const usual = [recording.description("responsive"), recording.description("change"), recording.worth];
     this.usual.set(usual.filter((one) => one !== undefined).map((one) => this.figure(recording, one)));
     this.others.set(recording.shownOthers.map((one) => ({ ...this.figure(recording, one), title: capital(one.label) })));
   }
 
-  /** @param {import("../data/recording.js").Recording} recording @param {import("../state/state.js").StatisticAbout} statistic */
+  /**
+   * @param {Recording} recording
+   * @param {StatisticAbout} statistic
+   * @returns {import("../widgets/figures.js").FigureOf}
+   */
   figure(recording, statistic) {
     const { label, description, unit } = statistic;
     const isFlag = unit === "flag";
     const title = isFlag ? `${capital(label)} filters` : `${capital(label)}, mean`;
     return { title, explanation: `${title}: ${description}`, label: `${title}, over time`,
       curves: [{ tone: "tone-own", points: spread(ofLayer(recording, statistic)) }],
-      range: isFlag ? [0, recording.about.filters] : null, show: unit === "share" ? percent : number };
+      range: isFlag ? [0, recording.about.filters] : null, unit };
   }
 
-  /** @param {State} state */
+  /** @param {LayerState} state */
   showStuck({ index, recording }) {
-    const { steps } = recording;
-    const responsive = recording.row("responsive", index);
-    this.headline.hidden = !responsive;
-    const stuck = recording.filters.filter((filter) => recording.isStuck(filter, index));
-    const all = recording.about.filters;
-    const when = nameOfStep(steps[index], recording.unit);
-    setText(this.count, String(all - stuck.length));
-    setText(this.countOf, ` of ${all} ${recording.description("responsive")?.label} `
-      + `${when === "before training" ? when : `at ${when}`}`);
+    const { steps, unit, filters } = recording;
     /** @type {Map<number, number[]>} */
     const bySince = new Map();
-    for (const filter of stuck) {
-      const since = recording.stuckFrom(filter, index) ?? steps[0];
-      bySince.set(since, [...(bySince.get(since) ?? []), filter]);
+    for (const filter of filters) {
+      const since = recording.stuckFrom(filter, index);
+      if (since !== undefined) bySince.set(since, [...(bySince.get(since) ?? []), filter]);
     }
-    this.showChips(this.stuck, all, [...bySince].sort(([one], [other]) => one - other).map(([since, filters]) =>
-      [`Stuck since ${nameOfStep(since, recording.unit)}`, filters]));
+    const all = recording.about.filters;
+    const stuck = [...bySince.values()].flat().length;
+    this.headline.hidden = !recording.row("responsive", index);
+    setText(this.count, String(all - stuck));
+    setText(this.countOf, ` of ${all} ${recording.description("responsive")?.label} ${atStep(steps[index], unit)}`);
+    this.showChips(this.stuck, all, [...bySince].sort(([one], [other]) => one - other).map(([since, found]) =>
+      [`Stuck since ${nameOfStep(since, unit)}`, found]));
   }
 
-  // What examples tell: filters that none of them switches on, and those that are never off.
-  /** @param {State} state */
+  /** What examples tell: filters that none of them switches on, and those that are never off. @param {LayerState} state */
   showAlarms({ index, recording }) {
-    const of = (/** @type {string} */ name, /** @type {number} */ value) => {
-      const row = recording.row(name, index);
-      return row ? recording.filters.filter((_, place) => row[place] === value) : [];
-    };
-    this.showChips(this.alarms, recording.about.filters, [["Dead, on no example on", of("excited", 0)], ["Always on", of("on", 1)]]);
+    this.showChips(this.alarms, recording.about.filters, [
+      ["Dead, on no example on", recording.filtersWith("excited", index, 0) ?? []],
+      ["Always on", recording.filtersWith("on", index, 1) ?? []],
+    ]);
   }
 
   /**
@@ -120,9 +121,10 @@ export class LayerPanel {
       if (filters.length === all && all > 1) return [element("span", {}, `${words}: all ${all}`)];
       const shown = filters.slice(0, room);
       room -= shown.length;
-      const more = filters.length - shown.length;
+      const left = filters.length - shown.length;
+      const more = shown.length ? `and ${left} more` : String(left);
       return [element("span", { class: "quiet" }, `${words}:`), ...shown.map((filter) => this.chip(filter, words)),
-        ...(more ? [element("span", { class: "quiet" }, `${shown.length ? "and " : ""}${more}${shown.length ? " more" : ""}`)] : [])];
+        ...(left ? [element("span", { class: "quiet" }, more)] : [])];
     }));
   }
 

@@ -2,9 +2,9 @@
 
 import { nearestIndex } from "../pictures/geometry.js";
 import { boxes } from "../pictures/layout.js";
-import { isManyRuns, pairWords, stepOf, runColours } from "../state/selectors.js";
-import { changes } from "../state/store.js";
 import { resultText } from "../state/run_list.js";
+import { hasLayer, isManyRuns, pairWords, runColours, stepOf } from "../state/selectors.js";
+import { changes } from "../state/store.js";
 import { element, setText } from "../widgets/dom.js";
 import { TileGrid } from "../widgets/grid.js";
 import { nameOfStep, number, plural } from "../words/format.js";
@@ -13,7 +13,7 @@ import { searchFor } from "../words/search.js";
 import { contenderSheet } from "./sheets.js";
 
 /**
- * @typedef {import("../state/state.js").State} State
+ * @typedef {import("../state/state.js").LayerState} LayerState
  * @typedef {import("../state/state.js").Contender} Contender
  */
 
@@ -24,27 +24,34 @@ export class ManyRuns {
     /** @type {Map<string, Card>} */
     this.cards = new Map();
     this.search = element("input", { type: "search", class: "search", placeholder: "Search runs (regular expression)",
-      "aria-label": "Search runs", on: { input: () => this.render(this.actions.state) } });
+      "aria-label": "Search runs", on: { input: () => this.renderAgain() } });
     this.words = element("p", { class: "quiet", role: "status" });
-    this.whole = element("button", { type: "button", class: "button small", on: { click: () => actions.set({ filter: null }) } },
-      "Whole layers");
+    this.whole = element("button", { type: "button", class: "button small",
+      on: { click: () => actions.set({ filter: null }) } }, "Whole layers");
     this.list = element("div", { class: "runs" });
     this.head = element("div", { class: "overview-head" }, this.search, this.words, this.whole);
     this.root = element("section", { class: "many-runs", "aria-label": "The layer in all runs" }, this.head, this.list);
-    new ResizeObserver(() => this.render(actions.state)).observe(this.root);
+    new ResizeObserver(() => this.renderAgain()).observe(this.root);
     this.isOther = changes();
   }
 
-  /** @param {State} state */
+  /** After another search, or in another size. */
+  renderAgain() {
+    const { state } = this.actions;
+    if (isManyRuns(state) && hasLayer(state)) this.render(state);
+  }
+
+  /** @param {LayerState} state */
   render(state) {
-    if (!isManyRuns(state) || !state.recording) return;
     const { matches, error } = searchFor(this.search.value);
     const shown = state.contenders.filter(({ run }) => matches(run));
     const { filter } = state.view;
     this.whole.hidden = filter === null;
     const many = plural(shown.length, "run");
-    setText(this.words, error || (filter === null ? `${many}, best first. Filters of other trainings stand where the one most like them does.`
-      : `Filter ${filter} of ${state.view.run}, and what is most like it in each of ${many}.`));
+    const words = filter === null
+      ? `${many}, best first. Filters of other trainings stand where the one most like them does.`
+      : `Filter ${filter} of ${state.recording.run}, and what is most like it in each of ${many}.`;
+    setText(this.words, error || words);
     for (const [run, card] of this.cards) if (!state.contenders.some((one) => one.run === run)) {
       card.root.remove();
       this.cards.delete(run);
@@ -61,11 +68,11 @@ export class ManyRuns {
     this.arrange(shown.length, filter === null ? state.recording.filters.length : 1);
   }
 
-  // Cards as large as they can be for all to be seen.
-  /** @param {number} count @param {number} tiles in each */
+  /** Makes cards as large as they can be for all to be seen. @param {number} count @param {number} tiles in each */
   arrange(count, tiles) {
     const area = { width: this.root.clientWidth - 32, height: this.root.clientHeight - this.head.offsetHeight };
-    const { columns, height } = boxes(count, area, { gap: 12, head: 72, leastWidth: 250, leastHeight: 140, ratio: tiles > 2 ? 2 : 1.4 });
+    const { columns, height } = boxes(count, area, { gap: 12, head: 72, leastWidth: 250, leastHeight: 140,
+      ratio: tiles > 2 ? 2 : 1.4 });
     this.list.style.setProperty("--columns", String(columns));
     this.list.style.setProperty("--grid-height", `${height}px`);
   }
@@ -80,16 +87,17 @@ class Card {
     this.now = element("strong", {});
     this.final = element("span", { class: "quiet" });
     this.note = element("p", { class: "quiet run-note" });
-    this.grid = new TileGrid({ label: "Filters", className: "run-grid", largestPx: 220, pictureOf: () => undefined,
+    this.grid = new TileGrid({ label: "Filters", className: "run-grid", largestPx: 220,
       nameOf: (filter) => `Filter ${filter}`,
       onPick: (filter) => actions.set({ filter: actions.state.view.filter === filter ? null : filter }),
       onHover: (filter) => actions.hover(filter === null ? null : { filter, isReference: false }) });
     this.root = element("article", { class: "run-card" },
-      element("header", {}, this.swatch, this.name, element("span", { class: "space" }), this.now, this.final), this.grid.root, this.note);
+      element("header", {}, this.swatch, this.name, element("span", { class: "space" }), this.now, this.final),
+      this.grid.root, this.note);
     this.isOther = changes();
   }
 
-  /** @param {State} state @param {Contender} contender @param {string} name @param {string | undefined} colour */
+  /** @param {LayerState} state @param {Contender} contender @param {string} name @param {string | undefined} colour */
   render(state, contender, name, colour) {
     const { run, recording, matching } = contender;
     const { filter } = state.view;
@@ -107,19 +115,15 @@ class Card {
     setText(this.final, told.text ? `at the end ${told.text}` : "");
     this.final.title = told.title;
     this.root.classList.toggle("chosen", run === state.view.run);
-    const isNew = this.isOther(recording, recording.version, matching, state.index, state.arrivals, state.view.sort, state.view.stuck, filter);
-    if (isNew) {
-      const sheet = contenderSheet(state, contender);
-      this.grid.pictureOf = sheet.pictureOf;
-      this.grid.markOf = sheet.markOf;
-      this.grid.set(sheet.items, sheet.tile);
-    }
+    const isNew = this.isOther(recording, recording.version, matching, state.index, state.arrivals, state.view.sort,
+      state.view.stuck, filter);
+    if (isNew) this.grid.set(contenderSheet(state, contender));
     this.grid.point(state.hovered?.filter ?? null);
     this.grid.label(`Filters of ${run}, ${nameOfStep(step, recording.unit)}`);
     setText(this.note, this.noteOf(state, contender));
   }
 
-  /** @param {State} state @param {Contender} contender */
+  /** What stands below the pictures. @param {LayerState} state @param {Contender} contender */
   noteOf(state, { run, recording, matching }) {
     const filter = state.view.filter ?? state.hovered?.filter ?? null;
     if (filter === null) {

@@ -1,10 +1,10 @@
 // All layers of a run at once: which learns last, which died, where to look.
 
-import { changes } from "../state/store.js";
-import { currentRun, isOverview } from "../state/selectors.js";
-import { choice, element, setText, svg } from "../widgets/dom.js";
-import { drawMark, drawPictures } from "../pictures/draw.js";
+import { context2d, drawMark, drawPictures } from "../pictures/draw.js";
 import { wholePixels } from "../pictures/geometry.js";
+import { hasOverview, overviewRows } from "../state/selectors.js";
+import { changes } from "../state/store.js";
+import { choice, element, setText, svg } from "../widgets/dom.js";
 import { capital, nameOfStep, percent, plural } from "../words/format.js";
 import { groupLayers } from "../words/layer_groups.js";
 import { alarmOf } from "../words/reading.js";
@@ -16,13 +16,27 @@ const LARGE_COLUMNS = 6;
 const GAP = 2;
 const SPARK = { width: 120, height: 32 };
 
-const ORDERS = /** @type {[string, string][]} */ ([["model", "In the model's order"], ["last", "Latest to settle first"],
-  ["change", "Most change first"], ["alarm", "Most stuck or dead first"]]);
-
 /**
- * @typedef {import("../state/state.js").State} State
- * @typedef {import("../data/overview.js").LayerSummary & {name: string, unit: "epoch" | "batch", tile: number[]}} Row
+ * @typedef {import("../state/state.js").OverviewState} OverviewState
+ * @typedef {import("../state/selectors.js").OverviewRow} Row
  */
+
+/** How rows are compared. @type {Record<string, (one: Row, other: Row) => number>} */
+const COMPARISONS = {
+  model: () => 0,
+  last: (one, other) => (late(one) === late(other) ? 0 : late(other) - late(one)),
+  change: (one, other) => lastChange(other) - lastChange(one),
+  alarm: (one, other) => lost(other) - lost(one),
+};
+
+/** @type {import("../widgets/dom.js").Option<string>[]} */
+const ORDERS = [["model", "In the model's order"], ["last", "Latest to settle first"], ["change", "Most change first"],
+  ["alarm", "Most stuck or dead first"]];
+
+/** By when half of its filters had settled. @param {Row} row */
+function late(row) {
+  return row.half_settled ?? Infinity;
+}
 
 /** The change at the last step that has one. @param {Row} row */
 function lastChange(row) {
@@ -36,26 +50,14 @@ function lost({ problem, responsive, filters, dead }) {
   return Math.max(filters - alive, dead ?? 0) / filters;
 }
 
-/** @param {string} order @param {Row[]} rows */
-function ordered(order, rows) {
-  const late = (/** @type {Row} */ row) => row.half_settled ?? Infinity;
-  const compare = {
-    model: () => 0,
-    last: (/** @type {Row} */ one, /** @type {Row} */ other) => (late(one) === late(other) ? 0 : late(other) - late(one)),
-    change: (/** @type {Row} */ one, /** @type {Row} */ other) => lastChange(other) - lastChange(one),
-    alarm: (/** @type {Row} */ one, /** @type {Row} */ other) => lost(other) - lost(one),
-  }[order];
-  return [...rows].sort(compare);
-}
-
 export class OverviewPart {
   /** @param {import("../state/actions.js").Actions} actions */
   constructor(actions) {
     this.actions = actions;
     this.isOther = changes();
     this.search = element("input", { type: "search", class: "search", placeholder: "Search layers (regular expression)",
-      "aria-label": "Search layers", on: { input: () => this.fill(this.actions.state) } });
-    this.order = choice("Order", () => this.fill(this.actions.state));
+      "aria-label": "Search layers", on: { input: () => this.fillAgain() } });
+    this.order = choice("Order", () => this.fillAgain());
     this.order.set(ORDERS, "model");
     this.count = element("span", { class: "quiet", role: "status" });
     this.list = element("div", { class: "layers" });
@@ -63,34 +65,43 @@ export class OverviewPart {
       element("div", { class: "overview-head" }, this.search, this.order.wrapper, this.count), this.list);
   }
 
-  /** @param {State} state */
+  /** @param {OverviewState} state */
   render(state) {
-    if (!isOverview(state) || !state.overview) return;
     if (!this.isOther(state.overview, state.isDark)) return;
     this.fill(state);
     requestAnimationFrame(() => performance.mark("filters-overview")); // for whoever measures
   }
 
-  /** @param {State} state @returns {Row[]} */
-  rows(state) {
-    const about = new Map(currentRun(state)?.layers.map((layer) => [layer.id, layer]));
-    return state.overview.layers.flatMap((layer) => {
-      const { name, unit, tile } = about.get(layer.id) ?? {};
-      return name === undefined ? [] : [{ ...layer, name, unit, tile }];
-    });
+  /** After another search or order. */
+  fillAgain() {
+    const { state } = this.actions;
+    if (hasOverview(state)) this.fill(state);
   }
 
-  /** @param {State} state */
+  /** @param {OverviewState} state */
   fill(state) {
     const { matches, error } = searchFor(this.search.value);
-    const every = this.rows(state);
-    const rows = ordered(this.order.select.value, every.filter(({ name }) => matches(name)));
-    const isByModel = this.order.select.value === "model";
-    const groups = isByModel ? groupLayers(rows.map(({ name }) => name)) : [{ title: null, names: rows.map(({ name }) => name) }];
-    const most = Math.max(...every.flatMap(({ change }) => change.map((value) => value ?? 0)), 1e-9);
-    setText(this.count, error || (rows.length === every.length ? plural(rows.length, "layer") : `${rows.length} of ${plural(every.length, "layer")}`));
+    const order = this.order.select.value;
+    const every = overviewRows(state);
+    const rows = every.filter(({ name }) => matches(name)).sort(COMPARISONS[order]);
+    const names = rows.map(({ name }) => name);
+    const groups = order === "model" ? groupLayers(names) : [{ title: null, names }];
+    const most = every.flatMap(({ change }) => change.map((value) => value ?? 0))
+      .reduce((largest, value) => Math.max(largest, value), 1e-9);
+    const all = plural(every.length, "layer");
+    setText(this.count, error || (rows.length === every.length ? all : `${rows.length} of ${all}`));
+    this.showGroups(state, groups, rows, most, every.length <= 3);
+  }
+
+  /**
+   * @param {OverviewState} state
+   * @param {import("../words/layer_groups.js").LayerGroup[]} groups
+   * @param {Row[]} rows of the groups, one after the other
+   * @param {number} most the largest change
+   * @param {boolean} isRoomy
+   */
+  showGroups(state, groups, rows, most, isRoomy) {
     let at = 0;
-    const isRoomy = every.length <= 3;
     this.list.classList.toggle("roomy", isRoomy);
     this.list.replaceChildren(this.headings(), ...groups.map(({ title, names }) => {
       const own = rows.slice(at, at + names.length);
@@ -101,11 +112,12 @@ export class OverviewPart {
   }
 
   headings() {
-    return element("div", { class: "layer-headings", "aria-hidden": "true" }, ["Layer", "Some of its filters", "Change", "Responsive",
-      "Half settled"].map((word) => element("span", {}, word)));
+    const words = ["Layer", "Some of its filters", "Change", "Responsive", "Half settled"];
+    return element("div", { class: "layer-headings", "aria-hidden": "true" },
+      words.map((word) => element("span", {}, word)));
   }
 
-  /** @param {State} state @param {Row} row @param {number} most @param {boolean} isRoomy */
+  /** @param {OverviewState} state @param {Row} row @param {number} most @param {boolean} isRoomy */
   row(state, row, most, isRoomy) {
     const alarm = row.problem ?? alarmOf(row, row.unit);
     const samples = state.overview.samples.get(row.id);
@@ -138,7 +150,8 @@ function changeWords(row) {
 
 /** @param {number} share */
 function meter(share) {
-  return element("span", { class: `meter${share === 0 ? " none" : ""}` }, element("span", { style: `width: ${100 * share}%` }));
+  return element("span", { class: `meter${share === 0 ? " none" : ""}` },
+    element("span", { style: `width: ${100 * share}%` }));
 }
 
 /** Its change over the steps, on one scale for all layers. @param {Row} row @param {number} most */
@@ -169,16 +182,17 @@ function drawSamples(canvas, samples, { boxPx, most, isStuck }) {
   if (!pictures.length) return;
   const { width, height } = pictures[0];
   const scale = wholePixels((boxPx * ratio) / Math.max(width, height), 1);
-  const cell = { width: Math.round(width * scale), height: Math.max(Math.round(height * scale), height === 1 ? Math.round(8 * ratio) : 1) };
+  const leastHeight = height === 1 ? Math.round(8 * ratio) : 1; // a signal's one row is to be seen
+  const cell = { width: Math.round(width * scale), height: Math.max(Math.round(height * scale), leastHeight) };
   const columns = Math.min(most, pictures.length);
   const gap = Math.round(GAP * ratio);
   canvas.width = columns * (cell.width + gap) - gap;
   canvas.height = Math.ceil(pictures.length / columns) * (cell.height + gap) - gap;
   canvas.style.width = `${canvas.width / ratio}px`;
   canvas.style.height = `${canvas.height / ratio}px`;
-  const context = canvas.getContext("2d");
+  const context = context2d(canvas);
   const placed = pictures.map((picture, at) => ({ picture, ...cell, x: (at % columns) * (cell.width + gap),
     y: Math.floor(at / columns) * (cell.height + gap) }));
   drawPictures(context, placed);
-  if (isStuck) for (const { x, y } of placed) drawMark(context, "stuck", x, y, cell.width, cell.height);
+  if (isStuck) for (const one of placed) drawMark(context, "stuck", one);
 }

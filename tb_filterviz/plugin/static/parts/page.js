@@ -1,16 +1,41 @@
 // The frame around the parts, and what stands there when there is nothing to see.
 
-import { isManyRuns, isOverview, notices, shownView } from "../state/selectors.js";
+import { hasChosenFilter, hasLayer, hasOverview, isComparing, isManyRuns, isOverview, notices,
+  shownView } from "../state/selectors.js";
 import { changes } from "../state/store.js";
 import { element, setText } from "../widgets/dom.js";
 
-/** @typedef {import("../state/state.js").State} State */
-/** @typedef {{root: HTMLElement, render: (state: State) => void}} Part */
+/**
+ * @typedef {import("../state/state.js").State} State
+ * @typedef {import("../state/state.js").OverviewState} OverviewState
+ * @typedef {import("../state/state.js").LayerState} LayerState
+ * @typedef {import("../state/state.js").FilterState} FilterState
+ */
+
+/**
+ * A part of the page, which shows states of one kind only.
+ *
+ * @template {State} S
+ * @typedef {{root: HTMLElement, render: (state: S) => void}} Part
+ */
+
+/**
+ * @typedef {object} Parts
+ * @property {Part<State>} toolbar
+ * @property {Part<State>} reading
+ * @property {Part<OverviewState>} overview
+ * @property {Part<LayerState>} stage
+ * @property {Part<LayerState>} runs
+ * @property {Part<LayerState>} layerPanel
+ * @property {Part<FilterState>} filterPanel
+ * @property {Part<LayerState>} timeline
+ * @property {Part<State>} large
+ */
 
 export class Page {
   /**
    * @param {import("../state/actions.js").Actions} actions
-   * @param {Record<"toolbar" | "reading" | "overview" | "stage" | "runs" | "layerPanel" | "filterPanel" | "timeline" | "large", Part>} parts
+   * @param {Parts} parts
    * @param {HTMLElement[]} dialogs
    */
   constructor(actions, parts, dialogs) {
@@ -29,37 +54,54 @@ export class Page {
     this.isOtherPlace = changes();
   }
 
-  /** @param {State} state */
+  /** Decides which parts are shown, and hands them the state; what a part is for is there. @param {State} state */
   render(state) {
-    const { phase, view, recording, overview } = state;
     this.root.setAttribute("aria-busy", String(state.isBusy));
-    const isWork = phase === "work" && (isOverview(state) ? overview !== null : recording !== null);
+    const isWork = state.phase === "work" && (isOverview(state) ? hasOverview(state) : hasLayer(state));
     this.message.hidden = isWork;
     this.work.hidden = !isWork;
-    if (!isWork && this.isOtherPhase(phase, state.error, state.problems)) this.say(state);
+    if (!isWork && this.isOtherPhase(state.phase, state.error, state.problems)) this.say(state);
     if (isWork) this.isOtherPhase();
     this.showNotices(state);
     this.parts.toolbar.render(state);
-    if (!isWork) return;
+    if (isWork) this.renderWork(state);
+    this.parts.large.render(state);
+  }
+
+  /** @param {State} state */
+  renderWork(state) {
+    this.place(state);
+    this.parts.reading.render(state);
+    if (!isOverview(state)) {
+      if (hasLayer(state)) this.renderLayer(state);
+    } else if (hasOverview(state)) {
+      this.parts.overview.render(state);
+    }
+  }
+
+  /** Shows the parts that a view consists of, and hides all others. @param {State} state */
+  place(state) {
     const isLayer = !isOverview(state);
-    const panel = view.filter === null ? this.parts.layerPanel : this.parts.filterPanel;
+    const isWhole = state.view.filter === null;
+    const panel = isWhole ? this.parts.layerPanel : this.parts.filterPanel;
     if (this.side.firstChild !== panel.root) this.side.replaceChildren(panel.root);
     this.parts.overview.root.hidden = isLayer;
     this.parts.runs.root.hidden = !isManyRuns(state);
     this.parts.stage.root.hidden = !isLayer || isManyRuns(state);
-    this.side.hidden = !isLayer || isManyRuns(state) || (shownView(state) === "compare" && view.filter === null);
+    this.side.hidden = !isLayer || isManyRuns(state) || (isComparing(state) && isWhole);
     this.parts.timeline.root.hidden = !isLayer;
-    if (this.isOtherPlace(view.layer, shownView(state))) this.work.scrollTop = 0;
-    this.parts.reading.render(state);
-    if (!isLayer) {
-      this.parts.overview.render(state);
-      return;
-    }
+    if (this.isOtherPlace(state.view.layer, shownView(state))) this.work.scrollTop = 0;
+  }
+
+  /** @param {LayerState} state */
+  renderLayer(state) {
     if (isManyRuns(state)) this.parts.runs.render(state);
     else this.parts.stage.render(state);
-    if (!this.side.hidden) panel.render(state);
+    if (!this.side.hidden) {
+      if (hasChosenFilter(state)) this.parts.filterPanel.render(state);
+      else this.parts.layerPanel.render(state);
+    }
     this.parts.timeline.render(state);
-    this.parts.large.render(state);
   }
 
   /** @param {State} state */
@@ -67,28 +109,31 @@ export class Page {
     const notes = state.phase === "work" ? notices(state) : [];
     if (!this.isOtherNotice(...notes, Boolean(state.warning))) return;
     this.notice.hidden = !notes.length;
-    const close = element("button", { type: "button", class: "button small", on: { click: () =>
-      this.actions.store.update({ broken: [] }) } }, "Close");
-    const retry = element("button", { type: "button", class: "button small", on: { click: () => this.actions.reload() } }, "Try again");
+    const close = button("Close", "button small", () => this.actions.store.update({ broken: [] }));
+    const retry = button("Try again", "button small", () => this.actions.reload());
     this.notice.replaceChildren(element("span", { role: state.warning ? "alert" : null }, notes.join(" ")),
       ...(state.warning ? [retry] : state.broken.length ? [close] : []));
   }
 
-  // Instead of pictures.
-  /** @param {State} state */
+  /** What stands there instead of pictures. @param {State} state */
   say(state) {
     const title = { loading: "Loading …", empty: "No filters have been logged here yet", error: "This could not be shown",
       work: "Loading …" }[state.phase];
-    const content = { loading: [], work: [], empty: emptyWords(state.problems), error: [
-      element("p", { role: "alert" }, state.error),
-      element("button", { type: "button", class: "button", on: { click: () => this.actions.reload() } }, "Try again")] }[state.phase];
+    const retry = button("Try again", "button", () => this.actions.reload());
+    const content = { loading: [], work: [], empty: emptyWords(state.problems),
+      error: [element("p", { role: "alert" }, state.error), retry] }[state.phase];
     this.message.replaceChildren(element("h2", {}, title), ...content);
   }
 
-  /** For those who do not see. @param {string} text */
+  /** Says it to those who do not see. @param {string} text */
   announce(text) {
     setText(this.live, text);
   }
+}
+
+/** @param {string} text @param {string} className @param {() => void} onClick */
+function button(text, className, onClick) {
+  return element("button", { type: "button", class: className, on: { click: onClick } }, text);
 }
 
 /** @param {string[]} problems */

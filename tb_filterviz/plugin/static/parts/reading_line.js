@@ -1,12 +1,16 @@
 // "Read this": what the data say, in a line.
 
-import { currentRun, isOverview, recipeOf } from "../state/selectors.js";
+import { currentRun, hasLayer, hasOverview, isOverview, overviewRows, recipeOf } from "../state/selectors.js";
 import { changes } from "../state/store.js";
 import { element, setText } from "../widgets/dom.js";
 import { meanChange, responsiveCounts } from "../widgets/figures.js";
 import { readingOf, readingOfRun } from "../words/reading.js";
+import { trainingOf } from "../words/recipe.js";
 
-/** @typedef {import("../state/state.js").State} State */
+/**
+ * @typedef {import("../state/state.js").State} State
+ * @typedef {import("../state/state.js").LayerState} LayerState
+ */
 
 export class ReadingLine {
   /** @param {import("../state/actions.js").Actions} actions @param {() => void} showHelp */
@@ -15,6 +19,8 @@ export class ReadingLine {
     this.list = element("ul", { "aria-label": "What the data say" });
     this.root = element("section", { class: "reading", "aria-label": "Read this" }, this.list,
       element("button", { type: "button", class: "link", on: { click: showHelp } }, "What do the pictures mean?"));
+    /** @type {HTMLElement[]} */
+    this.rows = [];
     this.isOther = changes();
   }
 
@@ -23,36 +29,33 @@ export class ReadingLine {
     const { recording, overview, index } = state;
     const isWhole = isOverview(state);
     if (!this.isOther(isWhole, overview, recording, recording?.version, isWhole ? 0 : index, currentRun(state))) return;
-    const sentences = isWhole ? readingOfRun(rowsOf(state)) : recording ? readingOf(dataOf(state)) : [];
+    const sentences = sentencesOf(state);
     this.root.hidden = !sentences.length;
-    while (this.list.children.length > sentences.length) this.list.lastElementChild.remove();
-    while (this.list.children.length < sentences.length) this.list.append(element("li"));
+    while (this.rows.length > sentences.length) this.rows.pop()?.remove();
+    while (this.rows.length < sentences.length) {
+      const row = element("li");
+      this.rows.push(row);
+      this.list.append(row);
+    }
     sentences.forEach(({ text, kind }, at) => {
-      const row = this.list.children[at];
-      row.className = kind;
-      setText(row, text);
+      this.rows[at].className = kind;
+      setText(this.rows[at], text);
     });
     this.root.classList.toggle("alarmed", sentences.some(({ kind }) => kind === "alarm"));
   }
 }
 
 /** @param {State} state */
-function rowsOf(state) {
-  const about = new Map(currentRun(state)?.layers.map((layer) => [layer.id, layer]));
-  return (state.overview?.layers ?? []).flatMap((layer) => {
-    const { name, unit } = about.get(layer.id) ?? {};
-    return name === undefined ? [] : [{ ...layer, name, unit }];
-  });
+function sentencesOf(state) {
+  if (isOverview(state)) return hasOverview(state) ? readingOfRun(overviewRows(state)) : [];
+  return hasLayer(state) ? readingOf(dataOf(state)) : [];
 }
 
-/** @param {State} state */
+/** @param {LayerState} state @returns {import("../words/reading.js").LayerData} */
 function dataOf(state) {
   const { recording, index } = state;
-  const named = (/** @type {string} */ name, /** @type {number} */ value) => {
-    const row = recording.row(name, index);
-    return row ? recording.filters.filter((_, place) => row[place] === value) : null;
-  };
   return { unit: recording.unit, steps: recording.steps, filters: recording.filters.length, change: meanChange(recording),
     responsive: responsiveCounts(recording), formation: recording.formation, curves: recording.curves,
-    training: recipeOf(state)?.training, dead: named("excited", 0), alwaysOn: named("on", 1), index };
+    training: trainingOf(recipeOf(state)), dead: recording.filtersWith("excited", index, 0),
+    alwaysOn: recording.filtersWith("on", index, 1), index };
 }

@@ -4,16 +4,29 @@ import { element } from "../widgets/dom.js";
 import { capital } from "../words/format.js";
 import { drawnLayers, factsOf, modelLayers, modelName, settingsOf } from "../words/recipe.js";
 
+/**
+ * @typedef {import("../state/state.js").About} About
+ * @typedef {import("../words/recipe.js").Recipe} Recipe
+ */
+
+/** @param {[what: string, how: string][]} rows */
 function facts(rows) {
   return element("dl", { class: "rows" }, rows.map(([what, how]) =>
     element("div", {}, element("dt", {}, what), element("dd", {}, how))));
 }
 
-function section(title, ...content) {
-  return element("section", {}, element("h3", {}, title), ...content);
+/** @param {string} title @param {HTMLElement} content */
+function section(title, content) {
+  return element("section", {}, element("h3", {}, title), content);
 }
 
-// A table that scrolls by itself, by mouse and by keyboard.
+/**
+ * A table that scrolls by itself, by mouse and by keyboard.
+ *
+ * @param {string} label
+ * @param {string[]} names of its columns
+ * @param {string[][]} rows
+ */
 function table(label, names, rows) {
   return element("div", { class: "scrolling", tabindex: "0", role: "region", "aria-label": label },
     element("table", {},
@@ -23,6 +36,8 @@ function table(label, names, rows) {
 
 export class RecipeDialog {
   constructor() {
+    /** @type {Recipe} */
+    this.recipe = {};
     this.title = element("h2", { id: "recipe-title" }, "How it was drawn");
     this.content = element("div", { class: "recipe" });
     this.said = element("span", { role: "status" });
@@ -34,7 +49,7 @@ export class RecipeDialog {
           on: { click: () => this.root.close() } }, "Close")));
   }
 
-  // The recipe of a run, with what is known `about` the layer that is looked at.
+  /** The recipe of a run, with what is known of the layer that is looked at. @param {Recipe} recipe @param {About} about */
   show(recipe, about) {
     this.recipe = recipe;
     this.said.textContent = "";
@@ -64,6 +79,7 @@ export class RecipeDialog {
     }
   }
 
+  /** Whether it could be copied, out of an element that is there for a moment. @param {string} text */
   copyOldWay(text) {
     const area = element("textarea", { class: "sr", "aria-label": "Recipe" });
     area.value = text;
@@ -72,7 +88,7 @@ export class RecipeDialog {
     area.select();
     const isCopied = document.execCommand("copy");
     area.remove();
-    activeElement?.focus();
+    if (activeElement instanceof HTMLElement) activeElement.focus();
     return isCopied;
   }
 }

@@ -6,10 +6,12 @@ import { fileName } from "../files/names.js";
 import { canvasPng } from "../files/png.js";
 import { canEncodeWebm, encodeWebm } from "../files/webm.js";
 import { download } from "../host/download.js";
-import { hasDifference, isComparing, isManyRuns, isOverview, lensOf } from "../state/selectors.js";
-import { unitsOf } from "../words/format.js";
+import { context2d } from "../pictures/draw.js";
+import { hasChosenFilter, hasDifference, hasLayer, isComparing, isManyRuns, isOverview,
+  lensOf } from "../state/selectors.js";
 import { element, icon } from "../widgets/dom.js";
 import { popover } from "../widgets/popover.js";
+import { messageOf, unitsOf } from "../words/format.js";
 import { captionOf, drawn, drawnFilter, drawnStrip } from "./sheets.js";
 
 const MOST_FRAMES = 300;
@@ -17,14 +19,17 @@ const FRAME_PX = 1000;
 const ALONE_PX = 560;
 const LAST_MS = 1000; // the last picture stays for a while
 
-/** @type {Record<string, {name: string, ending: string, encode: typeof encodeApng}>} */
-const FILMS = {
-  apng: { name: "Animated PNG", ending: "png", encode: encodeApng },
-  gif: { name: "GIF", ending: "gif", encode: encodeGif },
-  webm: { name: "WebM video", ending: "webm", encode: encodeWebm },
-};
+/**
+ * @typedef {import("../state/state.js").LayerState} LayerState
+ * @typedef {{name: string, ending: string, encode: typeof encodeApng}} Format of an animation
+ */
 
-/** @typedef {import("../state/state.js").State} State */
+/** @type {Format} */
+const APNG = { name: "Animated PNG", ending: "png", encode: encodeApng };
+/** @type {Format} */
+const GIF = { name: "GIF", ending: "gif", encode: encodeGif };
+/** @type {Format} */
+const WEBM = { name: "WebM video", ending: "webm", encode: encodeWebm };
 
 export class Saving {
   /**
@@ -36,10 +41,12 @@ export class Saving {
     this.shownSize = shownSize;
     this.items = element("div", { class: "menu", role: "group", "aria-label": "Save" });
     this.text = element("span", {}, "Save");
-    this.button = element("button", { type: "button", class: "button", title: "Save what is seen (s)" }, icon("save"), this.text);
+    this.button = element("button", { type: "button", class: "button", title: "Save what is seen (s)" }, icon("save"),
+      this.text);
     this.popover = popover(this.button, this.items, { onOpen: () => this.fill() });
     this.root = element("div", { class: "save" }, this.button, this.popover.panel);
     this.isBusy = false;
+    this.canWebm = false;
     canEncodeWebm().then((can) => { this.canWebm = can; }, () => {});
   }
 
@@ -48,92 +55,116 @@ export class Saving {
   }
 
   fill() {
-    const { view, recording } = this.state;
-    if (isOverview(this.state) || !recording) {
+    const { state } = this;
+    if (isOverview(state) || !hasLayer(state)) {
       this.items.replaceChildren(element("p", { class: "quiet" }, "Open a layer: its pictures can be saved."));
       return;
     }
-    const item = (/** @type {string} */ text, /** @type {string} */ detail, /** @type {() => Promise<void>} */ save) =>
-      element("button", { type: "button", class: "menu-item", on: { click: () => {
-        this.popover.close();
-        this.button.focus();
-        save();
-      } } }, element("span", {}, text), element("span", { class: "quiet" }, detail));
-    const films = Object.entries(FILMS).filter(([kind]) => kind !== "webm" || this.canWebm);
-    this.items.replaceChildren(
-      item("Picture", "PNG, what is seen", () => this.savePicture()),
-      ...(view.filter === null ? [] : [item(`Filter ${view.filter}`, "PNG", () => this.saveFilter()),
-        item(`Filmstrip of filter ${view.filter}`, `PNG, all ${unitsOf(recording.unit)}`, () => this.saveStrip())]),
-      ...(isManyRuns(this.state) || recording.steps.length < 2 ? []
-        : films.map(([kind, { name }]) => item(name, `all ${unitsOf(recording.unit)}`, () => this.saveFilm(kind)))));
+    const all = `all ${unitsOf(state.recording.unit)}`;
+    this.items.replaceChildren(this.item("Picture", "PNG, what is seen", () => this.savePicture()));
+    if (hasChosenFilter(state)) {
+      const { filter } = state.view;
+      this.items.append(this.item(`Filter ${filter}`, "PNG", () => this.saveFilter()),
+        this.item(`Filmstrip of filter ${filter}`, `PNG, ${all}`, () => this.saveStrip()));
+    }
+    if (isManyRuns(state) || state.recording.steps.length < 2) return;
+    for (const format of [APNG, GIF, ...(this.canWebm ? [WEBM] : [])]) {
+      this.items.append(this.item(format.name, all, () => this.saveFilm(format)));
+    }
   }
 
-  /** @param {Promise<Blob>} making @param {string} name @param {string} what */
-  async save(making, name, what) {
+  /** @param {string} text @param {string} detail @param {() => void} save */
+  item(text, detail, save) {
+    return element("button", { type: "button", class: "menu-item", on: { click: () => {
+      this.popover.close();
+      this.button.focus();
+      save();
+    } } }, element("span", {}, text), element("span", { class: "quiet" }, detail));
+  }
+
+  /** @param {() => Promise<Blob>} make @param {string} name @param {string} what */
+  async save(make, name, what) {
     try {
-      const isSure = download(await making, name);
-      this.actions.say(isSure ? `${what} saved as ${name}.` : `${what} handed to the browser as ${name}. If it has not saved it, `
-        + "open TensorBoard in a window of its own.");
+      const isSure = download(await make(), name);
+      this.actions.say(isSure ? `${what} saved as ${name}.`
+        : `${what} handed to the browser as ${name}. If it has not saved it, open TensorBoard in a window of its own.`);
     } catch (error) {
-      this.actions.say(`${what} could not be saved: ${error instanceof Error ? error.message : error}`);
+      this.actions.say(`${what} could not be saved: ${messageOf(error)}`);
     }
   }
 
   async savePicture() {
-    if (isOverview(this.state) || !this.state.recording) return;
-    const name = `${fileName(...captionOf(this.state))}.png`;
-    await this.save(canvasPng(drawn(this.state, this.shownSize())), name, "Picture");
+    const { state } = this;
+    if (isOverview(state) || !hasLayer(state)) return;
+    const name = `${fileName(...captionOf(state))}.png`;
+    await this.save(async () => canvasPng(drawn(state, this.shownSize())), name, "Picture");
   }
 
   async saveFilter() {
-    const { filter } = this.state.view;
-    const name = `${fileName(...captionOf(this.state), `filter ${filter}`)}.png`;
-    await this.save(canvasPng(drawnFilter(this.state, ALONE_PX)), name, "Picture");
+    const { state } = this;
+    if (!hasLayer(state) || !hasChosenFilter(state)) return;
+    const name = `${fileName(...captionOf(state), `filter ${state.view.filter}`)}.png`;
+    await this.save(async () => canvasPng(drawnFilter(state, ALONE_PX)), name, "Picture");
   }
 
   async saveStrip() {
     const { state } = this;
-    const { filter } = state.view;
-    const { recording } = state;
-    const name = `${fileName(state.view.run, recording.about.name, `filter ${filter}`)}.png`;
-    const making = recording.reel(filter).then((reel) => canvasPng(drawnStrip(state, (step) =>
-      reel.find(step, recording.places.get(filter)))));
-    await this.save(making, name, "Filmstrip");
+    if (!hasLayer(state) || !hasChosenFilter(state)) return;
+    const { recording, view: { filter } } = state;
+    const name = `${fileName(recording.run, recording.about.name, `filter ${filter}`)}.png`;
+    await this.save(async () => {
+      const reel = await recording.reel(filter);
+      return canvasPng(drawnStrip(state, (step) => reel.find(step, recording.places.get(filter))));
+    }, name, "Filmstrip");
   }
 
-  // The layer at every step, in the order and with the marks of now; every second, third... step of a long training.
-  /** @param {string} kind */
-  async saveFilm(kind) {
+  /** @param {Format} format */
+  async saveFilm(format) {
     const { state } = this;
+    if (this.isBusy || !hasLayer(state)) return;
     const { recording, other } = state;
-    if (this.isBusy) return;
-    if ([recording.film, isComparing(state) && other?.film].some((film) => film && film.progress < 1)) {
+    const films = [recording.film, ...(isComparing(state) && other ? [other.film] : [])];
+    if (films.some((film) => film.progress < 1)) {
       this.actions.say("Not all pictures have arrived yet: save the animation in a moment.");
       return;
     }
-    const last = recording.steps.length - 1;
-    const stride = Math.ceil(recording.steps.length / MOST_FRAMES);
-    const frames = recording.steps.map((_, at) => at).filter((at) => (last - at) % stride === 0);
-    const { columns, tilePx } = this.shownSize();
-    const panes = hasDifference(state) ? 3 : isComparing(state) ? 2 : 1;
-    const how = { columns, tilePx: Math.min(tilePx, FRAME_PX / columns / panes) };
-    const { name, ending, encode } = FILMS[kind];
     this.actions.player.stop();
     this.isBusy = true;
     this.button.disabled = true;
-    const delays = frames.map((_, at) => (at === frames.length - 1 ? LAST_MS : Math.round(1000 / state.speed)));
-    const frame = (/** @type {number} */ at) => {
-      const canvas = drawn({ ...state, index: frames[at] }, how);
-      return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    };
-    const { width, height } = frame(0);
-    const making = encode({ count: frames.length, frame }, { width, height, delays_ms: delays },
-      (done) => { this.text.textContent = `${Math.round(100 * done)} %`; });
+    const steps = stepsOfFilm(recording.steps.length);
     const lens = lensOf(state);
-    await this.save(making, `${fileName(state.view.run, recording.about.name, ...(lens === "tiles" ? [] : [lens]))}.${ending}`,
-      `${name} of ${frames.length} of ${recording.steps.length} pictures`);
+    const name = `${fileName(recording.run, recording.about.name, ...(lens === "tiles" ? [] : [lens]))}.${format.ending}`;
+    await this.save(async () => this.encode(state, format, steps), name,
+      `${format.name} of ${steps.length} of ${recording.steps.length} pictures`);
     this.isBusy = false;
     this.button.disabled = false;
     this.text.textContent = "Save";
   }
+
+  /**
+   * The layer at some steps, in the order and with the marks of now.
+   *
+   * @param {LayerState} state
+   * @param {Format} format
+   * @param {number[]} steps their positions
+   */
+  encode(state, { encode }, steps) {
+    const { columns, tilePx } = this.shownSize();
+    const panes = hasDifference(state) ? 3 : isComparing(state) ? 2 : 1;
+    const how = { columns, tilePx: Math.min(tilePx, FRAME_PX / columns / panes) };
+    const delays = steps.map((_, at) => (at === steps.length - 1 ? LAST_MS : Math.round(1000 / state.speed)));
+    const frame = (/** @type {number} */ at) => {
+      const canvas = drawn({ ...state, index: steps[at] }, how);
+      return context2d(canvas).getImageData(0, 0, canvas.width, canvas.height);
+    };
+    const { width, height } = frame(0);
+    return encode({ count: steps.length, frame }, { width, height, delays_ms: delays },
+      (done) => { this.text.textContent = `${Math.round(100 * done)} %`; });
+  }
+}
+
+/** Positions of the steps in an animation: of many, every second, third... one. @param {number} count of all steps */
+function stepsOfFilm(count) {
+  const stride = Math.ceil(count / MOST_FRAMES);
+  return Array.from({ length: count }, (_, at) => at).filter((at) => (count - 1 - at) % stride === 0);
 }

@@ -1,8 +1,8 @@
 // What is looked at: the grid of a layer, or two of them and their difference.
 
 import { Differences } from "../pictures/differences.js";
-import { canFollow, compareRemark, described, hasDifference, isComparing, lensOf, nowName, otherName, otherRun, otherStep,
-  shownFilters, stepOf } from "../state/selectors.js";
+import { canFollow, compareRemark, described, hasDifference, hasLayer, isComparing, lensOf, nowName, otherName, otherRun,
+  otherStep, shownFilters, stepOf } from "../state/selectors.js";
 import { changes } from "../state/store.js";
 import { choice, element, iconButton, setText } from "../widgets/dom.js";
 import { TileGrid } from "../widgets/grid.js";
@@ -11,20 +11,22 @@ import { RunPicker } from "./run_picker.js";
 import { beforeSheet, changeSheet, nowSheet } from "./sheets.js";
 
 const SHARPEN_AFTER_MS = 300;
+const LENSES = { tiles: "", maps: "where each filter answers to the example, to its own scale",
+  kernels: "each filter's weights on the image, with the layers below made linear: white adds, black takes away" };
 
-/** @typedef {import("../state/state.js").State} State */
+/** @typedef {import("../state/state.js").LayerState} LayerState */
 
 export class Stage {
   /** @param {import("../state/actions.js").Actions} actions */
   constructor(actions) {
     this.actions = actions;
     this.differences = new Differences();
-    const grid = (/** @type {string} */ label) => new TileGrid({ label, pictureOf: () => undefined,
+    const grid = (/** @type {string} */ label) => new TileGrid({ label,
       nameOf: (filter) => `Filter ${filter}`,
       onPick: (filter) => actions.set({ filter }),
       onOpen: (filter) => actions.set({ filter, large: true }),
       onHover: (filter) => actions.hover(filter === null ? null : { filter, isReference: label === "Reference" }),
-      onMarks: () => this.tell(actions.state) });
+      onMarks: () => this.tellAgain() });
     this.grid = grid("Filters");
     this.before = grid("Reference");
     this.changed = grid("Difference");
@@ -40,7 +42,8 @@ export class Stage {
     this.beforePane = element("section", { class: "pane", "aria-label": "Reference" },
       element("header", {}, this.run.wrapper, this.stepOf.wrapper), this.before.root);
     this.nowHead = element("header", {}, this.nowTitle);
-    this.nowPane = element("section", { class: "pane", "aria-label": "Filters" }, this.nowHead, this.grid.root, this.nothing);
+    this.nowPane = element("section", { class: "pane", "aria-label": "Filters" }, this.nowHead, this.grid.root,
+      this.nothing);
     this.changePane = element("section", { class: "pane", "aria-label": "Difference" },
       element("header", {}, this.changeTitle, this.changeKey), this.changed.root);
     this.progress = element("div", { class: "progress", role: "progressbar", "aria-label": "Loading pictures",
@@ -55,8 +58,12 @@ export class Stage {
       element("div", { class: "stage-foot" }, this.hint, zoom));
     this.isOtherSaid = changes();
     this.isOtherPicture = changes();
-    /** @type {string} */
+    this.isOtherPlaying = changes();
     this.said = "";
+    this.lastSaid = "";
+    this.isMarked = false;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.sharpening = undefined;
     this.link();
     this.grid.onLayout = () => actions.store.update({}); // the panel says where a tile stands, and is never smaller
   }
@@ -65,7 +72,7 @@ export class Stage {
     return [this.before, this.grid, this.changed];
   }
 
-  // Grids that show the same filters scroll as one.
+  /** Grids that show the same filters scroll as one. */
   link() {
     for (const one of this.all) {
       one.root.addEventListener("scroll", () => {
@@ -81,89 +88,102 @@ export class Stage {
   /** @param {number} factor */
   zoomBy(factor) {
     for (const grid of this.all) grid.zoomBy(factor);
-    this.sharpenSoon(this.actions.state);
+    const { state } = this.actions;
+    if (hasLayer(state)) this.sharpenSoon(state);
   }
 
-  /** @param {State} state */
+  /** @param {LayerState} state */
   render(state) {
+    const { recording, view, other, matching, index, arrivals, maps, kernels, isDark } = state;
     const comparing = isComparing(state);
     const withDifference = hasDifference(state);
-    const grids = comparing ? (withDifference ? this.all : [this.before, this.grid]) : [this.grid];
-    const { recording, view } = state;
     this.beforePane.hidden = !comparing;
     this.changePane.hidden = !withDifference;
     this.nowHead.hidden = !comparing;
     this.root.classList.toggle("comparing", comparing);
-    const isNew = this.isOtherPicture(recording, recording.version, state.other, state.matching, state.index, state.arrivals,
-      state.maps, state.kernels, view.view, view.lens, view.sort, view.stuck, view.step2, view.example, state.isDark);
-    if (isNew) {
-      const now = nowSheet(state);
-      this.show(this.grid, now);
-      if (comparing) this.show(this.before, beforeSheet(state));
-      if (withDifference) this.show(this.changed, changeSheet(state, this.differences));
-      this.showNothing(state, now.items);
-    }
+    const isNew = this.isOtherPicture(recording, recording.version, other, matching, index, arrivals, maps, kernels,
+      view.view, view.lens, view.sort, view.stuck, view.step2, view.example, isDark);
+    if (isNew) this.showPictures(state);
+    const grids = comparing ? (withDifference ? this.all : [this.before, this.grid]) : [this.grid];
     for (const grid of grids) {
       grid.select(view.filter);
       grid.point(state.hovered?.filter ?? null);
     }
-    const { unit, name, tile } = recording.about;
-    this.grid.label(`Filters of ${name}, ${nameOfStep(stepOf(state), unit)}`);
-    if (comparing) {
-      this.showChoices(state);
-      this.before.label(`Reference: ${otherName(state)}`);
-      setText(this.nowTitle, nowName(state));
-      this.recoloured.hidden = tile[2] === 1;
-      if (withDifference && isNew) {
-        const mean = this.differences.mean(state, shownFilters(state));
-        setText(this.changeTitle, mean ? `Difference ${differenceWords(mean)}` : "Difference");
-      }
-    }
+    this.grid.label(`Filters of ${recording.about.name}, ${nameOfStep(stepOf(state), recording.unit)}`);
+    if (comparing) this.showHeads(state, isNew);
     const remark = compareRemark(state);
     setText(this.remark, remark);
     this.remark.hidden = !remark;
     this.markFirstPicture(state);
     this.showProgress(state);
     this.tell(state);
-    if (isNew) this.sharpenSoon(state);
+    const hasStopped = this.isOtherPlaying(state.isPlaying);
+    if (isNew || hasStopped) this.sharpenSoon(state);
   }
 
-  /** @param {TileGrid} grid @param {any} sheet */
-  show(grid, { items, tile, pictureOf, markOf }) {
-    grid.pictureOf = pictureOf;
-    grid.markOf = markOf;
-    grid.set(items, tile);
+  /** @param {LayerState} state */
+  showPictures(state) {
+    const now = nowSheet(state);
+    this.grid.set(now);
+    if (isComparing(state)) this.before.set(beforeSheet(state));
+    if (hasDifference(state)) this.changed.set(changeSheet(state, this.differences));
+    this.showNothing(state, now.items);
   }
 
-  // Instead of an empty grid.
-  /** @param {State} state @param {number[]} items */
+  /** What stands above grids that are compared. @param {LayerState} state @param {boolean} isNew */
+  showHeads(state, isNew) {
+    this.showChoices(state);
+    this.before.label(`Reference: ${otherName(state)}`);
+    setText(this.nowTitle, nowName(state));
+    this.recoloured.hidden = state.recording.about.tile[2] === 1;
+    if (!hasDifference(state) || !isNew) return;
+    const mean = this.differences.mean(state, shownFilters(state));
+    setText(this.changeTitle, mean ? `Difference ${differenceWords(mean)}` : "Difference");
+  }
+
+  /** What stands there instead of an empty grid. @param {LayerState} state @param {number[]} items */
   showNothing(state, items) {
     this.nothing.hidden = items.length > 0;
     this.grid.root.hidden = !items.length;
     if (items.length) return;
-    const { recording } = state;
-    this.nothing.replaceChildren(element("p", {}, `All ${plural(recording.filters.length, "filter")} of this layer are stuck at `
-      + "the end of the training, and stuck ones are hidden."),
-      element("button", { type: "button", class: "button", on: { click: () => this.actions.set({ stuck: "show" }) } }, "Show them"));
+    this.nothing.replaceChildren(
+      element("p", {}, `All ${plural(state.recording.filters.length, "filter")} of this layer are stuck at the end of the `
+        + "training, and stuck ones are hidden."),
+      element("button", { type: "button", class: "button", on: { click: () => this.actions.set({ stuck: "show" }) } },
+        "Show them"));
   }
 
-  /** @param {State} state */
+  /** @param {LayerState} state */
   showChoices(state) {
-    const { other } = state;
     this.run.render(state, otherRun(state) ?? "", true);
+    const { other, view } = state;
     const step = otherStep(state);
-    const isThere = step === stepOf(state) || state.view.step2 !== undefined;
-    this.stepOf.set([
-      ...(canFollow(state) ? [/** @type {[string, string]} */ (["same", isThere ? `the same ${other.unit}`
-        : `nearest: ${nameOfStep(step, other.unit)}`])] : []),
-      ...(other?.steps ?? []).map((one) => /** @type {[string, string]} */ ([String(one), nameOfStep(one, other.unit)])),
-    ], canFollow(state) && state.view.step2 === undefined ? "same" : String(step));
+    if (!other || step === undefined) {
+      this.stepOf.set([], "");
+      return;
+    }
+    /** @type {import("../widgets/dom.js").Option<string>[]} */
+    const options = other.steps.map((one) => [String(one), nameOfStep(one, other.unit)]);
+    const isFollowing = canFollow(state);
+    if (isFollowing) {
+      const isThere = step === stepOf(state) || view.step2 !== undefined;
+      options.unshift(["same", isThere ? `the same ${other.unit}` : `nearest: ${nameOfStep(step, other.unit)}`]);
+    }
+    this.stepOf.set(options, isFollowing && view.step2 === undefined ? "same" : String(step));
   }
 
-  // Below the grids: the filter at the cursor, what was said last, or what the marks mean that can be seen.
-  /** @param {State} state */
+  /** After other marks have come into sight. */
+  tellAgain() {
+    const { state } = this.actions;
+    if (hasLayer(state)) this.tell(state);
+  }
+
+  /**
+   * Says below the grids which filter is at the cursor, what was said last, or what the marks mean that can be seen.
+   *
+   * @param {LayerState} state
+   */
   tell(state) {
-    if (!state.recording) return;
     if (this.isOtherSaid(state.hovered, state.view, state.index, state.recording)) this.said = "";
     if (state.said && state.said !== this.lastSaid) this.said = state.said;
     this.lastSaid = state.said;
@@ -172,39 +192,41 @@ export class Stage {
       : described(state, hovered.filter, hovered.isReference, this.differences.of(state, hovered.filter)));
   }
 
-  /** @param {State} state */
+  /** @param {LayerState} state */
   rest(state) {
     const grids = isComparing(state) ? this.all : [this.grid];
     const seen = new Set(grids.flatMap(({ marks }) => [...marks]));
     const hidden = state.view.stuck === "hide" ? state.recording.filters.length - shownFilters(state).length : 0;
-    const lens = { maps: "where each filter answers to the example, to its own scale", tiles: "",
-      kernels: "each filter's weights on the image, with the layers below made linear: white adds, black takes away" }[lensOf(state)];
-    const told = [lens, seen.has("stuck") ? "crossed out: stuck" : "", hidden ? `${hidden} stuck ${hidden === 1 ? "one is" : "ones are"} hidden` : "",
+    const told = [LENSES[lensOf(state)], seen.has("stuck") ? "crossed out: stuck" : "",
+      hidden ? `${hidden} stuck ${hidden === 1 ? "one is" : "ones are"} hidden` : "",
       seen.has("flat") ? "bar below: flat, the picture says nothing" : "",
       "point at a filter to read it, click to follow it, double click to see it large"];
     return capital(told.filter(Boolean).join(" · "));
   }
 
-  /** @param {State} state */
-  showProgress({ recording, other, view }) {
-    const films = [recording.film, ...(view.view === "compare" && other?.film ? [other.film] : [])];
+  /** @param {LayerState} state */
+  showProgress(state) {
+    const { recording, other } = state;
+    const films = [recording.film, ...(isComparing(state) && other ? [other.film] : [])];
     const done = Math.min(...films.map((film) => film.progress));
     this.progress.hidden = done >= 1;
     this.progress.style.setProperty("--done", String(done));
     this.progress.setAttribute("aria-valuenow", String(Math.round(done * 100)));
   }
 
-  // For whoever measures: when the whole layer could first be seen.
-  /** @param {State} state */
+  /** For whoever measures: when the whole layer could first be seen. @param {LayerState} state */
   markFirstPicture(state) {
     if (this.isMarked || !shownFilters(state).every((filter) => state.recording.tile(stepOf(state), filter))) return;
     this.isMarked = true;
     requestAnimationFrame(() => performance.mark("filters-first-picture"));
   }
 
-  // Where the film holds tiles smaller than they are shown, or than they have to be for an exact difference: fetch these
-  // steps in full, once one has stopped at them.
-  /** @param {State} state */
+  /**
+   * Where the film holds tiles smaller than they are shown, or than they have to be for an exact difference: fetches these
+   * steps in full, once one has stopped at them.
+   *
+   * @param {LayerState} state
+   */
   sharpenSoon(state) {
     clearTimeout(this.sharpening);
     const { recording } = state;
@@ -214,9 +236,10 @@ export class Stage {
     this.sharpening = setTimeout(() => this.sharpen(state).catch(() => {}), SHARPEN_AFTER_MS);
   }
 
-  /** @param {State} state */
+  /** @param {LayerState} state */
   async sharpen(state) {
     await state.recording.film.sharpen(stepOf(state));
-    if (hasDifference(state)) await state.other.film.sharpen(otherStep(state));
+    const before = otherStep(state);
+    if (hasDifference(state) && before !== undefined) await state.other.film.sharpen(before);
   }
 }

@@ -3,8 +3,10 @@
 import { counterpart, hasDifference, otherStep, stepOf } from "../state/selectors.js";
 import { difference } from "./draw.js";
 
-/** @typedef {import("../state/state.js").State} State */
-/** @typedef {import("./draw.js").Picture & {rms: number, isExact: boolean}} Difference */
+/**
+ * @typedef {import("../state/state.js").LayerState} LayerState
+ * @typedef {import("./draw.js").Picture & {rms: number, isExact: boolean}} Difference
+ */
 
 export class Differences {
   constructor() {
@@ -14,11 +16,11 @@ export class Differences {
     this.key = [];
   }
 
-  /** @param {State} state @param {number} filter @returns {Difference | undefined} */
+  /** Of one filter; undefined where there is nothing to compare. @param {LayerState} state @param {number} filter */
   of(state, filter) {
-    const { recording, other, arrivals } = state;
     const [step, before] = [stepOf(state), otherStep(state)];
-    if (!hasDifference(state) || !recording || !other || step === undefined || before === undefined) return undefined;
+    if (!hasDifference(state) || before === undefined) return undefined;
+    const { recording, other, arrivals } = state;
     const key = [recording, other, step, before, arrivals];
     if (key.some((value, at) => value !== this.key[at])) {
       this.kept.clear();
@@ -26,16 +28,19 @@ export class Differences {
     }
     const known = this.kept.get(filter);
     if (known) return known;
-    const [height, width] = recording.about.tile;
-    const pair = [other.sharpTile(before, counterpart(state, filter)), recording.sharpTile(step, filter)];
-    const found = difference(pair[0], pair[1]);
+    const theirs = counterpart(state, filter);
+    if (theirs === undefined) return undefined;
+    const [was, is] = [other.sharpTile(before, theirs), recording.sharpTile(step, filter)];
+    const found = difference(was, is);
     if (!found) return undefined;
-    const isExact = pair.every((picture) => picture.width === width && picture.height === height);
-    this.kept.set(filter, { ...found, isExact });
-    return this.kept.get(filter);
+    const [height, width] = recording.about.tile;
+    const isExact = [was, is].every((picture) => picture?.width === width && picture.height === height);
+    const made = { ...found, isExact };
+    this.kept.set(filter, made);
+    return made;
   }
 
-  /** The mean over filters; null where nothing differs that is known. @param {State} state @param {number[]} filters */
+  /** The mean over filters; null where nothing differs that is known. @param {LayerState} state @param {number[]} filters */
   mean(state, filters) {
     const found = filters.map((filter) => this.of(state, filter)).filter((one) => one !== undefined);
     if (!found.length) return null;

@@ -11,29 +11,52 @@ import { wholePixels } from "./geometry.js";
  * @property {number} channels
  */
 
+/**
+ * @typedef {{x: number, y: number, width: number, height: number}} Box in pixels of a canvas
+ * @typedef {Box & {picture: Picture, alpha?: number}} Placed a picture, and where it is drawn
+ * @typedef {"stuck" | "flat"} Mark
+ */
+
 const scratch = document.createElement("canvas");
 const enlarged = document.createElement("canvas");
 
-let buffer = { image: { width: 0, height: 0 } };
+/** @type {{image: ImageData, target: Uint32Array} | undefined} */
+let buffer;
 
-// Playing draws many pictures of one size: their memory is taken once.
+/** What draws into a canvas. @param {HTMLCanvasElement} canvas */
+export function context2d(canvas) {
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("This browser draws nothing into a canvas.");
+  return context;
+}
+
+/** Memory for an image: playing draws many of one size, so it is taken once. @param {number} width @param {number} height */
 function pixelBuffer(width, height) {
-  if (buffer.image.width !== width || buffer.image.height !== height) {
+  if (buffer?.image.width !== width || buffer.image.height !== height) {
     const image = new ImageData(width, height);
     buffer = { image, target: new Uint32Array(image.data.buffer) };
   }
   return buffer;
 }
 
+/** @param {HTMLCanvasElement} canvas @param {number} width @param {number} height */
 function atLeast(canvas, width, height) {
   if (canvas.width < width || canvas.height < height) {
     canvas.width = Math.max(canvas.width, width);
     canvas.height = Math.max(canvas.height, height);
   }
-  return canvas.getContext("2d");
+  return context2d(canvas);
 }
 
-// The tile as opaque RGBA, into `target` (Uint32Array of an image `stride` pixels wide) at (left, top).
+/**
+ * Writes a picture as opaque RGBA.
+ *
+ * @param {Picture} picture
+ * @param {Uint32Array} target pixels of an image
+ * @param {number} stride how wide that image is
+ * @param {number} left
+ * @param {number} top
+ */
 function expand(picture, target, stride, left, top) {
   const { bytes, height, width, channels } = picture;
   let from = picture.offset;
@@ -52,9 +75,13 @@ function expand(picture, target, stride, left, top) {
   }
 }
 
-// Draws pictures at places [{picture, x, y, width, height, alpha}], enlarged without blur, reduced smoothly.
-export function drawPictures(context, placed) {
-  const shown = placed.filter((one) => one.picture);
+/**
+ * Draws pictures, enlarged without blur, reduced smoothly.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Placed[]} shown
+ */
+export function drawPictures(context, shown) {
   if (!shown.length) return;
   const cellWidth = Math.max(...shown.map((one) => one.picture.width));
   const cellHeight = Math.max(...shown.map((one) => one.picture.height));
@@ -93,7 +120,12 @@ const RECOLOURED = [235, 235, 235];
 const FULL = 128; // from this difference on, a colour is at its strongest
 const PARTS = 16; // in how many parts the share of brightness in a difference is told
 
-// The colour of a difference of this size, of which `brighter` is brightness: from -1, all of it darker, to 1.
+/**
+ * The colour of a difference.
+ *
+ * @param {number} size
+ * @param {number} brighter how much of it is brightness: from -1, all of it darker, to 1
+ */
 function colourOf(size, brighter) {
   const hue = brighter < 0 ? LOWER : HIGHER;
   return NEUTRAL.map((neutral, channel) => {
@@ -115,7 +147,16 @@ for (let size = 0; size < 256; size += 1) {
 }
 const SIZES = Uint8Array.from({ length: 3 * 255 * 255 + 1 }, (_, square) => Math.round(Math.sqrt(square / 3)));
 
-// The square of the difference of a pixel; its colour goes into `bytes` at `to`.
+/**
+ * The square of the difference of a gray pixel, whose colour it writes.
+ *
+ * @param {Uint8Array} before
+ * @param {number} was where it is in `before`
+ * @param {Uint8Array} after
+ * @param {number} is where it is in `after`
+ * @param {Uint8Array} bytes of the picture of the difference
+ * @param {number} to where its colour goes
+ */
 function grayDifference(before, was, after, is, bytes, to) {
   const change = after[is] - before[was];
   const from = (255 + change) * 3;
@@ -125,7 +166,16 @@ function grayDifference(before, was, after, is, bytes, to) {
   return change * change;
 }
 
-// As `grayDifference`, the sum over the three channels.
+/**
+ * As `grayDifference` of a pixel in colour: the sum over the three channels.
+ *
+ * @param {Uint8Array} before
+ * @param {number} was
+ * @param {Uint8Array} after
+ * @param {number} is
+ * @param {Uint8Array} bytes
+ * @param {number} to
+ */
 function colourDifference(before, was, after, is, bytes, to) {
   const red = after[is] - before[was];
   const green = after[is + 1] - before[was + 1];
@@ -140,9 +190,14 @@ function colourDifference(before, was, after, is, bytes, to) {
   return square;
 }
 
-// How `after` differs from `before`: blue where it is darker, orange where it is brighter, pale where only the colour
-// differs, dark where it is the same. `rms` is over pixels and channels, of 1.
-// Both show the same pixels, but one may have been reduced more than the other.
+/**
+ * How a picture differs from another one: blue where it is darker, orange where it is brighter, pale where only the colour
+ * differs, dark where it is the same. Both show the same pixels, but one may have been reduced more than the other.
+ *
+ * @param {Picture | undefined} before
+ * @param {Picture | undefined} after
+ * @returns {Picture & {rms: number} | undefined} `rms` is over pixels and channels, of 1
+ */
 export function difference(before, after) {
   if (!before || !after) return undefined;
   const { width, height, channels } = after;
@@ -164,42 +219,60 @@ export function difference(before, after) {
   return { bytes, offset: 0, width, height, channels: 3, rms };
 }
 
+/** A colour of the style sheet. @param {string} name */
 export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-// One picture filling a canvas of its own, as large as whole pixels allow within `boxPx`.
-export function drawAlone(canvas, picture, boxPx) {
-  const ratio = window.devicePixelRatio || 1;
-  const box = Math.round(boxPx * ratio);
+/**
+ * Makes a canvas a square.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} boxPx its side on the page
+ * @returns {number} its side in pixels of the screen
+ */
+export function makeSquare(canvas, boxPx) {
+  const box = Math.round(boxPx * (window.devicePixelRatio || 1));
   if (canvas.width !== box || canvas.height !== box) {
     canvas.width = box;
     canvas.height = box;
     canvas.style.width = `${boxPx}px`;
     canvas.style.height = `${boxPx}px`;
   }
-  const context = canvas.getContext("2d");
+  return box;
+}
+
+/**
+ * Draws one picture into a canvas of its own, as large as whole pixels allow.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {Picture | undefined} picture
+ * @param {number} boxPx the side of the canvas on the page
+ * @param {Mark} [mark] over it
+ */
+export function drawAlone(canvas, picture, boxPx, mark) {
+  const box = makeSquare(canvas, boxPx);
+  const context = context2d(canvas);
   context.clearRect(0, 0, box, box);
-  if (!picture) return { x: 0, y: 0, width: box, height: box };
+  if (!picture) return;
   const fitting = box / Math.max(picture.width, picture.height);
   const scale = wholePixels(fitting, 1);
   const width = picture.width * scale;
   const height = picture.height * scale;
   const placed = { x: Math.floor((box - width) / 2), y: Math.floor((box - height) / 2), width, height };
   drawPictures(context, [{ picture, ...placed }]);
-  return placed;
+  if (mark) drawMark(context, mark, placed);
 }
 
-// A cross over what is stuck, a bar along the lower edge of what is flat: with a dark rim, so that they stand out from any picture.
 /**
+ * Draws a cross over what is stuck, a bar along the lower edge of what is flat: with a dark rim, so that they stand out from
+ * any picture.
+ *
  * @param {CanvasRenderingContext2D} context
- * @param {"stuck" | "flat"} mark
- * @param {number} x
- * @param {number} y
- * @param {number} width
- * @param {number} height
+ * @param {Mark} mark
+ * @param {Box} box
  */
-export function drawMark(context, mark, x, y, width, height) {
+export function drawMark(context, mark, { x, y, width, height }) {
   const bright = colour("--mark");
   const dark = colour("--mark-rim");
   if (mark === "stuck") {

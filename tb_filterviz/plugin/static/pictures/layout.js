@@ -8,17 +8,18 @@ export const GAP = 4;
  * @typedef {object} Layout
  * @property {number} columns
  * @property {number} rows
- * @property {{width: number, height: number}} shown a picture, in pixels of the page
+ * @property {Size} shown a picture, in pixels of the page
  * @property {{x: number, y: number}} step from one to the next
  * @property {{x: number, y: number}} origin the first one's corner
- * @property {{width: number, height: number}} full all of them, with gaps around
+ * @property {Size} full all of them, with gaps around
  * @property {number} ratio pixels of the screen for one of the page
  */
 
 /** @typedef {{width: number, height: number}} Size */
 
-// How many columns make tiles largest within an area, and how large that makes them.
 /**
+ * How many columns make tiles largest within an area, and how large that makes them.
+ *
  * @param {number} count
  * @param {Size} tile
  * @param {Size} area
@@ -117,8 +118,8 @@ export function placeAt({ columns, step, origin }, x, y) {
  *
  * @param {number} count
  * @param {Size} area
- * @param {{gap: number, head: number, leastWidth: number, leastHeight: number, ratio: number}} how `head` is what a box needs beside
- *   its content, whose width is `ratio` times its height
+ * @param {{gap: number, head: number, leastWidth: number, leastHeight: number, ratio: number}} how `head` is what a box
+ *   needs beside its content, whose width is `ratio` times its height
  */
 export function boxes(count, area, { gap, head, leastWidth, leastHeight, ratio }) {
   let best = { columns: 1, height: leastHeight };

@@ -1,6 +1,6 @@
 // Many small pictures into a canvas: on the screen, and into a file.
 
-import { colour, drawMark, drawPictures } from "./draw.js";
+import { colour, context2d, drawMark, drawPictures } from "./draw.js";
 import { arranged, cornerOf, GAP } from "./layout.js";
 import { wholePixels } from "./geometry.js";
 
@@ -9,32 +9,40 @@ const LABEL_PX = 16;
 const FONT = "12px Roboto, system-ui, sans-serif";
 
 /**
- * What is painted: a picture and a mark for every item.
- *
- * @template T
- * @typedef {object} Sheet
- * @property {T[]} items
- * @property {{width: number, height: number}} tile
- * @property {(item: T) => import("./draw.js").Picture | undefined} pictureOf
- * @property {(item: T) => {mark?: "stuck" | "flat", alpha?: number, isHidden?: boolean}} [markOf]
+ * @typedef {import("./draw.js").Box} Box
+ * @typedef {import("./draw.js").Mark} Mark
+ * @typedef {import("./draw.js").Picture} Picture
+ * @typedef {import("./draw.js").Placed} Placed
+ * @typedef {import("./layout.js").Layout} Layout
+ * @typedef {{mark?: Mark, alpha?: number}} Marking how a picture is drawn
  */
 
 /**
- * Items [from, to), moved by `offset`. Returns which marks it drew.
+ * What is painted: for every item, a picture and how it is drawn.
  *
- * @template T
+ * @typedef {object} Sheet
+ * @property {number[]} items
+ * @property {import("./layout.js").Size} tile
+ * @property {(item: number) => Picture | undefined} pictureOf
+ * @property {(item: number) => Marking} [markOf]
+ */
+
+/**
+ * Paints items [from, to), moved by `offset`.
+ *
  * @param {CanvasRenderingContext2D} context
- * @param {Sheet<T>} sheet
- * @param {import("./layout.js").Layout} layout
- * @param {[number, number]} range
+ * @param {Sheet} sheet
+ * @param {Layout} layout
+ * @param {[from: number, to: number]} range
  * @param {{x: number, y: number}} offset
+ * @returns {Set<Mark>} marks that can be seen
  */
 export function paint(context, { items, tile, pictureOf, markOf }, layout, [from, to], offset) {
   const { shown, ratio } = layout;
+  /** @type {Placed[]} */
   const placed = [];
-  /** @type {["stuck" | "flat", {x: number, y: number, width: number, height: number}][]} */
+  /** @type {[Mark, Box][]} */
   const marks = [];
-  const seen = new Set();
   for (let at = from; at < to; at += 1) {
     const item = items[at];
     const corner = cornerOf(layout, at);
@@ -44,30 +52,26 @@ export function paint(context, { items, tile, pictureOf, markOf }, layout, [from
       box.width = Math.round(box.width);
       box.height = Math.round(box.height);
     }
-    const { mark, alpha, isHidden } = markOf ? markOf(item) : {};
-    if (isHidden) continue;
+    const { mark, alpha } = markOf ? markOf(item) : {};
     const picture = pictureOf(item);
-    placed.push({ ...box, picture, alpha });
+    if (picture) placed.push({ ...box, picture, alpha });
     if (!picture || alpha !== undefined) {
       context.fillStyle = colour(picture ? "--stage" : "--placeholder");
       context.fillRect(box.x, box.y, box.width, box.height);
     }
-    if (mark && picture) {
-      seen.add(mark);
-      marks.push([mark, box]);
-    }
+    if (mark && picture) marks.push([mark, box]);
   }
   drawPictures(context, placed);
-  for (const [mark, box] of marks) drawMark(context, mark, box.x, box.y, box.width, box.height);
-  return seen;
+  for (const [mark, box] of marks) drawMark(context, mark, box);
+  return new Set(marks.map(([mark]) => mark));
 }
 
-/** @param {number} width @param {number} height */
+/** An empty canvas, ready for text. @param {number} width @param {number} height */
 function blank(width, height) {
   const canvas = document.createElement("canvas");
   canvas.width = Math.ceil(width);
   canvas.height = Math.ceil(height);
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const context = context2d(canvas);
   context.fillStyle = colour("--stage");
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.fillStyle = colour("--text");
@@ -78,8 +82,7 @@ function blank(width, height) {
 /**
  * Every item on a canvas of its own, below a line of text; its pixels are whole, and `tilePx` wide at most.
  *
- * @template T
- * @param {Sheet<T>} sheet
+ * @param {Sheet} sheet
  * @param {{caption: string, columns: number, tilePx: number, mostPx?: number}} how
  */
 export function sheetCanvas(sheet, { caption, columns, tilePx, mostPx = 8000 }) {
@@ -97,9 +100,8 @@ export function sheetCanvas(sheet, { caption, columns, tilePx, mostPx = 8000 }) 
 /**
  * One row of pictures, each with its name below, beneath a line of text.
  *
- * @template T
- * @param {Sheet<T>} sheet
- * @param {{caption: string, tilePx: number, nameOf: (item: T) => string, mostPx?: number}} how
+ * @param {Sheet} sheet
+ * @param {{caption: string, tilePx: number, nameOf: (item: number) => string, mostPx?: number}} how
  */
 export function stripCanvas(sheet, { caption, tilePx, nameOf, mostPx = 8000 }) {
   const { items, tile } = sheet;
@@ -119,7 +121,7 @@ export function stripCanvas(sheet, { caption, tilePx, nameOf, mostPx = 8000 }) {
   return canvas;
 }
 
-/** @param {HTMLCanvasElement[]} canvases */
+/** All of them on one canvas. @param {HTMLCanvasElement[]} canvases */
 export function sideBySide(canvases) {
   const { canvas, context } = blank(canvases.reduce((sum, one) => sum + one.width, 0),
     Math.max(...canvases.map((one) => one.height)));

@@ -9,29 +9,30 @@ import { Recordings } from "../data/recordings.js";
 import { colourPatternOf, fetchRunNames, withNewRuns } from "../host/run_colours.js";
 import { addressOf, readView, writeView } from "../host/tensorboard.js";
 import { nearestIndex } from "../pictures/geometry.js";
-import { capital, nameOfStep } from "../words/format.js";
+import { capital, messageOf, nameOfStep } from "../words/format.js";
+import { examplesFingerprint } from "../words/recipe.js";
 import { Player } from "./player.js";
 import { found } from "./found.js";
-import { bestIndex, currentRun, hasKernels, hasMaps, isSameTraining, lastWallTime, layerLike, layersOf, recipeOf, shownFilters,
+import { bestIndex, FRESH_S, hasKernels, hasLayer, hasMaps, isSameTraining, lastWallTime, layerLike, layersOf, shownFilters,
   shownView, stepOf } from "./selectors.js";
 import { listRuns } from "./run_list.js";
 import { changedIn, isElsewhere, START, viewOf } from "./view.js";
 
 /**
+ * @typedef {import("./state.js").About} About
+ * @typedef {import("./state.js").Contender} Contender
+ * @typedef {import("./state.js").Run} Run
  * @typedef {import("./state.js").State} State
  * @typedef {import("./view.js").View} View
+ * @typedef {import("../data/api.js").Query} Query
+ * @typedef {import("../data/matching.js").Matching} Matching
  * @typedef {import("../data/recording.js").Recording} Recording
  */
 
 const MOST_RUNS = 24; // side by side
 const SAVE_AFTER_MS = 200;
-const FRESH_S = 600; // how old the latest step of a training may be that goes on
 const ASK_AFTER_MS = 5000;
-
-/** @param {unknown} error */
-function messageOf(error) {
-  return error instanceof Error ? error.message : String(error);
-}
+const SAY_AFTER_MS = 400; // what is announced faster than that, nobody hears
 
 export class Actions {
   /** @param {import("./store.js").Store<State>} store */
@@ -41,9 +42,15 @@ export class Actions {
     /** @type {Map<string, Promise<Examples>>} */
     this.examples = new Map();
     this.player = new Player(store, (index) => this.goToIndex(index), () => this.announceStep());
-    this.request = 0;
+    this.request = 0; // counts what was asked for
     /** @type {Promise<void>} how well trainings did: nothing but their order waits for it */
     this.results = Promise.resolve();
+    this.isFollowing = false;
+    this.hasFollowingFailed = false;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.saving = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.announcing = undefined;
     /** @type {View} */
     this.written = START;
     this.isAddressFollowed = true; // what was asked for came from the address, and adds no place to go back to
@@ -60,8 +67,10 @@ export class Actions {
     this.store.update({ view: viewOf(named) });
     this.written = this.state.view;
     await this.reload();
-    if (this.state.phase === "work" && shownView(this.state) === "grid" && this.state.view.step === null
-      && !Object.keys(named).length) this.player.showOnce();
+    const { phase, view } = this.state;
+    if (phase === "work" && shownView(this.state) === "grid" && view.step === null && !Object.keys(named).length) {
+      this.player.showOnce();
+    }
     setInterval(() => this.follow(), ASK_AFTER_MS);
   }
 
@@ -89,17 +98,15 @@ export class Actions {
     else this.saving = setTimeout(save, SAVE_AFTER_MS);
   }
 
-  // From the server again: at the start, after TensorBoard's reload, on retry.
+  /** From the server again: at the start, after TensorBoard's reload, on retry. */
   async reload() {
     try {
-      this.results = getJson("results").then((answer) => this.store.update({ results: answer.runs })).catch(() => {});
-      const { runs: listed } = await getJson("layers");
-      const runs = listed.filter((/** @type {any} */ { layers }) => layers.length);
-      const problems = listed.flatMap((/** @type {any} */ run) => run.problems.map((/** @type {string} */ problem) =>
-        `${run.run}: ${problem}`));
+      this.results = this.readResults().catch(() => {}); // then runs are in the order of their names
+      const listed = await getRuns();
+      const runs = listed.filter(({ layers }) => layers.length);
+      const problems = listed.flatMap((run) => run.problems.map((problem) => `${run.run}: ${problem}`));
       this.store.update({ runs, problems, warning: "" });
-      fetchRunNames().then((names) => this.store.update({ known: withNewRuns(this.state.known, names),
-        colourPattern: colourPatternOf(addressOf().search) })).catch(() => {});
+      this.readColours().catch(() => {}); // then runs have none
       if (!runs.length) {
         this.store.update({ phase: "empty" });
         return;
@@ -115,34 +122,48 @@ export class Actions {
     }
   }
 
-  // A training that goes on: what is new, without TensorBoard's reload.
-  async follow() {
-    const { runs, phase, isBusy, isPlaying } = this.state;
-    if (document.hidden || phase !== "work" || isBusy || isPlaying || !runs.length || this.isFollowing) return;
-    if (Date.now() / 1000 - Math.max(...runs.map(lastWallTime)) > FRESH_S) return;
-    this.isFollowing = true;
-    try {
-      await this.reload();
-      this.isFollowing = Boolean(this.state.warning); // nobody is there to be asked again
-    } finally {
-      if (!this.state.warning) this.isFollowing = false;
-    }
+  /** How well each training did. */
+  async readResults() {
+    this.store.update({ results: (await getJson("results")).runs });
   }
 
-  // What has been loaded stays.
-  /** @param {unknown} error */
+  /** What TensorBoard's colours of runs hang on. */
+  async readColours() {
+    const names = await fetchRunNames();
+    this.store.update({ known: withNewRuns(this.state.known, names), colourPattern: colourPatternOf(addressOf().search) });
+  }
+
+  /** Of a training that goes on, what is new, without TensorBoard's reload. */
+  async follow() {
+    const { runs, phase, isBusy, isPlaying, warning } = this.state;
+    if (document.hidden || phase !== "work" || isBusy || isPlaying || !runs.length || this.isFollowing) return;
+    if (this.hasFollowingFailed && warning) return; // nobody is there to be asked, until somebody tries again
+    if (Date.now() / 1000 - Math.max(...runs.map(lastWallTime)) > FRESH_S) return;
+    this.isFollowing = true;
+    await this.reload(); // which says what goes wrong
+    this.isFollowing = false;
+    this.hasFollowingFailed = Boolean(this.state.warning);
+  }
+
+  /** Something went wrong: what has been loaded stays. @param {unknown} error */
   fail(error) {
     if (error instanceof Error && error.name === "AbortError") return;
     const text = messageOf(error);
-    if (this.state.recording?.film && this.state.phase === "work") this.store.update({ warning: text, isBusy: false });
+    if (this.state.phase === "work") this.store.update({ warning: text, isBusy: false });
     else this.store.update({ phase: "error", error: text, isBusy: false });
   }
 
-  /** @param {string} run */
+  /** Another run, at the same layer if it has it. @param {string} run */
   chooseRun(run) {
     const { recording, runs } = this.state;
     const about = recording ? layerLike(runs, run, recording.about) : undefined;
-    this.set({ run, layer: about?.id ?? null, view: this.state.view.view === "overview" ? "overview" : this.state.view.view ?? "grid" });
+    this.set({ run, layer: about?.id ?? null, view: shownView(this.state) });
+  }
+
+  /** Another layer, as one layer. @param {string} layer */
+  chooseLayer(layer) {
+    const { view } = this.state;
+    this.set({ layer, filter: null, view: view.view === "overview" ? "grid" : view.view });
   }
 
   /** The layer before or after. @param {number} by */
@@ -150,26 +171,31 @@ export class Actions {
     const { runs, view } = this.state;
     const layers = layersOf(runs, view.run);
     const next = layers[layers.findIndex(({ id }) => id === view.layer) + by];
-    if (next) this.set({ layer: next.id, filter: null, view: view.view === "overview" ? "grid" : view.view });
+    if (next) this.chooseLayer(next.id);
   }
 
   /** The filter before or after. @param {number} by */
   moveToFilter(by) {
-    const order = shownFilters(this.state);
-    const next = order[order.indexOf(/** @type {number} */ (this.state.view.filter)) + by];
+    const { state } = this;
+    if (!hasLayer(state)) return;
+    const order = shownFilters(state);
+    const next = order[order.findIndex((filter) => filter === state.view.filter) + by];
     if (next !== undefined) this.set({ filter: next });
   }
 
+  /** The large view, or else the filter. */
   closeFilter() {
     const { view } = this.state;
     if (view.large) this.set({ large: false });
     else if (view.filter !== null) this.set({ filter: null });
   }
 
-  /** @param {"tiles" | "maps" | "kernels"} lens */
+  /** To maps or kernels, or from these back to the tiles. @param {"maps" | "kernels"} lens */
   switchLens(lens) {
-    const isThere = { tiles: true, maps: hasMaps(this.state), kernels: hasKernels(this.state) }[lens];
-    if (isThere) this.set({ view: "grid", lens: this.state.view.lens === lens && shownView(this.state) === "grid" ? "tiles" : lens });
+    const { state } = this;
+    const isThere = { maps: hasMaps(state), kernels: hasKernels(state) }[lens];
+    const isShown = state.view.lens === lens && shownView(state) === "grid";
+    if (isThere) this.set({ view: "grid", lens: isShown ? "tiles" : lens });
   }
 
   /** To a view, or from it back to the grid. @param {"overview" | "compare" | "runs"} name */
@@ -199,16 +225,17 @@ export class Actions {
   /** @param {Partial<View>} asked @param {number} request @param {boolean} isQuiet */
   async open(asked, request, isQuiet) {
     const { runs } = this.state;
-    const { view, broken } = found({ ...this.state.view, ...asked }, runs);
-    const layers = layersOf(runs, view.run);
-    const about = layers.find((layer) => layer.id === view.layer);
-    if (!about) return;
-    if (!this.state.recording || !this.recordings.has(view.run, view.layer)) {
-      const pickers = { run: view.run, layer: view.layer }; // what the pickers show if this fails
+    const wanted = { ...this.state.view, ...asked };
+    if (!runs.length) { // nothing has been logged yet: it is for when something is
+      this.store.update({ view: wanted });
+      return;
+    }
+    const { view, run, about, broken } = found(wanted, runs);
+    if (!this.state.recording || !this.recordings.has(run.run, about.id)) {
+      const pickers = { run: run.run, layer: about.id }; // what the pickers show if this fails
       if (this.state.phase !== "work") this.store.update({ phase: "loading", view: { ...this.state.view, ...pickers } });
     }
-    const what = view.view === "overview" ? this.openOverview(view) : this.openLayer(view, about);
-    const opened = await what;
+    const opened = await (view.view === "overview" ? this.openOverview(run) : this.openLayer(view, run.run, about));
     if (this.request !== request) return; // something else was asked for meanwhile
     if (!("step" in asked)) view.step = this.state.view.step; // one may have moved on meanwhile
     const recording = opened.recording ?? this.state.recording;
@@ -226,39 +253,51 @@ export class Actions {
     if (view.view === "runs" && opened.recording) this.openContenders(opened.recording, request);
   }
 
-  /** @param {View} view @returns {Promise<Partial<State>>} */
-  async openOverview(view) {
-    const run = /** @type {import("./state.js").Run} */ (this.state.runs.find((one) => one.run === view.run));
+  /** @param {Run} run @returns {Promise<Partial<State>>} */
+  async openOverview(run) {
     const version = lastWallTime(run);
     const { overview } = this.state;
     if (overview?.run === run.run && overview.version === version) return {};
     return { overview: await openOverview(run.run, version) };
   }
 
-  /** @param {View} view @param {import("./state.js").About} about @returns {Promise<Partial<State>>} */
-  async openLayer(view, about) {
-    const run = /** @type {string} */ (view.run);
+  /** @param {View} view @param {string} run @param {About} about @returns {Promise<Partial<State>>} */
+  async openLayer(view, run, about) {
     const recording = await this.record(run, about);
     const reference = view.run2 ?? run;
     const match = view.view === "compare" ? layerLike(this.state.runs, reference, about) : undefined;
     const { other, otherError } = await this.reference(reference, match);
     const isOther = other !== null && !isSameTraining({ ...this.state, view }, reference);
     const nothing = () => null; // what cannot be read of these is no reason not to show the rest
-    const [maps, kernels, matching] = await Promise.all([this.mapsOf(recording, view).catch(nothing),
-      this.kernelsOf(recording, view).catch(nothing), isOther ? this.matched(recording, other) : { matching: null, error: null }]);
-    return { recording, other, otherError: otherError ?? matching.error, matching: matching.matching, maps, kernels };
+    const [maps, kernels, { matching, error }] = await Promise.all([this.mapsOf(recording, view).catch(nothing),
+      this.kernelsOf(recording, view).catch(nothing),
+      isOther ? this.matched(recording, other) : { matching: null, error: null }]);
+    return { recording, other, otherError: otherError ?? error, matching, maps, kernels };
   }
 
-  /** @param {Recording} recording @param {Recording} other */
+  /**
+   * How the filters of two trainings go together, or why that is not known.
+   *
+   * @param {Recording} recording
+   * @param {Recording} other
+   * @returns {Promise<{matching: Matching | null, error: string | null}>}
+   */
   async matched(recording, other) {
     try {
       return { matching: await matchingOf(recording, other), error: null };
     } catch (error) {
-      return { matching: null, error: `Filters of two trainings have to be matched, and these could not be: ${messageOf(error)}` };
+      const why = messageOf(error);
+      return { matching: null, error: `Filters of two trainings have to be matched, and these could not be: ${why}` };
     }
   }
 
-  /** What is compared with; that it cannot be shown is no reason not to show the rest. @param {string} run @param {import("./state.js").About | undefined} about */
+  /**
+   * What is compared with; that it cannot be shown is no reason not to show the rest.
+   *
+   * @param {string} run
+   * @param {About | undefined} about
+   * @returns {Promise<{other: Recording | null, otherError: string | null}>}
+   */
   async reference(run, about) {
     if (!about) return { other: null, otherError: null };
     try {
@@ -268,14 +307,13 @@ export class Actions {
     }
   }
 
-  /** @param {string} run @param {import("./state.js").About} about */
+  /** @param {string} run @param {About} about */
   record(run, about) {
     const { recording, other, contenders } = this.state;
     return this.recordings.open(run, about, [recording, other, ...contenders.map((one) => one.recording)]);
   }
 
-  // The same layer of all other runs, as they come, best first.
-  /** @param {Recording} recording @param {number} request */
+  /** The same layer of all other runs, as they come, best first. @param {Recording} recording @param {number} request */
   async openContenders(recording, request) {
     await this.results;
     const { runs, results, view } = this.state;
@@ -283,7 +321,7 @@ export class Actions {
     const shown = ordered.slice(0, MOST_RUNS);
     if (view.run !== null && !shown.includes(view.run)) shown[shown.length - 1] = view.run;
     const missing = ordered.length > shown.length ? [`The best ${shown.length} of ${ordered.length} runs are shown.`] : [];
-    /** @type {import("./state.js").Contender[]} */
+    /** @type {Contender[]} */
     const contenders = [];
     for (const run of shown) {
       const about = layerLike(runs, run, recording.about);
@@ -309,7 +347,7 @@ export class Actions {
   /** The examples of a run. @param {string} run @returns {Promise<Examples>} */
   examplesOf(run) {
     const known = this.state.runs.find((one) => one.run === run);
-    const version = known?.recipe?.examples?.fingerprint ?? "";
+    const version = examplesFingerprint(known?.recipe ?? null);
     const key = `${run}\n${version}\n${known?.examples}`;
     const opened = this.examples.get(key) ?? new Examples(run, version).open();
     opened.catch(() => this.examples.delete(key));
@@ -318,21 +356,28 @@ export class Actions {
   }
 
   /** The maps on the chosen example, if they are in sight. @param {Recording} recording @param {View} view */
-  async mapsOf(recording, { run, layer, lens, view, filter, example }) {
+  async mapsOf(recording, { lens, view, filter, example }) {
     const shape = recording.about.responses?.map;
     if (!shape || (filter === null && (lens !== "maps" || view !== "grid"))) return null;
-    await this.examplesOf(/** @type {string} */ (run));
+    await this.examplesOf(recording.run);
     const which = Math.min(example, shape[0] - 1);
-    return this.lens(this.state.maps, "maps", { run, layer, example: which }, recording);
+    return this.lens(this.state.maps, "maps", { ...recording.where, example: which }, recording);
   }
 
   /** The kernels, likewise. @param {Recording} recording @param {View} view */
-  async kernelsOf(recording, { run, layer, lens, view, filter }) {
+  async kernelsOf(recording, { lens, view, filter }) {
     if (!recording.about.kernels?.effective || (filter === null && (lens !== "kernels" || view !== "grid"))) return null;
-    return this.lens(this.state.kernels, "kernels", { run, layer }, recording);
+    return this.lens(this.state.kernels, "kernels", recording.where, recording);
   }
 
-  /** The same again, unless it has grown. @param {Lens | null} known @param {"maps" | "kernels"} route @param {any} query @param {Recording} recording */
+  /**
+   * The same again, unless it has grown.
+   *
+   * @param {Lens | null} known
+   * @param {"maps" | "kernels"} route
+   * @param {Query} query
+   * @param {Recording} recording
+   */
   async lens(known, route, query, recording) {
     const key = JSON.stringify([route, query, recording.about.last_wall_time]);
     return known?.key === key ? known : new Lens(route, query, key).open();
@@ -356,8 +401,21 @@ export class Actions {
     this.goToIndex(index);
   }
 
+  /** To the place on the way from the first step to the last, 0 to 1. @param {number} share */
+  jumpToShare(share) {
+    const { state } = this;
+    if (hasLayer(state)) this.jump(Math.round(share * (state.recording.steps.length - 1)));
+  }
+
+  /** @param {number} step */
+  jumpToStep(step) {
+    const { recording } = this.state;
+    if (recording) this.jump(recording.steps.indexOf(step));
+  }
+
   goToBest() {
-    const best = bestIndex(this.state);
+    const { state } = this;
+    const best = hasLayer(state) ? bestIndex(state) : -1;
     if (best >= 0) this.jump(best);
   }
 
@@ -373,9 +431,9 @@ export class Actions {
   announceStep() {
     clearTimeout(this.announcing);
     this.announcing = setTimeout(() => {
-      const step = stepOf(this.state);
-      if (step !== undefined && this.state.recording) this.announce(capital(nameOfStep(step, this.state.recording.unit)));
-    }, 400);
+      const { state } = this;
+      if (hasLayer(state)) this.announce(capital(nameOfStep(stepOf(state), state.recording.unit)));
+    }, SAY_AFTER_MS);
   }
 
   /** For all. @param {string} text */
@@ -383,12 +441,9 @@ export class Actions {
     this.store.update({ said: text });
     this.announce(text);
   }
+}
 
-  get recipe() {
-    return recipeOf(this.state);
-  }
-
-  get run() {
-    return currentRun(this.state);
-  }
+/** All runs, as the server lists them. @returns {Promise<Run[]>} */
+async function getRuns() {
+  return (await getJson("layers")).runs;
 }

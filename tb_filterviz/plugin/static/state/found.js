@@ -1,35 +1,46 @@
 // What an address names, as far as there is such a thing.
 
-import { hasFilter, layersOf, newestRun, viewNamed } from "./selectors.js";
+import { hasFilter, newestRun, viewNamed } from "./selectors.js";
 
 /**
- * A view of what there is, and sentences about what it named that is not.
+ * @typedef {import("./state.js").About} About
+ * @typedef {import("./state.js").Run} Run
+ * @typedef {import("./view.js").View} View
  *
- * @param {import("./view.js").View} asked
- * @param {import("./state.js").Run[]} runs
- * @returns {{view: import("./view.js").View, broken: string[]}}
+ * @typedef {object} Found
+ * @property {View} view
+ * @property {Run} run
+ * @property {About} about the layer
+ * @property {string[]} broken sentences about what was named that is not there
+ */
+
+/**
+ * The view of what there is that is nearest to the one that was asked for.
+ *
+ * @param {View} asked
+ * @param {Run[]} runs at least one, each with layers
+ * @returns {Found}
  */
 export function found(asked, runs) {
-  const view = { ...asked };
   const broken = [];
-  if (!layersOf(runs, view.run).length) {
-    const wanted = view.run;
-    const withLayer = runs.filter(({ layers }) => layers.some(({ id }) => id === view.layer));
-    view.run = newestRun(withLayer.length ? withLayer : runs);
-    if (wanted !== null) broken.push(`Run ${wanted} is not here: this is ${view.run}.`);
+  const run = runs.find((one) => one.run === asked.run) ?? runLike(asked, runs);
+  if (asked.run !== null && asked.run !== run.run) broken.push(`Run ${asked.run} is not here: this is ${run.run}.`);
+  const { layers } = run;
+  const about = layers.find(({ id }) => id === asked.layer) ?? layers[layers.length - 1];
+  if (asked.layer !== null && asked.layer !== about.id) {
+    broken.push(`Layer ${asked.layer} is not in this run: this is ${about.name}.`);
   }
-  const layers = layersOf(runs, view.run);
-  view.view = viewNamed(view, layers.length);
-  if (!layers.some(({ id }) => id === view.layer)) {
-    const chosen = layers[layers.length - 1];
-    if (view.layer !== null) broken.push(`Layer ${view.layer} is not in this run: this is ${chosen?.name}.`);
-    view.layer = chosen?.id ?? null;
+  const isThere = asked.filter !== null && hasFilter(about, asked.filter);
+  if (asked.filter !== null && !isThere) {
+    broken.push(`Filter ${asked.filter} is not among those that were drawn of ${about.name}.`);
   }
-  const about = layers.find(({ id }) => id === view.layer);
-  if (about && view.filter !== null && !hasFilter(about, view.filter)) {
-    broken.push(`Filter ${view.filter} is not among those that were drawn of ${about.name}.`);
-    view.filter = null;
-  }
-  if (view.filter === null) view.large = false;
-  return { view, broken };
+  const view = { ...asked, run: run.run, layer: about.id, view: viewNamed(asked, layers.length),
+    filter: isThere ? asked.filter : null, large: isThere && asked.large };
+  return { view, run, about, broken };
+}
+
+/** The newest run, of those with a layer that was asked for if there are any. @param {View} asked @param {Run[]} runs */
+function runLike(asked, runs) {
+  const withLayer = runs.filter(({ layers }) => layers.some(({ id }) => id === asked.layer));
+  return newestRun(withLayer.length ? withLayer : runs);
 }

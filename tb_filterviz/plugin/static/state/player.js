@@ -53,7 +53,7 @@ export class Player {
     this.onStop();
   }
 
-  // The forming, for somebody who has just come; as fast as it takes a few seconds.
+  /** The forming, for somebody who has just come; as fast as it takes a few seconds. */
   showOnce() {
     const { recording } = this.store.state;
     if (!recording || recording.steps.length < 3 || window.matchMedia("(prefers-reduced-motion: reduce)").matches) return;

@@ -52,8 +52,14 @@ export function listRuns(runs, { search = "", order = "newest", results = {}, wr
   return { rows, error };
 }
 
-// What is held under a name that anybody may have chosen, "constructor" for example.
-/** @template T @param {Record<string, T>} held @param {string} name @returns {T | undefined} */
+/**
+ * What is held under a name that anybody may have chosen, "constructor" for example.
+ *
+ * @template T
+ * @param {Record<string, T>} held
+ * @param {string} name
+ * @returns {T | undefined}
+ */
 function own(held, name) {
   return Object.hasOwn(held, name) ? held[name] : undefined;
 }
@@ -63,15 +69,18 @@ function descending(one, other) {
   return one === other ? 0 : other - one;
 }
 
-// Names that a collator takes for the same are still two names.
-/** @param {string} one @param {string} other */
+/** Names that a collator takes for the same are still two names. @param {string} one @param {string} other */
 function byName(one, other) {
   return naturally.compare(one, other) || (one < other ? -1 : Number(one > other));
 }
 
-// The best first, by what is shown beside a run: its last value. Metrics that cannot be compared stay among themselves,
-// accuracies before losses, and runs without a result come last.
-/** @param {RunRow} one @param {RunRow} other */
+/**
+ * The best first, by what is shown beside a run: its last value. Metrics that cannot be compared stay among themselves,
+ * accuracies before losses, and runs without a result come last.
+ *
+ * @param {RunRow} one
+ * @param {RunRow} other
+ */
 function byResult({ result: one }, { result: other }) {
   if (!hasValue(one) || !hasValue(other)) return Number(hasValue(other)) - Number(hasValue(one));
   const isLess = isLoss(one.metric);

@@ -8,10 +8,36 @@ import { orderKey, orderOf, sortedBy } from "./ordering.js";
 
 /**
  * @typedef {import("./state.js").State} State
+ * @typedef {import("./state.js").OverviewState} OverviewState
+ * @typedef {import("./state.js").LayerState} LayerState
+ * @typedef {import("./state.js").FilterState} FilterState
  * @typedef {import("./state.js").About} About
  * @typedef {import("./state.js").Run} Run
+ * @typedef {import("../data/matching.js").Matching} Matching
  * @typedef {import("../data/recording.js").Recording} Recording
+ * @typedef {import("../pictures/draw.js").Picture} Picture
+ * @typedef {import("../pictures/layout.js").Size} Size
+ *
+ * @typedef {LayerState & {other: Recording}} ComparedState of which there is something to compare with
+ * @typedef {import("../data/overview.js").LayerSummary & Pick<About, "name" | "unit" | "tile">} OverviewRow
  */
+
+export const FRESH_S = 600; // how old the latest step of a training may be that goes on
+
+/** Whether there is a layer to show. @param {State} state @returns {state is LayerState} */
+export function hasLayer(state) {
+  return state.recording !== null;
+}
+
+/** Whether there is an overview to show. @param {State} state @returns {state is OverviewState} */
+export function hasOverview(state) {
+  return state.overview !== null;
+}
+
+/** Whether a filter of the layer is chosen. @param {LayerState} state @returns {state is FilterState} */
+export function hasChosenFilter(state) {
+  return state.view.filter !== null;
+}
 
 /** @param {Run[]} runs @param {string | null} run @returns {About[]} */
 export function layersOf(runs, run) {
@@ -23,9 +49,9 @@ export function lastWallTime({ layers }) {
   return Math.max(...layers.map((layer) => layer.last_wall_time));
 }
 
-/** The run that was written last. @param {Run[]} runs */
+/** The run that was written last, of some. @param {Run[]} runs */
 export function newestRun(runs) {
-  return runs.reduce((newest, run) => (lastWallTime(run) > lastWallTime(newest) ? run : newest)).run;
+  return runs.reduce((newest, run) => (lastWallTime(run) > lastWallTime(newest) ? run : newest));
 }
 
 /**
@@ -46,7 +72,13 @@ export function hasFilter(about, filter) {
   return about.indices ? about.indices.includes(filter) : filter >= 0 && filter < about.filters;
 }
 
-/** Which view is meant. @param {State["view"]} view @param {number} layerCount @returns {"overview" | "grid" | "compare" | "runs"} */
+/**
+ * Which view is meant.
+ *
+ * @param {State["view"]} view
+ * @param {number} layerCount
+ * @returns {"overview" | "grid" | "compare" | "runs"}
+ */
 export function viewNamed({ view, layer, filter }, layerCount) {
   return view ?? (layerCount > 1 && layer === null && filter === null ? "overview" : "grid");
 }
@@ -81,14 +113,23 @@ export function recipeOf(state) {
   return currentRun(state)?.recipe ?? null;
 }
 
-/** @param {State} state */
-export function stepsOf({ recording }) {
-  return recording?.steps ?? [];
+/** Layers of the overview, with what is listed of them. @param {OverviewState} state @returns {OverviewRow[]} */
+export function overviewRows({ runs, view, overview }) {
+  const listed = layersOf(runs, view.run);
+  return overview.layers.flatMap((summary) => {
+    const about = listed.find(({ id }) => id === summary.id);
+    return about ? [{ ...summary, name: about.name, unit: about.unit, tile: about.tile }] : [];
+  });
 }
 
-/** @param {State} state */
+/** The step that is shown. @param {LayerState} state */
 export function stepOf({ recording, index }) {
-  return recording ? recording.steps[index] : undefined;
+  return recording.steps[index];
+}
+
+/** How far it lies on the way from the first step to the last, 0 to 1. @param {LayerState} state */
+export function shareOfWay({ recording, index }) {
+  return recording.steps.length > 1 ? index / (recording.steps.length - 1) : 0;
 }
 
 /** @param {State} state */
@@ -101,12 +142,17 @@ export function isOtherRun(state) {
   return otherRun(state) !== state.view.run;
 }
 
-/** Whether the reference can be at the same step as what is shown: of another run that counts the same. @param {State} state */
+/**
+ * Whether the reference can be at the same step as what is shown: of another run that counts the same.
+ *
+ * @param {LayerState} state
+ * @returns {state is ComparedState}
+ */
 export function canFollow(state) {
-  return isOtherRun(state) && state.other !== null && state.other.unit === state.recording?.unit;
+  return isOtherRun(state) && state.other !== null && state.other.unit === state.recording.unit;
 }
 
-/** @param {State} state */
+/** @param {LayerState} state */
 export function otherIndex(state) {
   const steps = state.other?.steps ?? [];
   if (state.view.step2 !== undefined) return nearestIndex(state.view.step2, steps);
@@ -114,12 +160,17 @@ export function otherIndex(state) {
   return isOtherRun(state) ? steps.length - 1 : 0;
 }
 
-/** @param {State} state */
+/** @param {LayerState} state */
 export function otherStep(state) {
   return state.other?.steps[otherIndex(state)];
 }
 
-/** Whether filters of one number are the same filter in both runs. @param {State} state @param {string | null} other */
+/**
+ * Whether filters of one number are the same filter in the run that is shown and in another one.
+ *
+ * @param {State} state
+ * @param {string | null} other
+ */
 export function isSameTraining({ runs, view }, other) {
   const [one, two] = [view.run, other].map((name) => runs.find(({ run }) => run === name)?.training);
   return one === two;
@@ -130,17 +181,23 @@ export function isOneTraining(state) {
   return isSameTraining(state, otherRun(state));
 }
 
-/** @param {State} state */
-export function isSameTile({ recording, other }) {
+/** @param {State} state @returns {state is ComparedState} */
+function isSameTile(state) {
+  const { recording, other } = state;
   return recording !== null && other !== null && String(other.about.tile) === String(recording.about.tile);
 }
 
-/** @param {State} state */
+/** Whether pictures can be taken from one another. @param {State} state @returns {state is ComparedState} */
 export function hasDifference(state) {
   return isComparing(state) && isSameTile(state) && isOneTraining(state);
 }
 
-/** The filter of the reference that goes with one of what is shown; undefined if none does. @param {State} state @param {number} filter */
+/**
+ * The filter of the reference that goes with one of what is shown; undefined if none does.
+ *
+ * @param {State} state
+ * @param {number} filter
+ */
 export function counterpart(state, filter) {
   const { other, matching } = state;
   if (!other) return undefined;
@@ -148,21 +205,23 @@ export function counterpart(state, filter) {
   return matching?.pairs.get(filter)?.other;
 }
 
-/** What one has to know of the two that are compared. @param {State} state */
+/** What one has to know of the two that are compared. @param {LayerState} state */
 export function compareRemark(state) {
   const { other, otherError, matching, recording } = state;
-  if (!isComparing(state) || !recording) return "";
+  if (!isComparing(state)) return "";
   if (otherError) return otherError;
   if (!other) return `Run ${otherRun(state)} has no layer at this place. Choose another reference.`;
   if (!isOneTraining(state)) return matching ? matchedWords(recording, matching) : "";
-  if (!isSameTile(state)) return "The tiles of these two layers differ in size or colour: they can be seen side by side only.";
+  if (!isSameTile(state)) {
+    return "The tiles of these two layers differ in size or colour: they can be seen side by side only.";
+  }
   if (isOtherRun(state)) return "These runs draw one training in two ways: what differs may be due to that.";
   return "";
 }
 
 const MOST_NAMED = 12;
 
-/** @param {Recording} recording @param {import("../data/matching.js").Matching} matching */
+/** @param {Recording} recording @param {Matching} matching */
 function matchedWords(recording, matching) {
   const how = matching.by === "responses" ? "in what it answers to the same examples" : "in its picture";
   const words = [`Two trainings: beside each filter stands the one most like it ${how}.`];
@@ -182,11 +241,12 @@ function matchedWords(recording, matching) {
   return words.join(" ");
 }
 
-/** What stands beside a filter. @param {number} filter @param {import("../data/matching.js").Matching} matching */
+/** What stands beside a filter. @param {number} filter @param {Matching} matching */
 export function pairWords(filter, matching) {
   const pair = matching.pairs.get(filter);
   if (!pair) return "no match";
-  return `filter ${pair.other}, similarity ${pair.similarity.toFixed(2)}${matching.isMatched(filter) ? "" : ", no more than others of its layer"}`;
+  const remark = matching.isMatched(filter) ? "" : ", no more than others of its layer";
+  return `filter ${pair.other}, similarity ${pair.similarity.toFixed(2)}${remark}`;
 }
 
 /** @param {State} state @param {Recording} recording @param {number} step */
@@ -195,12 +255,12 @@ function nameIn(state, recording, step) {
   return isOtherRun(state) ? `${recording.run}, ${name}` : capital(name);
 }
 
-/** @param {State} state */
+/** What the step that is shown is called. @param {LayerState} state */
 export function nowName(state) {
-  return state.recording ? nameIn(state, state.recording, state.recording.steps[state.index]) : "";
+  return nameIn(state, state.recording, stepOf(state));
 }
 
-/** @param {State} state */
+/** What the reference is called. @param {LayerState} state */
 export function otherName(state) {
   const step = otherStep(state);
   return state.other && step !== undefined ? nameIn(state, state.other, step) : otherRun(state) ?? "";
@@ -222,9 +282,10 @@ export function hasKernels({ recording }) {
   return Boolean(recording?.about.kernels?.effective);
 }
 
-/** Which of the examples that maps were logged of. @param {State} state */
-export function exampleOf(state) {
-  return hasMaps(state) ? Math.min(state.view.example, state.recording?.about.responses.map[0] - 1) : 0;
+/** Which of the examples that maps were logged of. @param {LayerState} state */
+export function exampleOf({ recording, view }) {
+  const shape = recording.about.responses?.map;
+  return shape ? Math.min(view.example, shape[0] - 1) : 0;
 }
 
 /** What tiles show, as far as there is any. @param {State} state @returns {"tiles" | "maps" | "kernels"} */
@@ -234,25 +295,36 @@ export function lensOf(state) {
   return isThere && shownView(state) === "grid" ? lens : "tiles";
 }
 
-/** Height and width of what tiles show. @param {State} state @returns {{height: number, width: number}} */
-export function lensSize(state) {
-  const about = /** @type {Recording} */ (state.recording).about;
-  const [height, width] = { maps: about.responses?.map?.slice(1), kernels: about.kernels?.effective,
-    tiles: about.tile }[lensOf(state)];
+/** How large the tiles of a layer are. @param {About} about @returns {Size} */
+export function tileSize({ tile: [height, width] }) {
   return { height, width };
 }
 
-/** What the grid shows of a filter. @param {State} state @param {number} filter */
+/** How large what tiles show is. @param {LayerState} state @returns {Size} */
+export function lensSize(state) {
+  const { responses, kernels, tile } = state.recording.about;
+  const lens = lensOf(state);
+  if (lens === "maps" && responses?.map) return { height: responses.map[1], width: responses.map[2] };
+  const [height, width] = (lens === "kernels" && kernels?.effective) || tile;
+  return { height, width };
+}
+
+/** What the grid shows of a filter. @param {LayerState} state @param {number} filter @returns {Picture | undefined} */
 export function pictureOf(state, filter) {
   const { recording, maps, kernels } = state;
-  if (!recording) return undefined;
-  const step = recording.steps[state.index];
+  const step = stepOf(state);
   const lens = lensOf(state);
   if (lens === "tiles") return recording.sharpTile(step, filter);
   return (lens === "maps" ? maps : kernels)?.find(step, recording.places.get(filter));
 }
 
-/** What the reference shows beside a filter. @param {State} state @param {number} filter */
+/**
+ * What the reference shows beside a filter.
+ *
+ * @param {LayerState} state
+ * @param {number} filter
+ * @returns {Picture | undefined}
+ */
 export function otherPictureOf(state, filter) {
   const other = counterpart(state, filter);
   const step = otherStep(state);
@@ -274,22 +346,20 @@ export function markOf(state, recording, at, filter) {
   return recording.isFlat(filter, at) ? { mark: "flat" } : {};
 }
 
-/** The order in which filters are shown. @param {State} state @returns {string} */
+/** The order in which filters are shown. @param {LayerState} state */
 export function sortKey({ recording, view, matching }) {
-  if (view.sort === "similarity" && matching) return "similarity";
-  return recording ? orderKey(recording, view.sort) : "index";
+  return view.sort === "similarity" && matching ? "similarity" : orderKey(recording, view.sort);
 }
 
 /**
- * The filters that are shown, in order. It holds for the whole run, so that each keeps its place: those that are left out are
- * those that are stuck at its end.
+ * The filters that are shown, in order. It holds for the whole run, so that each keeps its place: those that are left out
+ * are those that are stuck at its end.
  *
- * @param {State} state
+ * @param {LayerState} state
  * @returns {number[]}
  */
 export function shownFilters(state) {
   const { recording, view, matching } = state;
-  if (!recording) return [];
   let filters = orderOf(recording, sortKey(state));
   if (sortKey(state) === "similarity" && matching) {
     const rank = (/** @type {number} */ filter) => -(matching.pairs.get(filter)?.similarity ?? -1);
@@ -302,7 +372,7 @@ export function shownFilters(state) {
 /**
  * A filter at this step, in a line: what everybody knows of it, and what is sorted by. In the reference, as it is there.
  *
- * @param {State} state
+ * @param {LayerState} state
  * @param {number} filter
  * @param {boolean} isAskedThere
  * @param {{rms: number, isExact: boolean} | undefined} changed
@@ -311,14 +381,14 @@ export function described(state, filter, isAskedThere, changed) {
   const { other, matching } = state;
   const theirs = isComparing(state) ? counterpart(state, filter) : undefined;
   const isReference = isAskedThere && other !== null && theirs !== undefined;
-  const recording = isReference ? other : /** @type {Recording} */ (state.recording);
+  const recording = isReference ? other : state.recording;
   const index = isReference ? otherIndex(state) : state.index;
   const one = isReference ? theirs : filter;
   const told = new Set([recording.worth, recording.description("change"),
     sortedBy(recording, orderKey(recording, state.view.sort))].filter((each) => each !== undefined));
   const words = [`Filter ${one}`, ...(isReference ? [otherName(state)] : []), ...[...told].map(({ name, label, unit }) =>
     `${label} ${shown(recording.value(name, index, one), unit)}`)];
-  words.push(formedWords(recording, one, index) ?? "");
+  words.push(formedWords(recording, one, index));
   if (recording.isFlat(one, index)) words.push("flat");
   if (changed) words.push(`differs by ${differenceWords(changed)}`);
   if (isComparing(state) && matching) {
@@ -348,12 +418,11 @@ export function notices(state) {
   return notes;
 }
 
-/** The step of best validation result, as a position; -1 if nothing says. @param {State} state */
+/** The step of best validation result, as a position; -1 if nothing says. @param {LayerState} state */
 export function bestIndex({ recording }) {
-  if (!recording) return -1;
-  const of = (/** @type {string} */ metric) => recording.curves.find((curve) => curve.metric === metric && curve.of === "validation");
-  const accuracy = recording.curves.find(({ metric, of: which }) => which === "validation" && /acc(uracy)?$/.test(metric));
-  const curve = accuracy ?? of("loss");
+  const validated = recording.curves.filter(({ of }) => of === "validation");
+  const accuracy = validated.find(({ metric }) => /acc(uracy)?$/.test(metric));
+  const curve = accuracy ?? validated.find(({ metric }) => metric === "loss");
   const sign = accuracy ? 1 : -1;
   let best = -1;
   let most = -Infinity;

@@ -29,8 +29,8 @@ import { START } from "./view.js";
  * @property {[number, number, number]} tile
  * @property {number[]} parts
  * @property {StatisticAbout[]} statistics
- * @property {any} responses
- * @property {any} kernels
+ * @property {ResponsesAbout | null} responses
+ * @property {KernelsAbout | null} kernels
  * @property {number} last_step
  * @property {number} last_wall_time
  */
@@ -45,12 +45,33 @@ import { START } from "./view.js";
  */
 
 /**
+ * What filters of a layer answer to examples: where in the model it is read, and which part of an image a unit sees.
+ *
+ * @typedef {object} ResponsesAbout
+ * @property {string} read_at
+ * @property {boolean} is_gated
+ * @property {[number, number, number, number]} box
+ * @property {[number, number]} middle
+ * @property {[number, number]} strides
+ * @property {string[]} kinds
+ * @property {[number, number, number] | null} map how many examples maps were logged of, and their height and width
+ */
+
+/**
+ * Shapes of what there is of a filter's weights.
+ *
+ * @typedef {object} KernelsAbout
+ * @property {[number, number, number]} slices
+ * @property {[number, number, number] | null} effective null where the layers below cannot be made linear
+ */
+
+/**
  * A run, as the server lists it.
  *
  * @typedef {object} Run
  * @property {string} run
  * @property {string} training
- * @property {any} recipe
+ * @property {import("../words/recipe.js").Recipe | null} recipe
  * @property {number} examples
  * @property {About[]} layers
  * @property {string[]} problems
@@ -66,8 +87,8 @@ import { START } from "./view.js";
  */
 
 /**
- * `phase` is what the page shows: pictures, or why there are none. `request` counts what was asked for. `arrivals` counts the
- * pictures that came, `readings` what recordings read anew: both say that the same objects hold something else.
+ * `phase` is what the page shows: pictures, or why there are none. `arrivals` counts the pictures that came, `readings` what
+ * recordings read anew: both say that the same objects hold something else.
  *
  * @typedef {object} State
  * @property {View} view
@@ -101,8 +122,14 @@ import { START } from "./view.js";
  * @property {number} readings
  */
 
+/**
+ * @typedef {State & {overview: Overview}} OverviewState where all layers of a run are shown
+ * @typedef {State & {recording: Recording}} LayerState where a layer is shown
+ * @typedef {LayerState & {view: View & {filter: number}}} FilterState where a filter of it is chosen
+ */
+
 /** @type {State} */
-export const NOTHING = { view: START, phase: "loading", error: "", warning: "", broken: [], isBusy: false, runs: [], problems: [],
-  results: {}, known: [], colourPattern: "", isDark: false, recording: null, index: 0, other: null, otherError: null, matching: null, maps: null,
-  kernels: null, overview: null, contenders: [], missing: [], hovered: null, isPlaying: false, isLooping: false, speed: 5,
-  said: "", arrivals: 0, readings: 0 };
+export const NOTHING = { view: START, phase: "loading", error: "", warning: "", broken: [], isBusy: false, runs: [],
+  problems: [], results: {}, known: [], colourPattern: "", isDark: false, recording: null, index: 0, other: null,
+  otherError: null, matching: null, maps: null, kernels: null, overview: null, contenders: [], missing: [], hovered: null,
+  isPlaying: false, isLooping: false, speed: 5, said: "", arrivals: 0, readings: 0 };

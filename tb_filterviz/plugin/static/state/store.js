@@ -10,9 +10,9 @@ export class Store {
     this.listeners = new Set();
   }
 
-  /** @param {Partial<S>} changes */
-  update(changes) {
-    this.state = { ...this.state, ...changes };
+  /** @param {Partial<S>} changed */
+  update(changed) {
+    this.state = { ...this.state, ...changed };
     for (const listener of this.listeners) listener(this.state);
   }
 

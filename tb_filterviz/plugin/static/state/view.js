@@ -26,9 +26,9 @@
 export const START = { run: null, layer: null, step: null, filter: null, view: null, sort: "index", stuck: "show",
   run2: undefined, step2: undefined, metric: undefined, lens: "tiles", example: 0, large: false };
 
-/** @type {Record<string, string[]>} */
-const CHOICES = { view: ["overview", "grid", "compare", "runs"], stuck: ["show", "dim", "hide"],
-  lens: ["tiles", "maps", "kernels"] };
+const VIEWS = /** @type {const} */ (["overview", "grid", "compare", "runs"]);
+const STUCK = /** @type {const} */ (["show", "dim", "hide"]);
+const LENSES = /** @type {const} */ (["tiles", "maps", "kernels"]);
 
 // Where one goes to, and comes back from by the browser's Back; all else is a turn of a knob.
 /** @type {(keyof View)[]} */
@@ -40,22 +40,43 @@ function parseInteger(text) {
 }
 
 /**
+ * The word that a text is, if it is one that is known.
+ *
+ * @template {string} W
+ * @param {string | undefined} text
+ * @param {readonly W[]} known
+ */
+function parseWord(text, known) {
+  return known.find((word) => word === text);
+}
+
+/** The key of an order: which there are, the layer says. @param {string | undefined} text */
+function parseSort(text) {
+  return text !== undefined && /^[a-z][a-z0-9_.]{0,60}$/.test(text) ? text : undefined;
+}
+
+/**
  * The view that an address names; what it does not name, or names wrongly, is as at the start.
  *
  * @param {Record<string, string | undefined>} named
  * @returns {View}
  */
 export function viewOf(named) {
-  /** @type {Record<string, any>} */
-  const view = { ...START, run: named.run ?? null, layer: named.layer ?? null, step: parseInteger(named.step) ?? null,
-    filter: parseInteger(named.filter) ?? null, run2: named.run2, step2: parseInteger(named.step2), metric: named.metric,
-    example: Math.max(0, parseInteger(named.example) ?? 0), large: named.large === "true" };
-  if (/^[a-z][a-z0-9_.]{0,60}$/.test(named.sort ?? "")) view.sort = named.sort; // which there are, the layer says
-  for (const [name, known] of Object.entries(CHOICES)) {
-    const given = named[name];
-    if (given !== undefined && known.includes(given)) view[name] = given;
-  }
-  return /** @type {View} */ (view);
+  return {
+    run: named.run ?? null,
+    layer: named.layer ?? null,
+    step: parseInteger(named.step) ?? null,
+    filter: parseInteger(named.filter) ?? null,
+    view: parseWord(named.view, VIEWS) ?? START.view,
+    sort: parseSort(named.sort) ?? START.sort,
+    stuck: parseWord(named.stuck, STUCK) ?? START.stuck,
+    run2: named.run2,
+    step2: parseInteger(named.step2),
+    metric: named.metric,
+    lens: parseWord(named.lens, LENSES) ?? START.lens,
+    example: Math.max(0, parseInteger(named.example) ?? 0),
+    large: named.large === "true",
+  };
 }
 
 /**
@@ -65,7 +86,9 @@ export function viewOf(named) {
  * @returns {Partial<View>}
  */
 export function changedIn(view) {
-  return Object.fromEntries(Object.entries(view).filter(([name, value]) => value !== START[/** @type {keyof View} */ (name)]));
+  /** @type {Record<string, unknown>} */
+  const start = START;
+  return Object.fromEntries(Object.entries(view).filter(([name, value]) => value !== start[name]));
 }
 
 /**

@@ -91,15 +91,15 @@ export class Chart {
   /** @param {SVGLineElement} line @param {number} place */
   moveLine(line, place) {
     const x = this.toX(place);
-    for (const [name, value] of [["x1", x], ["x2", x], ["y1", 0], ["y2", this.height]]) line.setAttribute(String(name), String(value));
+    const ends = { x1: x, x2: x, y1: 0, y2: this.height };
+    for (const [name, value] of Object.entries(ends)) line.setAttribute(name, String(value));
   }
 
   draw() {
     this.width = this.picture.clientWidth;
     if (!this.width) return;
     const values = this.curves.flatMap((curve) => curve.points.map(([, value]) => value)).filter((value) => value !== null);
-    let [low, high] = this.range ?? [Math.min(...values), Math.max(...values)];
-    if (!values.length) [low, high] = [0, 1];
+    const [low, high] = values.length ? this.range ?? rangeOf(values) : [0, 1];
     const span = high - low || 1;
     const toY = (/** @type {number} */ value) => 4 + (1 - (value - low) / span) * (this.height - 8);
     this.lines.replaceChildren(...this.curves.map((curve) => this.line(curve, toY)));
@@ -113,10 +113,11 @@ export class Chart {
 
   /** @param {Curve} curve @param {(value: number) => number} toY */
   line({ points, tone = "", colour, isDashed = false }, toY) {
-    const known = points.flatMap(([place, value]) => (value === null ? [] : [/** @type {[number, number]} */ ([place, value])]));
+    const known = points.flatMap(([place, value]) => (value === null ? [] : [{ place, value }]));
     if (known.length === 1) {
-      return svg("circle", { class: `curve-dot ${tone}`, style: colour && `fill: ${colour}`, cx: this.toX(known[0][0]),
-        cy: toY(known[0][1]), r: 2.5 });
+      const [{ place, value }] = known;
+      return svg("circle", { class: `curve-dot ${tone}`, style: colour && `fill: ${colour}`, cx: this.toX(place),
+        cy: toY(value), r: 2.5 });
     }
     let path = "";
     let isDown = false;
@@ -124,6 +125,22 @@ export class Chart {
       if (value !== null) path += `${isDown ? "L" : "M"}${this.toX(place).toFixed(1)} ${toY(value).toFixed(1)}`;
       isDown = value !== null;
     }
-    return svg("path", { class: `curve ${tone}${isDashed ? " dashed" : ""}`, style: colour && `stroke: ${colour}`, d: path });
+    return svg("path", { class: `curve ${tone}${isDashed ? " dashed" : ""}`, style: colour && `stroke: ${colour}`,
+      d: path });
   }
+}
+
+/**
+ * The lowest and the highest of values, which may be more than a function takes.
+ *
+ * @param {number[]} values
+ * @returns {[low: number, high: number]}
+ */
+function rangeOf(values) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return [low, high];
 }

@@ -5,15 +5,22 @@ const SVG = "http://www.w3.org/2000/svg";
 /** @typedef {string | Node | null | undefined | (string | Node | null | undefined)[]} Child */
 
 /**
+ * Attributes by their names, of which those that are false, null or undefined are left out; `on` holds listeners by event.
+ *
+ * @typedef {Record<string, unknown> & {on?: Record<string, (event: never) => void>}} Attributes
+ */
+
+/**
  * @param {Element} made
- * @param {Record<string, any>} attributes
+ * @param {Attributes} attributes
  * @param {Child[]} children
  */
-function fill(made, attributes, children) {
+function fill(made, { on = {}, ...attributes }, children) {
+  for (const [event, listener] of Object.entries(on)) {
+    made.addEventListener(event, /** @type {(event: Event) => void} */ (listener));
+  }
   for (const [name, value] of Object.entries(attributes)) {
-    if (name === "on") {
-      for (const [event, listener] of Object.entries(value)) made.addEventListener(event, /** @type {any} */ (listener));
-    } else if (value === true) {
+    if (value === true) {
       made.setAttribute(name, "");
     } else if (value !== false && value !== undefined && value !== null) {
       made.setAttribute(name, String(value));
@@ -27,7 +34,7 @@ function fill(made, attributes, children) {
 /**
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
- * @param {Record<string, any>} [attributes] `on` holds listeners by event
+ * @param {Attributes} [attributes]
  * @param {Child[]} children
  * @returns {HTMLElementTagNameMap[K]}
  */
@@ -40,7 +47,7 @@ export function element(tag, attributes = {}, ...children) {
 /**
  * @template {keyof SVGElementTagNameMap} K
  * @param {K} tag
- * @param {Record<string, any>} [attributes]
+ * @param {Attributes} [attributes]
  * @param {Child[]} children
  * @returns {SVGElementTagNameMap[K]}
  */
@@ -98,21 +105,25 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** @typedef {[value: string, text: string, tooltip?: string]} Option */
+/**
+ * @template {string} V
+ * @typedef {[value: V, text: string, tooltip?: string]} Option
+ */
 
 /**
  * A labelled select.
  *
+ * @template {string} V
  * @param {string} label
- * @param {(value: string) => void} onChange
+ * @param {(value: V) => void} onChange
  */
 export function choice(label, onChange) {
-  const select = element("select", { on: { change: () => onChange(select.value) } });
+  const select = element("select", { on: { change: () => onChange(/** @type {V} */ (select.value)) } });
   const wrapper = element("label", { class: "choice" }, element("span", { class: "choice-label" }, label), select);
   return {
     wrapper,
     select,
-    /** @param {Option[]} options @param {string} chosen */
+    /** @param {Option<V>[]} options @param {string} chosen */
     set(options, chosen) {
       const same = select.options.length === options.length
         && options.every(([value, text], at) => select.options[at].value === value && select.options[at].text === text);
@@ -127,26 +138,26 @@ export function choice(label, onChange) {
 /**
  * Buttons of which one is pressed.
  *
+ * @template {string} V
  * @param {string} label
- * @param {(value: string) => void} onChange
+ * @param {(value: V) => void} onChange
  */
 export function segments(label, onChange) {
   const group = element("div", { class: "segments", role: "group", "aria-label": label });
+  /** @type {HTMLButtonElement[]} */
+  let buttons = [];
   return {
     wrapper: group,
-    /** @param {Option[]} options @param {string} chosen */
+    /** @param {Option<V>[]} options @param {string} chosen */
     set(options, chosen) {
-      const buttons = /** @type {HTMLButtonElement[]} */ ([...group.children]);
       const same = buttons.length === options.length && options.every(([value, text, title = ""], at) =>
         buttons[at].dataset.value === value && buttons[at].textContent === text && buttons[at].title === title);
       if (!same) {
-        group.replaceChildren(...options.map(([value, text, title]) => {
-          const button = element("button", { type: "button", title, on: { click: () => onChange(value) } }, text);
-          button.dataset.value = value;
-          return button;
-        }));
+        buttons = options.map(([value, text, title]) => element("button",
+          { type: "button", title, "data-value": value, on: { click: () => onChange(value) } }, text));
+        group.replaceChildren(...buttons);
       }
-      for (const button of /** @type {HTMLButtonElement[]} */ ([...group.children])) {
+      for (const button of buttons) {
         button.setAttribute("aria-pressed", String(button.dataset.value === chosen));
       }
     },

@@ -1,18 +1,20 @@
 // Many small pictures in rows: the filters of a layer, or the epochs of a filter. Draws only what is in sight.
 
-import { paint } from "../pictures/paint.js";
+import { context2d } from "../pictures/draw.js";
 import { cornerOf, layoutOf, placeAt } from "../pictures/layout.js";
+import { paint } from "../pictures/paint.js";
 import { element } from "./dom.js";
 
 let grids = 0;
 
 /**
+ * @typedef {import("../pictures/layout.js").Layout} Layout
+ * @typedef {import("../pictures/paint.js").Sheet} Sheet
+ *
  * @typedef {object} GridHow
  * @property {string} label
  * @property {string} [className]
  * @property {number} [largestPx]
- * @property {(item: number) => import("../pictures/draw.js").Picture | undefined} pictureOf
- * @property {(item: number) => {mark?: "stuck" | "flat", alpha?: number, isHidden?: boolean}} [markOf]
  * @property {(item: number) => string} nameOf
  * @property {(item: number) => void} [onPick]
  * @property {(item: number) => void} [onOpen] twice, or Enter on what is picked
@@ -22,9 +24,7 @@ let grids = 0;
 
 export class TileGrid {
   /** @param {GridHow} how */
-  constructor({ label, className = "", largestPx = 200, pictureOf, markOf, nameOf, onPick, onOpen, onHover, onMarks }) {
-    this.pictureOf = pictureOf;
-    this.markOf = markOf;
+  constructor({ label, className = "", largestPx = 200, nameOf, onPick, onOpen, onHover, onMarks }) {
     this.nameOf = nameOf;
     this.onPick = onPick;
     this.onOpen = onOpen;
@@ -35,11 +35,10 @@ export class TileGrid {
     this.largestPx = largestPx;
     grids += 1;
     this.id = `grid-${grids}`;
-    /** @type {number[]} */
-    this.items = [];
+    /** @type {Sheet} */
+    this.sheet = { items: [], tile: { width: 1, height: 1 }, pictureOf: () => undefined };
     /** @type {Map<number, number>} */
     this.cell = new Map();
-    this.tile = { width: 1, height: 1 };
     this.zoom = 1;
     /** @type {number | null} width of tiles; null for as large as fits */
     this.fixedPx = null;
@@ -52,8 +51,9 @@ export class TileGrid {
     /** @type {number | null} */
     this.active = null;
     this.hasFocus = false;
-    this.marks = new Set(); // that can be seen
-    /** @type {import("../pictures/layout.js").Layout | null} */
+    /** @type {Set<import("../pictures/draw.js").Mark>} that can be seen */
+    this.marks = new Set();
+    /** @type {Layout | null} */
     this.layout = null;
     this.canvas = element("canvas", { class: "grid-canvas", "aria-hidden": "true" });
     this.options = element("div", { class: "grid-options", role: "presentation" });
@@ -73,6 +73,10 @@ export class TileGrid {
     new ResizeObserver(() => this.resize()).observe(this.root);
   }
 
+  get items() {
+    return this.sheet.items;
+  }
+
   get columns() {
     return this.layout?.columns ?? 0;
   }
@@ -81,13 +85,14 @@ export class TileGrid {
     return this.layout?.shown ?? { width: 0, height: 0 };
   }
 
-  /** @param {number[]} items in order @param {{width: number, height: number}} tile of how many pixels each is */
-  set(items, tile) {
-    const isSame = items.length === this.items.length && items.every((item, at) => item === this.items[at]);
-    const isSameTile = tile.width === this.tile.width && tile.height === this.tile.height;
-    this.tile = tile;
+  /** Shows what a sheet holds, in its order. @param {Sheet} sheet */
+  set(sheet) {
+    const { items, tile } = sheet;
+    const before = this.sheet;
+    const isSame = items.length === before.items.length && items.every((item, at) => item === before.items[at]);
+    const isSameTile = tile.width === before.tile.width && tile.height === before.tile.height;
+    this.sheet = sheet;
     if (!isSame) {
-      this.items = items;
       this.cell = new Map(items.map((item, at) => [item, at]));
       this.options.replaceChildren(...items.map((item) => element("div",
         { role: "option", id: `${this.id}-${item}`, "aria-selected": String(item === this.selected),
@@ -128,7 +133,7 @@ export class TileGrid {
     if (!area.width || !area.height) return;
     const ratio = window.devicePixelRatio || 1;
     const { fixedPx, largestPx, zoom } = this;
-    this.layout = layoutOf(this.items.length, this.tile, area, { fixedPx, largestPx, zoom, ratio });
+    this.layout = layoutOf(this.items.length, this.sheet.tile, area, { fixedPx, largestPx, zoom, ratio });
     const { full } = this.layout;
     this.space.style.width = `${Math.max(full.width, area.width)}px`;
     this.space.style.height = `${Math.max(full.height, area.height)}px`;
@@ -142,20 +147,26 @@ export class TileGrid {
     this.onLayout?.();
   }
 
-  // What a screen reader finds lies where the picture is.
+  /** What a screen reader finds lies where the picture is. */
   placeOptions() {
-    [...this.options.children].forEach((option, at) => place(/** @type {HTMLElement} */ (option), this.layout, at));
+    [...this.options.children].forEach((option, at) => {
+      if (option instanceof HTMLElement) place(option, this.layout, at);
+    });
   }
 
-  // Frames move by themselves, so that pictures need not be drawn again.
+  /** Frames move by themselves, so that pictures need not be drawn again. */
   placeFrames() {
-    const items = { hovered: this.hovered, selected: this.selected, active: this.hasFocus ? this.active : null };
-    for (const [name, item] of Object.entries(items)) {
-      const made = this.frames[/** @type {"hovered"} */ (name)];
-      const at = item === null ? undefined : this.cell.get(item);
-      made.hidden = at === undefined || !this.layout;
-      if (at !== undefined) place(made, this.layout, at);
-    }
+    const { frames, hovered, selected, active } = this;
+    this.placeFrame(frames.hovered, hovered);
+    this.placeFrame(frames.selected, selected);
+    this.placeFrame(frames.active, this.hasFocus ? active : null);
+  }
+
+  /** @param {HTMLElement} made @param {number | null} item */
+  placeFrame(made, item) {
+    const at = item === null ? undefined : this.cell.get(item);
+    made.hidden = at === undefined || !this.layout;
+    if (at !== undefined) place(made, this.layout, at);
   }
 
   draw() {
@@ -164,10 +175,10 @@ export class TileGrid {
     const { scrollLeft, scrollTop, clientHeight } = this.root;
     const firstRow = Math.max(0, Math.floor((scrollTop - layout.origin.y) / layout.step.y));
     const lastRow = Math.min(layout.rows, Math.ceil((scrollTop + clientHeight - layout.origin.y) / layout.step.y));
-    const context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
+    const context = context2d(this.canvas);
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    const seen = paint(context, this, layout, [firstRow * layout.columns, Math.min(this.items.length, lastRow * layout.columns)],
-      { x: -scrollLeft, y: -scrollTop });
+    const end = Math.min(this.items.length, lastRow * layout.columns);
+    const seen = paint(context, this.sheet, layout, [firstRow * layout.columns, end], { x: -scrollLeft, y: -scrollTop });
     if (seen.size !== this.marks.size || [...seen].some((mark) => !this.marks.has(mark))) {
       this.marks = seen;
       this.onMarks?.();
@@ -274,7 +285,7 @@ function frame(name) {
   return made;
 }
 
-/** @param {HTMLElement} made @param {import("../pictures/layout.js").Layout | null} layout @param {number} at */
+/** @param {HTMLElement} made @param {Layout | null} layout @param {number} at */
 function place(made, layout, at) {
   if (!layout) return;
   const { x, y } = cornerOf(layout, at);

@@ -17,25 +17,26 @@ let pickers = 0;
  * @property {string} [extraTitle]
  * @property {string} [colour]
  * @property {string | null} [group] a heading above the first of them
+ *
+ * @typedef {(search: string, order: string) => {rows: PickerOption[], error: string}} List
  */
 
 export class Picker {
   /**
    * @param {string} label
    * @param {(value: string) => void} onChoose
-   * @param {{orders?: import("./dom.js").Option[], list?: (search: string, order: string) => {rows: PickerOption[], error: string},
-   *   isAlwaysSearched?: boolean}} [how] `list` searches and orders; without it, texts that hold what is searched are left
+   * @param {{orders?: import("./dom.js").Option<string>[], list?: List}} [how] `list` searches and orders; without it, texts
+   *   that hold what is searched are left
    */
-  constructor(label, onChoose, { orders = [], list, isAlwaysSearched = false } = {}) {
+  constructor(label, onChoose, { orders = [], list } = {}) {
     pickers += 1;
     this.id = `picker-${pickers}`;
-    this.name = label;
     this.onChoose = onChoose;
+    /** @type {List} */
     this.list = list ?? ((search) => {
       const { matches, error } = searchFor(search);
       return { rows: this.options.filter(({ text, title = text }) => matches(title)), error };
     });
-    this.isAlwaysSearched = isAlwaysSearched;
     /** @type {PickerOption[]} */
     this.options = [];
     /** @type {PickerOption[]} */
@@ -53,23 +54,24 @@ export class Picker {
         this.popover.panel.showPopover();
       } } }, this.swatch, this.text, icon("down"));
     this.search = element("input", { type: "search", class: "picker-search", placeholder: "Search (regular expression)",
-      "aria-label": `Search: ${label.toLowerCase()}`, role: "combobox", "aria-expanded": "true", "aria-controls": `${this.id}-list`,
-      "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false",
+      "aria-label": `Search: ${label.toLowerCase()}`, role: "combobox", "aria-expanded": "true",
+      "aria-controls": `${this.id}-list`, "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false",
       on: { input: () => this.fill(true) } });
-    this.order = element("select", { "aria-label": `Order of ${label.toLowerCase()}s`, on: { change: () => this.fill(true) } },
-      orders.map(([value, text]) => element("option", { value }, text)));
+    this.order = element("select", { "aria-label": `Order of ${label.toLowerCase()}s`,
+      on: { change: () => this.fill(true) } }, orders.map(([value, text]) => element("option", { value }, text)));
     this.order.hidden = !orders.length;
     this.note = element("p", { class: "picker-note", role: "status" });
-    this.box = element("ul", { class: "picker-list", role: "listbox", id: `${this.id}-list`, "aria-label": label, tabindex: "-1" });
+    this.box = element("ul", { class: "picker-list", role: "listbox", id: `${this.id}-list`, "aria-label": label,
+      tabindex: "-1" });
     this.head = element("div", { class: "picker-head" }, this.search, this.order);
     const content = element("div", { class: "picker-content", on: { keydown: (/** @type {KeyboardEvent} */ event) =>
       this.onKeyDown(event) } }, this.head, this.note, this.box);
     this.popover = popover(this.button, content, { onOpen: () => this.opened() });
     this.popover.panel.addEventListener("toggle", (event) => {
-      if (/** @type {ToggleEvent} */ (event).newState === "open") (this.search.offsetParent ? this.search : this.box).focus();
+      if (event.newState === "open") (this.search.offsetParent ? this.search : this.box).focus();
     });
-    this.wrapper = element("div", { class: "picker" }, element("span", { class: "choice-label", id: `${this.id}-label` }, label),
-      this.button, this.popover.panel);
+    this.wrapper = element("div", { class: "picker" },
+      element("span", { class: "choice-label", id: `${this.id}-label` }, label), this.button, this.popover.panel);
   }
 
   /** @param {PickerOption[]} options @param {string} chosen */
@@ -85,7 +87,7 @@ export class Picker {
 
   opened() {
     this.search.value = "";
-    this.search.hidden = !this.isAlwaysSearched && this.options.length < SEARCHED_FROM;
+    this.search.hidden = this.options.length < SEARCHED_FROM;
     this.head.hidden = this.search.hidden && this.order.hidden;
     this.fill(false);
   }
@@ -111,9 +113,10 @@ export class Picker {
 
   /** @param {PickerOption} row @param {number} at */
   rowOf({ value, text, title, extra, extraTitle, colour }, at) {
-    const swatch = colour ? element("span", { class: "swatch", "aria-hidden": "true", style: `background: ${colour}` }) : null;
-    return element("li", { class: "picker-row", role: "option", id: `${this.id}-${at}`, title: title ?? text, "data-value": value,
-      "aria-selected": String(value === this.chosen),
+    const style = `background: ${colour}`;
+    const swatch = colour ? element("span", { class: "swatch", "aria-hidden": "true", style }) : null;
+    return element("li", { class: "picker-row", role: "option", id: `${this.id}-${at}`, title: title ?? text,
+      "data-value": value, "aria-selected": String(value === this.chosen),
       on: { click: () => this.choose(value), pointermove: () => {
         if (this.active === at) return;
         this.active = at;

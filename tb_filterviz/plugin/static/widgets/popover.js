@@ -3,22 +3,23 @@
 import { element } from "./dom.js";
 
 /**
+ * What a button opens, and how to close it.
+ *
  * @param {HTMLButtonElement} button
  * @param {HTMLElement} content
- * @param {{onOpen?: () => void, onClose?: () => void}} [listeners]
+ * @param {{onOpen?: () => void}} [listeners]
  */
-export function popover(button, content, { onOpen, onClose } = {}) {
+export function popover(button, content, { onOpen } = {}) {
   const panel = element("div", { class: "popover", popover: "auto" }, content);
   button.setAttribute("aria-expanded", "false");
   button.addEventListener("click", () => panel.togglePopover());
   panel.addEventListener("beforetoggle", (event) => {
-    if (/** @type {ToggleEvent} */ (event).newState === "open") onOpen?.();
+    if (event.newState === "open") onOpen?.();
   });
   panel.addEventListener("toggle", (event) => {
-    const isOpen = /** @type {ToggleEvent} */ (event).newState === "open";
+    const isOpen = event.newState === "open";
     button.setAttribute("aria-expanded", String(isOpen));
     if (isOpen) placeBelow(panel, button);
-    else onClose?.();
   });
   panel.addEventListener("keydown", (event) => {
     event.stopPropagation(); // keys of the tab are not at work in here

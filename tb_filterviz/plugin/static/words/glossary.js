@@ -102,15 +102,19 @@ export function synthetic(kind, side) {
   return pixels;
 }
 
-// Slanted stripes that fade towards the border, where a filter looks less closely.
-/** @param {number} row @param {number} column @param {number} side */
+/**
+ * Slanted stripes that fade towards the border, where a filter looks less closely.
+ *
+ * @param {number} row
+ * @param {number} column
+ * @param {number} side
+ */
 function stripes(row, column, side) {
   const [y, x] = [row, column].map((at) => (at + 0.5) / side - 0.5);
   return GRAY + 120 * Math.cos(2 * Math.PI * 2.5 * (x + 0.4 * y)) * Math.exp(-6 * (x * x + y * y));
 }
 
-// Gray with noise of this size: the same at every call, so that pictures do not flicker.
-/** @param {number} size */
+/** Gray with noise of this size: the same at every call, so that pictures do not flicker. @param {number} size */
 function grain(size) {
   let state = 1;
   return () => {
@@ -119,15 +123,13 @@ function grain(size) {
   };
 }
 
-// Light inside, with the darker frame of the padding.
-/** @param {number} row @param {number} column @param {number} side */
+/** Light inside, with the darker frame of the padding. @param {number} row @param {number} column @param {number} side */
 function framed(row, column, side) {
   const inset = Math.min(row, column, side - 1 - row, side - 1 - column);
   return inset < side / 10 ? 90 : 170;
 }
 
-// Five by five weights of an edge.
-/** @param {number} row @param {number} column @param {number} side */
+/** Five by five weights of an edge. @param {number} row @param {number} column @param {number} side */
 function kernel(row, column, side) {
   const [y, x] = [row, column].map((at) => Math.floor((at * SIDE_OF_KERNEL) / side) - 2);
   const edge = x + 0.5 * y;

@@ -43,8 +43,7 @@ function withoutSharedFolders(paths) {
   return paths.map((path) => ({ ...path, folders: path.folders.slice(shared) }));
 }
 
-// Those side by side that belong to one folder, or to one block.
-/** @param {Path[]} paths */
+/** Those side by side that belong to one folder, or to one block. @param {Path[]} paths */
 function neighbours(paths) {
   /** @type {{folder: string | undefined, block: string | undefined, paths: Path[]}[]} */
   const found = [];

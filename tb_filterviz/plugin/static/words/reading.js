@@ -1,8 +1,8 @@
 // Pure functions for the line "Read this": what the data of a layer say, in sentences. What they do not support is not said.
 
-import { nameOfStep, percent, unitsOf } from "./format.js";
+import { isBeforeTraining, nameOfStep, percent, unitsOf } from "./format.js";
 import { bestHere, diverged, guessing, pastBest, rateChanged, rateWords } from "./reading_curves.js";
-import { alarmIfMany, atStep, isBeforeTraining, mostImportant, note, share, STILL } from "./sentences.js";
+import { alarmIfMany, atStep, mostImportant, note, share, STILL } from "./sentences.js";
 
 export { alarmOf, readingOfRun } from "./reading_run.js";
 
@@ -76,8 +76,7 @@ function stuckNow(layer) {
   return alarmIfMany(stuck.length, filters, text, most.since < step ? { step: most.since } : {});
 }
 
-// When filters were stuck, and whether they stayed so.
-/** @param {Formation} formation */
+/** When filters were stuck, and whether they stayed so. @param {Formation} formation */
 function stuckSpans({ outcome, since, stuck }) {
   return stuck.flatMap((spans, place) => spans.map(([first, last]) => (
     { since: first, last, isForGood: outcome[place] === "stuck" && since[place] === first })));
@@ -92,8 +91,7 @@ function sinceWords(all, { since, count }, { unit, steps, filters, index }) {
     : `${share(all, filters, "got")} stuck at ${name}.`;
 }
 
-// That a filter is stuck need not last.
-/** @param {{isForGood: boolean}[]} stuck */
+/** That a filter is stuck need not last. @param {{isForGood: boolean}[]} stuck */
 function againWords(stuck) {
   const back = stuck.filter(({ isForGood }) => !isForGood).length;
   if (!back) return "";
@@ -101,8 +99,13 @@ function againWords(stuck) {
   return back === 1 ? " It responds again later." : " All of them respond again later.";
 }
 
-// Why, as far as one can tell: a few may have no common cause, and what was so before the training is none of its doing.
-/** @param {number} count @param {number} since @param {LayerData} layer */
+/**
+ * Why, as far as one can tell: a few may have no common cause, and what was so before the training is none of its doing.
+ *
+ * @param {number} count
+ * @param {number} since
+ * @param {LayerData} layer
+ */
 function causeWords(count, since, { unit, filters, curves = [], training }) {
   const isMany = count >= MANY * filters;
   if (isBeforeTraining(since, unit)) return isMany ? " Check the initial weights, and the scale of the inputs." : "";
@@ -123,8 +126,12 @@ function stuckLater({ unit, steps, filters, index, formation }) {
     { step: since });
 }
 
-// That much of the layer is stuck at another step, and responds again after it.
-/** @param {LayerData} layer @returns {Sentence | null} */
+/**
+ * That much of the layer is stuck at another step, and responds again after it.
+ *
+ * @param {LayerData} layer
+ * @returns {Sentence | null}
+ */
 function stuckInPassing({ unit, steps, filters, index, formation }) {
   if (!formation) return null;
   const counts = countsOf(stuckSpans(formation).filter(({ isForGood }) => !isForGood), steps);
@@ -135,8 +142,12 @@ function stuckInPassing({ unit, steps, filters, index, formation }) {
   return note(`${share(most, filters, verbs[0], verbs[1])} stuck for a while, ${atStep(step, unit)}.`, { step });
 }
 
-// How many spans go on at each step: this is asked of every frame that is played, so each span is looked at once.
-/** @param {{since: number, last: number}[]} spans @param {number[]} steps */
+/**
+ * How many spans go on at each step: this is asked of every frame that is played, so each span is looked at once.
+ *
+ * @param {{since: number, last: number}[]} spans
+ * @param {number[]} steps
+ */
 function countsOf(spans, steps) {
   const places = new Map(steps.map((step, at) => [step, at]));
   const begun = Array.from({ length: steps.length + 1 }, () => 0);
@@ -148,14 +159,17 @@ function countsOf(spans, steps) {
   return steps.map((_, at) => (count += begun[at]));
 }
 
-// If no step is more common than others, it is the earliest.
-/** @param {number} count */
+/** If no step is more common than others, it is the earliest. @param {number} count */
 function partWords(count) {
   return count === 1 ? "the first" : `${count} of them`;
 }
 
-// The most common of some steps, the earliest of these.
-/** @param {number[]} steps @returns {{since: number, count: number}} */
+/**
+ * The most common of some steps, the earliest of these.
+ *
+ * @param {number[]} steps
+ * @returns {{since: number, count: number}}
+ */
 function mostCommon(steps) {
   const counts = new Map();
   for (const step of [...steps].sort((one, other) => one - other)) counts.set(step, (counts.get(step) ?? 0) + 1);
@@ -178,8 +192,12 @@ function alwaysOn({ filters, alwaysOn: found }) {
   return note(`${share(found.length, filters, "is", "are")} always on: on the examples, ${whose} off nothing.`);
 }
 
-// Whether there is anything new to expect, or has been for long. Stuck filters do not count.
-/** @param {LayerData} layer @returns {Sentence | null} */
+/**
+ * Whether there is anything new to expect, or has been for long. Stuck filters do not count.
+ *
+ * @param {LayerData} layer
+ * @returns {Sentence | null}
+ */
 function resting({ unit, steps, filters, formation }) {
   if (!formation || steps.length < 2) return null;
   const counted = (/** @type {string} */ outcome) => formation.outcome.filter((one) => one === outcome).length;
@@ -204,8 +222,12 @@ function resting({ unit, steps, filters, formation }) {
   return note(`Still changing: ${share(changing, filters, "had")} not settled at the last ${unit}.`);
 }
 
-// When the layer formed, if most of it did at once. Pictures of stuck filters say nothing, nor does how they change.
-/** @param {LayerData} layer @returns {Sentence | null} */
+/**
+ * When the layer formed, if most of it did at once. Pictures of stuck filters say nothing, nor does how they change.
+ *
+ * @param {LayerData} layer
+ * @returns {Sentence | null}
+ */
 function mostChange({ unit, steps, filters, change, formation }) {
   if (formation && formation.outcome.filter((one) => one === "stuck").length >= MANY * filters) return null;
   const sizes = steps.map((_, at) => (at && change?.[at]) || 0);
@@ -217,8 +239,7 @@ function mostChange({ unit, steps, filters, change, formation }) {
   return note(`Most of the change (${percent(sizes[at] / total)}) happened ${when}.`, { step: steps[at] });
 }
 
-// "in epoch 3", where every epoch was logged.
-/** @param {number} before @param {number} step @param {string} unit */
+/** "in epoch 3", where every epoch was logged. @param {number} before @param {number} step @param {string} unit */
 function sinceStepBefore(before, step, unit) {
   const name = nameOfStep(step, unit);
   if (step === before + 1) return `in ${name}`;

@@ -39,8 +39,11 @@ export function guessing({ curves }, step, classes) {
   return alarm(`${nameOf(curve)} is ${number(value)}, no better than guessing among ${classes} classes.`);
 }
 
-// What guessing may reach, with some luck, or where one class is somewhat more frequent than others.
-/** @param {number} classes */
+/**
+ * What guessing may reach, with some luck, or where one class is somewhat more frequent than others.
+ *
+ * @param {number} classes
+ */
 function chance(classes) {
   return 1 / classes + Math.min(0.25 / classes, 0.05);
 }
@@ -118,8 +121,7 @@ function curveOf(curves, metrics, of) {
   return curves.find((curve) => curve.of === of && metrics.includes(curve.metric));
 }
 
-// Those that are finite numbers.
-/** @param {Curve | undefined} curve @returns {Point[]} */
+/** Those that are finite numbers. @param {Curve | undefined} curve @returns {Point[]} */
 function pointsOf(curve) {
   return /** @type {Point[]} */ ((curve?.points ?? []).filter(([, value]) => value !== null));
 }
@@ -129,14 +131,12 @@ function valueAt(curve, step) {
   return pointsOf(curve).find(([one]) => one === step)?.[1];
 }
 
-// The first of the best.
-/** @param {Point[]} points @param {number} sign -1 where less is better */
+/** The first of the best. @param {Point[]} points @param {number} sign -1 where less is better */
 function bestOf(points, sign) {
   return points.reduce((best, point) => (sign * (point[1] - best[1]) > 0 ? point : best));
 }
 
-// By how much a curve goes up and down: half of its steps are larger.
-/** @param {Point[]} points */
+/** By how much a curve goes up and down: half of its steps are larger. @param {Point[]} points */
 function jitter(points) {
   const sizes = points.slice(1).map(([, value], at) => Math.abs(value - points[at][1])).sort((one, other) => one - other);
   return sizes[Math.floor((sizes.length - 1) / 2)];

@@ -69,8 +69,7 @@ function isSinceOneStep({ stuck_since: since }) {
   return since.length === 1;
 }
 
-// "since epoch 0" if that goes for all of them, or else "40 since epoch 0".
-/** @param {Summary} layer @param {string} unit */
+/** "since epoch 0" if that goes for all of them, or else "40 since epoch 0". @param {Summary} layer @param {string} unit */
 function sinceWords(layer, unit) {
   const [step, count] = most(layer.stuck_since, ([, each]) => each);
   return `${isSinceOneStep(layer) ? "" : `${count} `}since ${nameOfStep(step, unit)}`;
@@ -121,8 +120,13 @@ function unmoved(layers) {
   return note(`The pictures of ${which} may be frozen, or the learning rate very small.`, { layer: found[0].id });
 }
 
-// Which layer settles first and last, or that all do at once. Where half never moved, or is stuck, nothing is to be told.
-/** @param {Summary[]} layers @param {string} unit @returns {Sentence | null} */
+/**
+ * Which layer settles first and last, or that all do at once. Where half never moved, or is stuck, nothing is to be told.
+ *
+ * @param {Summary[]} layers
+ * @param {string} unit
+ * @returns {Sentence | null}
+ */
 function settling(layers, unit) {
   const forming = layers.filter(({ outcomes, filters, half_settled: by, steps }) => (
     by === null ? (outcomes.stuck ?? 0) + (outcomes.unmoved ?? 0) < filters / 2 : by > steps[0]));

@@ -16,8 +16,7 @@ export function shortNames(names) {
   return new Map(full.map((name, at) => [name, { text: texts[at], full: name }]));
 }
 
-// Without `filters` at the end, where names stay distinct.
-/** @param {string[]} names */
+/** Without `filters` at the end, where names stay distinct. @param {string[]} names */
 function withoutEnd(names) {
   const kept = new Set();
   for (;;) {
@@ -29,8 +28,7 @@ function withoutEnd(names) {
   }
 }
 
-// Without the folders in which all of them lie; of one alone, without all of its folders.
-/** @param {string[]} names */
+/** Without the folders in which all of them lie; of one alone, without all of its folders. @param {string[]} names */
 function withoutFolder(names) {
   const paths = names.map((name) => name.split(/(?<=[/\\])/));
   const deepest = names.length ? Math.min(...paths.map((path) => path.length - 1)) : 0;

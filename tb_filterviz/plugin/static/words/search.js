@@ -3,8 +3,8 @@
 const NO_PATTERN = "This is no regular expression: it is looked for as plain text.";
 
 /**
- * Whether a name is meant: a regular expression finds something in it, in any case of letters. What is no regular expression is
- * looked for as it stands, and `error` says so.
+ * Whether a name is meant: a regular expression finds something in it, in any case of letters. What is no regular
+ * expression is looked for as it stands, and `error` says so.
  *
  * @param {string} search
  * @returns {{matches: (name: string) => boolean, error: string}}
