@@ -130,6 +130,24 @@ def test_a_link_to_a_run_that_is_gone_keeps_its_layer_and_says_so(window: Browse
     assert window.complaints() == []
 
 
+def test_a_training_that_goes_on_is_followed_without_a_reload(window: Browser, tmp_path: Path) -> None:
+    write(tmp_path, range(3), LAYER)
+    with tensorboard(tmp_path, "--reload_interval", "1") as server:
+        window.open(view(server, view="grid"))
+        window.loaded()
+        assert window.one(".live").text.startswith("Live: epoch 2, ")
+        write(tmp_path, range(3, 5), LAYER)
+        window.wait(lambda: "5 of 5 pictures" in window.text(), "the new epochs")
+        assert readout(window) == "Epoch 4"  # was at the latest, stays at the latest
+        window.press_at(SLIDER, Keys.HOME)
+        write(tmp_path, range(5, 6), LAYER)
+        window.wait(lambda: "1 of 6 pictures" in window.text(), "one more")
+        assert readout(window) == "Epoch 0"
+        window.one(".live").click()
+        assert "Reload data" in window.one(".live-text").text
+    assert window.complaints() == []
+
+
 def test_a_server_that_goes_takes_no_pictures_with_it(window: Browser, tmp_path: Path) -> None:
     write(tmp_path, range(3), LAYER, {**LAYER, "layer": "conv_b", "position": 1})
     with showing(window, tmp_path, layer="conv_a"):
