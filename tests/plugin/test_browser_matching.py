@@ -110,6 +110,10 @@ def test_many_runs_stand_side_by_side_best_first(window: Browser, tmp_path: Path
         chosen = np.repeat(learnt[orders["middle"]], 3, axis=-1)
         for name in orders:
             assert np.array_equal(window.tiles(f"Filters of {name}/filters", SIDE, SIDE), chosen)
+        for width in (768, 1280):  # a card is as high as its pictures, however wide the window is
+            window.resize(width, 720)
+            window.settle()
+            assert max(one.rect["height"] for one in window.all(".run-card")) < 500
         window.press_at(SLIDER, Keys.HOME)
         assert [one["now"] for one in cards(window)] == ["0.1"] * 3
         assert (window.tiles("Filters of best/filters", SIDE, SIDE) == 128).all()

@@ -1,6 +1,7 @@
 """All layers of a run at once, as they are seen and used."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,6 +122,44 @@ def test_everything_by_keyboard(tab: Browser) -> None:
     assert rows(tab) == list(BLOCKS)
     tab.press_at("body", "?")
     assert "What you see" in tab.one("dialog[open]").text
+
+
+def test_the_large_view_closes_when_the_address_leads_here(tab: Browser, server: TensorBoard) -> None:
+    tab.open(view(server, view="grid", layer=BLOCKS[0], filter=1, large="true"))
+    tab.loaded()
+    assert tab.shown("dialog.large[open]")
+    tab.run("parent.location.hash = '#filterviz&p.filterviz.view=overview'")
+    tab.wait(lambda: tab.shown(".layer-row"), "the layers")
+    assert tab.shown("dialog[open]") is None
+
+
+def test_an_address_is_kept_until_there_is_something_to_show(window: Browser, tmp_path: Path) -> None:
+    with tensorboard(tmp_path, "--reload_interval", "1") as server:
+        window.open(server.address)
+        window.wait(lambda: "No filters have been logged" in window.text(), "that there is nothing")
+        window.run("parent.location.hash = '#filterviz&p.filterviz.view=grid&p.filterviz.layer=b'")
+        window.settle()
+        assert "No filters have been logged" in window.text()
+        write(tmp_path, range(3), {"layer": "a"}, {"layer": "b", "position": 1}, {"layer": "c", "position": 2})
+        server.wait_until_read()
+        window.run("parent.document.querySelector('button.reload-button').click()")
+        window.wait(lambda: window.shown(".side h2"), "the layer")
+        assert window.one(".side h2").text == "b"
+    assert window.complaints() == []
+
+
+def test_a_short_outage_is_a_line_and_following_goes_on(tab: Browser) -> None:
+    tab.run("window.real = fetch; window.asked = 0;")
+    tab.run("window.fetch = () => { window.asked += 1; return Promise.reject(new Error('away')); }")
+    tab.wait(lambda: tab.run("return window.asked") > 0, "a question of its own")
+    tab.wait(lambda: tab.shown(".notice"), "the line")
+    assert "does not answer" in tab.one(".notice").text
+    assert rows(tab) == list(BLOCKS)
+    tab.run("window.asked = 0; window.fetch = (...given) => { window.asked += 1; return window.real(...given); }")
+    tab.click("Try again")
+    tab.wait(lambda: tab.shown(".notice") is None, "an end of the line")
+    asked = tab.run("return window.asked")
+    tab.wait(lambda: tab.run("return window.asked") > asked, "the next question")
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="no axe-core: npm install, in tests/frontend")

@@ -238,7 +238,7 @@ export class Actions {
     const opened = await (view.view === "overview" ? this.openOverview(run) : this.openLayer(view, run.run, about));
     if (this.request !== request) return; // something else was asked for meanwhile
     if (!("step" in asked)) view.step = this.state.view.step; // one may have moved on meanwhile
-    const recording = opened.recording ?? this.state.recording;
+    const recording = opened.recording ?? null;
     const steps = recording?.steps ?? [];
     const index = nearestIndex(view.step, steps);
     const isAsked = this.isAddressFollowed || ("step" in asked && !isQuiet);
@@ -256,9 +256,10 @@ export class Actions {
   /** @param {Run} run @returns {Promise<Partial<State>>} */
   async openOverview(run) {
     const version = lastWallTime(run);
-    const { overview } = this.state;
-    if (overview?.run === run.run && overview.version === version) return {};
-    return { overview: await openOverview(run.run, version) };
+    const { overview, recording } = this.state;
+    const isKnown = overview?.run === run.run && overview.version === version;
+    return { overview: isKnown ? overview : await openOverview(run.run, version),
+      recording: recording?.run === run.run ? recording : null }; // what is said of a layer is not of another run's
   }
 
   /** @param {View} view @param {string} run @param {About} about @returns {Promise<Partial<State>>} */
