@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
+from urllib.error import HTTPError
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def log_dir(tmp_path: Path) -> Path:
 
 
 def test_nothing_else_is_installed() -> None:
-    heavy = ("tensorflow", "keras", "jax", "torch", "h5py", "rich", "fsspec", "google_crc32c")
+    heavy = ("tensorflow", "keras", "jax", "torch", "h5py", "rich", "fsspec", "google_crc32c", "scipy")
     assert [name for name in heavy if importlib.util.find_spec(name)] == []
 
 
@@ -57,6 +58,14 @@ def test_tensorboard_shows_the_tab(log_dir: Path, loader: str) -> None:
         assert [layer["name"] for layer in run["layers"]] == ["conv"]
         answer = server.get_json("data/plugin/filterviz/statistics", run="filters", layer="conv")
         assert answer["steps"] == [0, 1]
+        (layer,) = server.get_json("data/plugin/filterviz/overview", run="filters")["layers"]
+        assert (layer["id"], layer["steps"]) == ("conv", [0, 1])
+        near = server.get_json("data/plugin/filterviz/similar", run="filters", layer="conv", filter="0")["similar"]
+        assert len(near) == 5
+        pair = {"run": "filters", "layer": "conv", "run2": "filters", "layer2": "conv"}
+        with pytest.raises(HTTPError) as refused:
+            server.get_json("data/plugin/filterviz/match", **pair)
+        assert "pip install scipy" in refused.value.read().decode()
 
 
 def test_the_command_board_serves(log_dir: Path) -> None:
