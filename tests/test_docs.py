@@ -169,7 +169,7 @@ def test_each_of_ten_questions_is_answered_by_one_file() -> None:
     assert len({file for file, _ in answers}) == len(answers)
     for file, name in answers:
         source = (ROOT / "tb_filterviz" / file).read_text(encoding="utf-8")
-        assert re.search(rf"^(?:def|class) {name}\b", source, re.MULTILINE), (file, name)
+        assert re.search(rf"^(?:def|class|export (?:async )?function) {name}\b", source, re.MULTILINE), (file, name)
         assert Path(file).name in _map()
 
 

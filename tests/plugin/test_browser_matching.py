@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from selenium.webdriver.common.keys import Keys
 
 from tests.plugin.browser import AXE, Browser, check_accessibility, needs_browser, showing
 from tests.plugin.serving import scalars, write_tiles
 from tests.plugin.test_browser_numbers import panes, point_at
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.slow]
 
 COUNT, SIDE = 8, 9
 SLIDER = "input[type=range]"

@@ -12,7 +12,7 @@ from tests.plugin.browser import AXE, Browser, check_accessibility, needs_browse
 from tests.plugin.serving import scalars, write
 from tests.tensorboard import TensorBoard, tensorboard
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.slow]
 
 EPOCHS = 12
 BEST = 8

@@ -15,6 +15,8 @@ from tests.plugin.firefox import Firefox, firefox, needs_firefox
 from tests.plugin.serving import pixels, write
 from tests.tensorboard import TensorBoard, tensorboard
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 4
 SHAPE = (6, 5, 5, 1)
 FILTER = 4
