@@ -42,14 +42,15 @@ def _files_below(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, T
             yield f"{prefix}{entry.name}", entry
 
 
-# The only files that are served, listed once, by their paths below static/: nothing that a caller says becomes a path.
+# The only files that are served, by their paths below static/: nothing that a caller says becomes a path. They are read
+# once, so that what is served is what the version below is of, whatever is installed meanwhile.
 STATIC = {
-    name: entry
+    name: entry.read_bytes()
     for name, entry in _files_below(importlib.resources.files(__package__).joinpath("static"))
     if PurePath(name).suffix in TYPES
 }
 # Named in their addresses, so that browsers keep them until they are others.
-STATIC_VERSION = hashlib.sha256(b"".join(STATIC[name].read_bytes() for name in sorted(STATIC))).hexdigest()[:12]
+STATIC_VERSION = hashlib.sha256(b"".join(STATIC[name] for name in sorted(STATIC))).hexdigest()[:12]
 STATIC_KEPT_S = 365 * 24 * 3600
 LARGEST_PX = 1 << 16
 MOST_SAMPLES = 64
@@ -155,7 +156,7 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
         path = request.path.rpartition("/static/")[-1]
         name = path.removeprefix(f"{STATIC_VERSION}/")
         kept = 0 if name == path else STATIC_KEPT_S
-        return http_util.Respond(request, STATIC[name].read_bytes(), TYPES[PurePath(name).suffix], expires=kept)
+        return http_util.Respond(request, STATIC[name], TYPES[PurePath(name).suffix], expires=kept)
 
     @_reads
     def _serve_layers(self, request: wrappers.Request) -> Any:

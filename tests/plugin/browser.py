@@ -2,13 +2,11 @@
 
 import shutil
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
@@ -16,8 +14,9 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from tests.plugin.window import Window, address_of_tab
 from tests.tensorboard import TensorBoard, tensorboard
-from tests.waiting import PATIENCE_S, until
+from tests.waiting import PATIENCE_S
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -42,31 +41,11 @@ FLAGS = (
 
 VIEW = "p.filterviz."
 
-# The pixels of every tile in sight, read from the canvas as it is on the screen.
-READ_TILES = """
-const [label, height, width, most] = arguments;
-const root = [...document.querySelectorAll(".grid")].find((grid) => grid.getAttribute("aria-label").startsWith(label));
-const canvas = root.querySelector("canvas");
-const corner = canvas.getBoundingClientRect();
-const scale = canvas.width / corner.width;
-const image = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-return [...root.querySelectorAll("[role=option]")].slice(0, most).map((option) => {
-  const place = option.getBoundingClientRect();
-  const seen = [];
-  for (let row = 0; row < height; row += 1) {
-    for (let column = 0; column < width; column += 1) {
-      const x = Math.floor((place.left - corner.left + (column + 0.5) * place.width / width) * scale);
-      const y = Math.floor((place.top - corner.top + (row + 0.5) * place.height / height) * scale);
-      seen.push([...image.data.slice((y * canvas.width + x) * 4, (y * canvas.width + x) * 4 + 3)]);
-    }
-  }
-  return seen;
-});
-"""
 
+class Browser(Window):
+    """The tab in a window of Chromium."""
 
-class Browser:
-    """The tab in a window."""
+    unsettled = WebDriverException  # elements come and go while a page builds itself
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
@@ -75,11 +54,9 @@ class Browser:
 
     def open(self, address: str, *, dark: bool = False) -> None:
         """Go to an address of TensorBoard, and into the frame of the tab."""
-        base, _, fragment = address.partition("#")
-        query = "?darkMode=true" if dark else ""
         self.driver.get("about:blank")
-        self.origin = "/".join(base.split("/")[:3])
-        self.driver.get(f"{base}{query}#{fragment or 'filterviz'}")
+        self.origin = "/".join(address.split("/")[:3])
+        self.driver.get(address_of_tab(address, dark=dark))
         self.enter()
 
     def enter(self) -> None:
@@ -98,25 +75,6 @@ class Browser:
         )
         self.driver.switch_to.frame(frame)
         self.wait(lambda: self.all("main.page"), "the tab")
-
-    def wait(self, seek: Callable[[], Any], what: str) -> Any:
-        """What `seek` finds, as soon as it is something."""
-
-        def found() -> Any:
-            try:
-                seen = seek()
-                instead = "" if seen else self.text()
-            except WebDriverException as failure:  # elements come and go while a page builds itself
-                seen, instead = None, str(failure.msg)
-            assert seen, f"{what} did not come up: {instead}"
-            return seen
-
-        return until(found)
-
-    def loaded(self) -> None:
-        """Until all pictures are there."""
-        self.wait(lambda: self.shown(".grid") and not self.shown(".progress"), "the pictures")
-        self.settle()
 
     def all(self, selector: str) -> list[WebElement]:
         found: list[WebElement] = self.driver.find_elements(By.CSS_SELECTOR, selector)
@@ -196,16 +154,6 @@ class Browser:
                 self.settle()
                 return
         raise AssertionError(f"no button {name!r}")
-
-    def hash(self) -> str:
-        value: str = self.run("return parent.location.hash")
-        return value
-
-    def tiles(self, label: str, height: int, width: int, most: int = 1000) -> npt.NDArray[np.uint8]:
-        """What the canvas of a grid shows, uint8 ``[n, height, width, 3]``."""
-        self.settle()
-        seen = self.run(READ_TILES, label, height, width, most)
-        return np.array(seen, np.uint8).reshape(len(seen), height, width, 3)
 
     def complaints(self) -> list[str]:
         """Errors in the console, and whatever else it says about files of ours; TensorBoard misses fonts of its own."""

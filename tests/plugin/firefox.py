@@ -6,17 +6,15 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.plugin.bidi import BidiError, Connection
-from tests.plugin.browser import READ_TILES
+from tests.plugin.window import Window, address_of_tab
 from tests.waiting import PATIENCE_S, until
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
@@ -93,8 +91,10 @@ return null;
 """
 
 
-class Firefox:
-    """The tab in a window, as `browser.Browser` is; what is found there is named by its selector."""
+class Firefox(Window):
+    """The tab in a window of Firefox; what is found there is named by its selector."""
+
+    unsettled = BidiError  # documents come and go while a page builds itself
 
     def __init__(self, connection: Connection, downloads: Path) -> None:
         self.connection, self.downloads = connection, downloads
@@ -114,9 +114,7 @@ class Firefox:
 
     def open(self, address: str, *, dark: bool = False) -> None:
         """Go to an address of TensorBoard, and into the frame of the tab."""
-        base, _, fragment = address.partition("#")
-        query = "?darkMode=true" if dark else ""
-        self.go(f"{base}{query}#{fragment or 'filterviz'}")
+        self.go(address_of_tab(address, dark=dark))
         self.enter()
 
     def enter(self) -> None:
@@ -138,25 +136,6 @@ class Firefox:
     def leave(self) -> None:
         """Out of the frame, into the window."""
         self.frame = self.window
-
-    def wait(self, seek: Callable[[], Any], what: str) -> Any:
-        """What `seek` finds, as soon as it is something."""
-
-        def found() -> Any:
-            try:
-                seen = seek()
-                instead = "" if seen else self.text()
-            except BidiError as failure:  # documents come and go while a page builds itself
-                seen, instead = None, str(failure)
-            assert seen, f"{what} did not come up: {instead}"
-            return seen
-
-        return until(found)
-
-    def loaded(self) -> None:
-        """Until all pictures are there."""
-        self.wait(lambda: self.shown(".grid") and not self.shown(".progress"), "the pictures")
-        self.settle()
 
     def run(self, script: str, *arguments: Any) -> Any:
         """What the body of a function returns, or comes to later; both ways as JSON."""
@@ -232,16 +211,6 @@ class Firefox:
         """Once nothing is being fetched, two frames later."""
         self.wait(lambda: not self.count("main[aria-busy=true]"), "an end of waiting")
         self.run("await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
-
-    def hash(self) -> str:
-        value: str = self.run("return parent.location.hash")
-        return value
-
-    def tiles(self, label: str, height: int, width: int, most: int = 1000) -> npt.NDArray[np.uint8]:
-        """What the canvas of a grid shows, uint8 ``[n, height, width, 3]``."""
-        self.settle()
-        seen = self.run(READ_TILES, label, height, width, most)
-        return np.array(seen, np.uint8).reshape(len(seen), height, width, 3)
 
     def complaints(self) -> list[str]:
         """Errors in the console, and whatever else it says about files of ours; TensorBoard misses fonts of its own."""

@@ -46,15 +46,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TensorBoard]:
         yield started
 
 
-@pytest.fixture
-def tab(server: TensorBoard, window: Browser) -> Iterator[Browser]:
-    """The grid of a layer, as it first shows itself; whatever a test does, the console stays silent."""
-    window.open(view(server, view="grid"))
-    window.loaded()
-    yield window
-    assert window.complaints() == []
-
-
 def as_rgb(tiles: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.repeat(tiles, 3 // tiles.shape[-1], axis=-1)
 

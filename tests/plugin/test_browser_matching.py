@@ -18,6 +18,20 @@ COUNT, SIDE = 8, 9
 SLIDER = "input[type=range]"
 
 
+# How many cards there were at least, whatever happens from now on; and every match takes a while.
+FEWEST_CARDS = """
+const list = document.querySelector(".runs");
+window.fewest = list.children.length;
+const look = () => { window.fewest = Math.min(window.fewest, list.children.length); };
+new MutationObserver(look).observe(list, {childList: true});
+const ask = window.fetch;
+window.fetch = async (...given) => {
+  if (String(given[0]).includes("match")) await new Promise((done) => setTimeout(done, 300));
+  return ask(...given);
+};
+"""
+
+
 def bars(seed: int) -> npt.NDArray[np.uint8]:
     """Filters that can be told apart: smooth random pictures."""
     rng = np.random.default_rng(seed)
@@ -132,4 +146,27 @@ def test_many_runs_stand_side_by_side_best_first(window: Browser, tmp_path: Path
         window.wait(lambda: [one["name"] for one in cards(window)] == ["best", "worst"], "those that were searched")
         if AXE.exists():
             check_accessibility(window)
+    assert window.complaints() == []
+
+
+def test_runs_that_go_on_stay_in_sight_while_they_are_read_again(window: Browser, tmp_path: Path) -> None:
+    names = ("best", "middle", "worst")
+    for name, accuracy in zip(names, (0.9, 0.5, 0.1), strict=True):
+        training(tmp_path / name, bars(0), accuracy)
+    with showing(window, tmp_path, "--reload_interval", "1", run="middle/filters", view="runs") as server:
+        window.loaded()
+        window.wait(lambda: len(cards(window)) == 3, "all runs")
+        window.run(FEWEST_CARDS)
+        for name in names:
+            write_tiles(tmp_path / name, bars(1)[None], first_step=3)
+        server.wait_until_read()
+        window.run("parent.document.querySelector('button.reload-button').click()")
+        seen = np.repeat(bars(1), 3, axis=-1)
+        for name in names:  # the worst is read last
+
+            def is_new(name: str = name) -> bool:
+                return np.array_equal(window.tiles(f"Filters of {name}/filters", SIDE, SIDE), seen)
+
+            window.wait(is_new, name)
+        assert window.run("return window.fewest") == 3
     assert window.complaints() == []

@@ -30,14 +30,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TensorBoard]:
         yield started
 
 
-@pytest.fixture
-def tab(server: TensorBoard, window: Browser) -> Iterator[Browser]:
-    window.open(view(server, view="grid"))
-    window.loaded()
-    yield window
-    assert window.complaints() == []
-
-
 def test_one_layer_plays_its_forming_once(window: Browser, server: TensorBoard) -> None:
     window.open(server.address)
     seen = set()
@@ -145,6 +137,34 @@ def test_a_training_that_goes_on_is_followed_without_a_reload(window: Browser, t
         assert readout(window) == "Epoch 0"
         window.one(".live").click()
         assert "Reload data" in window.one(".live-text").text
+    assert window.complaints() == []
+
+
+# Answers take a while: how long, by a word in the address.
+SLOWLY = """
+const [waits] = arguments;
+const ask = window.fetch;
+window.fetch = async (...given) => {
+  const found = Object.keys(waits).find((word) => String(given[0]).includes(word));
+  if (found) await new Promise((done) => setTimeout(done, waits[found]));
+  return ask(...given);
+};
+"""
+
+
+def test_a_click_is_not_lost_to_a_reload_that_is_under_way(window: Browser, tmp_path: Path) -> None:
+    write(tmp_path, range(3), LAYER, {**LAYER, "layer": "conv_b", "position": 1})
+    with showing(window, tmp_path, layer="conv_a"):
+        window.loaded()
+        window.run(SLOWLY, {"layers": 800, "statistics": 3000})
+        window.run("parent.document.querySelector('button.reload-button').click()")
+        window.choose("Layer", "conv_b")
+        window.wait(lambda: window.one(".side h2").text == "conv_b", "the layer")
+        window.run("document.activeElement.blur()")
+        window.press_at("body", Keys.PAGE_UP, "]")
+        assert window.one(".side h2").text == "Filter 0"
+        window.press_at("body", Keys.ESCAPE)
+        assert window.one(".side h2").text == "conv_a"
     assert window.complaints() == []
 
 

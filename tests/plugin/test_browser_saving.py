@@ -11,7 +11,7 @@ from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
 from tests.plugin.browser import Browser, needs_browser, view
-from tests.plugin.firefox import Firefox, firefox, needs_firefox
+from tests.plugin.firefox import Firefox, needs_firefox
 from tests.plugin.serving import pixels, write
 from tests.tensorboard import TensorBoard, tensorboard
 
@@ -30,12 +30,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TensorBoard]:
     write(log_dir, range(-1, EPOCHS), {"layer": "conv_a", "shape": SHAPE})
     with tensorboard(log_dir) as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def fox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
-    with firefox(tmp_path_factory.mktemp("profile"), downloads=tmp_path_factory.mktemp("downloads")) as opened:
-        yield opened
 
 
 @pytest.fixture(

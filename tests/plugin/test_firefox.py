@@ -15,7 +15,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.plugin.bidi import BidiError
 from tests.plugin.browser import Browser, needs_browser, view
-from tests.plugin.firefox import Firefox, firefox, needs_firefox
+from tests.plugin.firefox import Firefox, needs_firefox
 from tests.plugin.serving import pixels, write
 from tests.tensorboard import TensorBoard, tensorboard
 
@@ -46,12 +46,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TensorBoard]:
     write(log_dir / "one", range(-1, EPOCHS), LAYER)
     with tensorboard(log_dir) as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def fox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
-    with firefox(tmp_path_factory.mktemp("profile"), downloads=tmp_path_factory.mktemp("downloads")) as opened:
-        yield opened
 
 
 @pytest.fixture

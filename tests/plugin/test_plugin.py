@@ -5,7 +5,6 @@ import posixpath
 import re
 import struct
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -293,14 +292,6 @@ def test_no_metadata_breaks_a_route(changes: tuple[dict[str, Any], ...]) -> None
             for route in ("overview", "samples"):
                 assert served.answer(route, run="filters").status_code == (200 if run["layers"] else 404)
             assert served.answer("results").status_code == 200
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    log_dir = tmp_path_factory.mktemp("small")
-    write(log_dir, [0, 1])
-    with tab(log_dir, "python-loader") as served:
-        yield served
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -367,14 +367,6 @@ def test_without_scipy_a_sentence_says_what_to_install(tmp_path: Path, monkeypat
         assert answer.status_code == 400
         assert answer.text.endswith("Pairing filters takes SciPy, which is not installed here: pip install scipy")
         assert served.get("similar", **where, filter=1)["similar"]  # takes none
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    log_dir = tmp_path_factory.mktemp("small")
-    write(log_dir, [0, 1])
-    with tab(log_dir, "python-loader") as served:
-        yield served
 
 
 ONE, OTHER = {"run": "filters", "layer": "conv2d_1"}, {"run2": "filters", "layer2": "conv2d_1"}
