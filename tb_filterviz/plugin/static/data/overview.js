@@ -9,7 +9,7 @@ import { getJson, getParts } from "./api.js";
  * @property {(number | null)[]} change the mean over its filters at every step
  * @property {(number | null)[] | null} responsive how many are
  * @property {number} filters
- * @property {number | null} half_settled the step by which half of them have
+ * @property {number | null} half_settled the step by which half of them have, or never moved
  * @property {Record<string, number>} outcomes how many filters came to each
  * @property {[number, number][]} stuck_since steps, and how many are stuck since then
  * @property {number | null} dead

@@ -10,6 +10,7 @@ import { trainingOf } from "../words/recipe.js";
 /**
  * @typedef {import("../state/state.js").State} State
  * @typedef {import("../state/state.js").LayerState} LayerState
+ * @typedef {import("../words/reading.js").LayerData} LayerData
  */
 
 export class ReadingLine {
@@ -22,6 +23,9 @@ export class ReadingLine {
     /** @type {HTMLElement[]} */
     this.rows = [];
     this.isOther = changes();
+    this.isOtherLayer = changes();
+    /** @type {Pick<LayerData, "change" | "responsive">} what does not hang on the step that is shown */
+    this.overSteps = {};
   }
 
   /** @param {State} state */
@@ -29,7 +33,7 @@ export class ReadingLine {
     const { recording, overview, index } = state;
     const isWhole = isOverview(state);
     if (!this.isOther(isWhole, overview, recording, recording?.version, isWhole ? 0 : index, currentRun(state))) return;
-    const sentences = sentencesOf(state);
+    const sentences = this.sentencesOf(state);
     this.root.hidden = !sentences.length;
     while (this.rows.length > sentences.length) this.rows.pop()?.remove();
     while (this.rows.length < sentences.length) {
@@ -43,19 +47,23 @@ export class ReadingLine {
     });
     this.root.classList.toggle("alarmed", sentences.some(({ kind }) => kind === "alarm"));
   }
+
+  /** @param {State} state */
+  sentencesOf(state) {
+    if (isOverview(state)) return hasOverview(state) ? readingOfRun(overviewRows(state)) : [];
+    if (!hasLayer(state)) return [];
+    const { recording } = state;
+    if (this.isOtherLayer(recording, recording.version)) {
+      this.overSteps = { change: meanChange(recording), responsive: responsiveCounts(recording) };
+    }
+    return readingOf({ ...dataOf(state), ...this.overSteps });
+  }
 }
 
-/** @param {State} state */
-function sentencesOf(state) {
-  if (isOverview(state)) return hasOverview(state) ? readingOfRun(overviewRows(state)) : [];
-  return hasLayer(state) ? readingOf(dataOf(state)) : [];
-}
-
-/** @param {LayerState} state @returns {import("../words/reading.js").LayerData} */
+/** @param {LayerState} state @returns {LayerData} */
 function dataOf(state) {
   const { recording, index } = state;
-  return { unit: recording.unit, steps: recording.steps, filters: recording.filters.length, change: meanChange(recording),
-    responsive: responsiveCounts(recording), formation: recording.formation, curves: recording.curves,
-    training: trainingOf(recipeOf(state)), dead: recording.filtersWith("excited", index, 0),
-    alwaysOn: recording.filtersWith("on", index, 1), index };
+  return { unit: recording.unit, steps: recording.steps, filters: recording.filters.length, index,
+    formation: recording.formation, curves: recording.curves, training: trainingOf(recipeOf(state)),
+    dead: recording.filtersWith("excited", index, 0), alwaysOn: recording.filtersWith("on", index, 1) };
 }

@@ -43,6 +43,8 @@ export class Actions {
     this.examples = new Map();
     this.player = new Player(store, (index) => this.goToIndex(index), () => this.announceStep());
     this.request = 0; // counts what was asked for
+    /** @type {Partial<View>} what is not there yet */
+    this.asked = {};
     /** @type {Promise<void>} how well trainings did: nothing but their order waits for it */
     this.results = Promise.resolve();
     this.isFollowing = false;
@@ -204,7 +206,8 @@ export class Actions {
   }
 
   /**
-   * To another view; of several asked for at once, to the last.
+   * To another view. What was asked for and is not there yet is still asked for: nobody's click is lost to another one, nor
+   * to a reload; of two that exclude each other, the later one counts.
    *
    * @param {Partial<View>} asked
    * @param {{isQuiet?: boolean}} [how]
@@ -212,13 +215,18 @@ export class Actions {
   async set(asked, { isQuiet = false } = {}) {
     this.request += 1;
     const { request } = this;
+    const isAlone = !Object.keys(this.asked).length;
+    this.asked = { ...this.asked, ...asked };
     this.store.update({ isBusy: true });
     try {
-      await this.open(asked, request, isQuiet);
+      await this.open(this.asked, request, isQuiet && isAlone);
     } catch (error) {
       if (this.request === request) this.fail(error);
     } finally {
-      if (this.request === request) this.store.update({ isBusy: false });
+      if (this.request === request) {
+        this.asked = {};
+        this.store.update({ isBusy: false });
+      }
     }
   }
 
@@ -243,7 +251,7 @@ export class Actions {
     const index = nearestIndex(view.step, steps);
     const isAsked = this.isAddressFollowed || ("step" in asked && !isQuiet);
     const isKnown = view.step === null || steps.includes(view.step) || !isAsked;
-    if (!isKnown && recording && opened.recording) {
+    if (!isKnown && recording) {
       broken.push(`Step ${view.step} is not here: this is ${nameOfStep(steps[index], recording.unit)}, the nearest.`);
     }
     if (recording && index === steps.length - 1) view.step = null; // the latest, whichever that will be
@@ -314,7 +322,12 @@ export class Actions {
     return this.recordings.open(run, about, [recording, other, ...contenders.map((one) => one.recording)]);
   }
 
-  /** The same layer of all other runs, as they come, best first. @param {Recording} recording @param {number} request */
+  /**
+   * The same layer of all other runs, best first, as they come; of the same layer, those that are there stay until then.
+   *
+   * @param {Recording} recording
+   * @param {number} request
+   */
   async openContenders(recording, request) {
     await this.results;
     const { runs, results, view } = this.state;
@@ -322,9 +335,10 @@ export class Actions {
     const shown = ordered.slice(0, MOST_RUNS);
     if (view.run !== null && !shown.includes(view.run)) shown[shown.length - 1] = view.run;
     const missing = ordered.length > shown.length ? [`The best ${shown.length} of ${ordered.length} runs are shown.`] : [];
+    const before = this.state.contenders.some((one) => one.recording === recording) ? this.state.contenders : [];
     /** @type {Contender[]} */
     const contenders = [];
-    for (const run of shown) {
+    for (const [at, run] of shown.entries()) {
       const about = layerLike(runs, run, recording.about);
       if (!about) {
         missing.push(`Run ${run} has no layer at this place.`);
@@ -341,7 +355,9 @@ export class Actions {
         missing.push(`${run}: ${messageOf(error)}`);
       }
       if (this.request !== request) return;
-      this.store.update({ contenders: [...contenders], missing: [...missing] });
+      const toCome = shown.slice(at + 1);
+      this.store.update({ contenders: [...contenders, ...before.filter((one) => toCome.includes(one.run))],
+        missing: [...missing] });
     }
   }
 

@@ -6,18 +6,9 @@ import { alarm, alarmIfMany, listed, mostImportant, note, share, STILL } from ".
 /**
  * @typedef {import("./sentences.js").Sentence} Sentence
  *
- * @typedef {object} Summary of a layer, as `/overview` answers
- * @property {string} id
- * @property {string} [name]
- * @property {string} [unit] what its steps count; epochs if it does not say
- * @property {number[]} steps
- * @property {(number | null)[]} change the mean over its filters at every step
- * @property {number} filters
- * @property {number | null} half_settled the step by which half of them have, or never moved
- * @property {Record<string, number>} outcomes how many filters came to each
- * @property {[number, number][]} stuck_since steps, and how many are stuck since then
- * @property {number | null} dead
- * @property {number | null} always_on
+ * @typedef {import("../data/overview.js").LayerSummary} LayerSummary
+ * @typedef {Omit<LayerSummary, "responsive" | "problem"> & {name?: string, unit?: string}} Summary of a layer, with what it
+ *   is called and what its steps count, epochs if it does not say
  */
 
 const MOST_OPEN = 3; // layers that are worth being named, of those that have not settled
