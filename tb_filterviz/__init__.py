@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from tb_filterviz.examples.settings import Examples
+    from tb_filterviz.filter_run import FilterRun, FilterRuns, LayerSeries, read_run, read_runs
     from tb_filterviz.history import Comparison
     from tb_filterviz.lenet import build_lenet
     from tb_filterviz.logger import FilterLogger
@@ -72,6 +73,11 @@ else:  # hidden from the type checker, so that a misspelt name stays an error
         "VisualizationWarning": "errors",
         "WorkerError": "errors",
         "Examples": "examples.settings",
+        "FilterRun": "filter_run",
+        "FilterRuns": "filter_run",
+        "LayerSeries": "filter_run",
+        "read_run": "filter_run",
+        "read_runs": "filter_run",
         "Comparison": "history",
         "build_lenet": "lenet",
         "FilterLogger": "logger",
@@ -124,6 +130,8 @@ __all__ = [
     "Examples",
     "FileSink",
     "FilterLogger",
+    "FilterRun",
+    "FilterRuns",
     "FilterVisualizer",
     "FilterVizError",
     "FixedContrast",
@@ -131,6 +139,7 @@ __all__ = [
     "GridConfig",
     "Jitter",
     "LayerResponses",
+    "LayerSeries",
     "LayerSnapshot",
     "LogDirError",
     "LogEntry",
@@ -161,4 +170,6 @@ __all__ = [
     "load_model",
     "load_weights",
     "maximize",
+    "read_run",
+    "read_runs",
 ]

@@ -15,6 +15,7 @@ import numpy as np
 from tb_filterviz.config import Config, as_config
 from tb_filterviz.errors import ConfigError, UnbuiltModelError, VisualizationWarning
 from tb_filterviz.examples.settings import as_settings
+from tb_filterviz.logs.storage import folder_of, reason_of
 from tb_filterviz.optvis import backends
 from tb_filterviz.optvis.layer_calls import as_patterns, check_keras_model
 from tb_filterviz.parts.statistics import statistics_of
@@ -23,7 +24,6 @@ from tb_filterviz.recipe import with_training
 from tb_filterviz.session import Session, with_examples
 from tb_filterviz.sinks import Sink, checked_sinks
 from tb_filterviz.sinks.events import EventSink
-from tb_filterviz.sinks.storage import folder_of, reason_of
 from tb_filterviz.snapshots import LayerSnapshot, StepUnit
 from tb_filterviz.training.dead import describe_dead
 from tb_filterviz.training.failures import Failures

@@ -84,9 +84,12 @@ def say_once(sentences: Iterable[str], verbose: int) -> None:
 @contextmanager
 def shown(title: str) -> Iterator[Report]:
     """Show how far a work is: a bar on a terminal or in a notebook, elsewhere a line from time to time."""
-    import rich.console
-    import rich.progress
-
+    try:
+        import rich.console
+        import rich.progress
+    except ImportError:  # a machine that only shows logs has no more than tensorboard, numpy and pillow
+        yield _lines(title)
+        return
     console = rich.console.Console(stderr=True)
     if not (console.is_terminal or console.is_jupyter):
         yield _lines(title)

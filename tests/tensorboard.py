@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tb_filterviz.logs.event_files import events
 from tb_filterviz.metadata import PLUGIN_NAME
-from tb_filterviz.sinks.event_files import events
 from tests.processes import LIMIT_S, interrupt, started
 from tests.waiting import PATIENCE_S, until
 

@@ -10,8 +10,8 @@ import pytest
 from tb_filterviz import AscentConfig, AscentPart, Config, FilterLogger, FilterVisualizer, maximize
 from tb_filterviz.session import Session
 from tests.backfill import networks
+from tests.event_reader import difference, steps
 from tests.processes import run
-from tests.reading import difference, steps
 from tests.rounding import same
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tb_filterviz import FilterLogger, FilterVisualizer, MemorySink, draw, maximize
 from tb_filterviz.errors import ModelError, NoConvolutionError, UnknownLayerError, VisualizationWarning
-from tests.reading import steps
+from tests.event_reader import steps
 
 L, ops = keras.layers, keras.ops
 Fit = Callable[..., Any]

@@ -13,7 +13,7 @@ from tb_filterviz import Config, FilterVisualizer, MemorySink, draw
 from tb_filterviz.errors import ConfigError
 from tb_filterviz.metadata import scalar_tag
 from tb_filterviz.snapshots import LayerSnapshot
-from tests.reading import recipe_of, series, steps
+from tests.event_reader import recipe_of, series, steps
 
 Fit = Callable[..., Any]
 

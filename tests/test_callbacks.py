@@ -17,7 +17,7 @@ from tb_filterviz.errors import (
     UnknownLayerError,
 )
 from tb_filterviz.snapshots import LayerSnapshot
-from tests.reading import series, steps
+from tests.event_reader import series, steps
 
 Fit = Callable[..., Any]
 

@@ -17,7 +17,7 @@ import pytest
 from tb_filterviz import build_lenet
 from tb_filterviz.datasets import Digits
 from tests import processes
-from tests.reading import read_run, steps
+from tests.event_reader import read_run, steps
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = (

@@ -7,7 +7,7 @@ import pytest
 
 from tb_filterviz import AscentConfig, Config, FilterLogger, FilterVisualizer
 from tb_filterviz.errors import ConfigError, LogDirError, StepError
-from tests.reading import series, steps
+from tests.event_reader import series, steps
 
 
 def test_the_logger_writes_what_the_callback_writes(tmp_path: Path, small_model: keras.Model) -> None:

@@ -30,8 +30,8 @@ from tb_filterviz.recipe import Recipe, config_of, draws_the_same, fingerprint, 
 from tb_filterviz.session import Session
 from tb_filterviz.training.fit import Fit
 from tb_filterviz.training.hyperparameters import hyperparameters
+from tests.event_reader import recipe_of
 from tests.parts import own
-from tests.reading import recipe_of
 
 L = keras.layers
 

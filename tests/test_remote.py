@@ -11,7 +11,7 @@ import pytest
 from tb_filterviz import FilterLogger, FilterVisualizer, LogDirError, MemorySink
 from tests.tensorboard import tensorboard
 
-pytest_plugins = ["tests.sinks.s3"]
+pytest_plugins = ["tests.logs.s3"]
 
 X, Y = np.random.default_rng(0).random((16, 12, 12, 1)).astype(np.float32), np.zeros((16, 2), np.float32)
 

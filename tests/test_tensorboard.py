@@ -11,8 +11,8 @@ from PIL import Image
 from tensorboard.data.server_ingester import NoDataServerError, get_server_binary
 
 from tb_filterviz import FilterLogger
+from tests.event_reader import difference, series, steps
 from tests.processes import run
-from tests.reading import difference, series, steps
 from tests.tensorboard import TensorBoard, tensorboard
 
 EPOCHS = 5

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tb_filterviz import Config
+from tb_filterviz.logs.storage import folder_of
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.run_index import read_run_index, read_tiles
-from tb_filterviz.sinks.storage import folder_of
 from tests.snapshots import snapshot
 from tests.tensorboard import board, tensorboard
 

@@ -13,6 +13,7 @@ from tb_filterviz import __version__
 from tb_filterviz.cli.board import add_board, with_log_dir
 from tb_filterviz.cli.console import say
 from tb_filterviz.cli.demo import add_demo
+from tb_filterviz.cli.export import add_export
 from tb_filterviz.cli.layers import add_layers
 from tb_filterviz.cli.log import add_log
 from tb_filterviz.cli.render import add_render
@@ -27,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tb-filterviz {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (add_demo, add_log, add_render, add_layers, add_board):
+    for add in (add_demo, add_log, add_render, add_layers, add_board, add_export):
         add(commands)
     return parser
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tb_filterviz.cli.console import add_drawing_arguments, drawing_config, load_keras, say, tensorboard_command
 from tb_filterviz.errors import ConfigError
-from tb_filterviz.sinks.storage import folder_of
+from tb_filterviz.logs.storage import folder_of
 
 
 def add_demo(commands: Any) -> None:

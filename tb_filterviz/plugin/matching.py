@@ -23,12 +23,12 @@ from tensorboard import errors
 
 from tb_filterviz.errors import SeriesError
 from tb_filterviz.parts.statistics import responsive
-from tb_filterviz.plugin.catalog import Layer, Run
-from tb_filterviz.plugin.decoded import Array, Place
 from tb_filterviz.plugin.samples import responsive_series
 from tb_filterviz.plugin.similarity import Floats, best_pairs, is_flat, picture_similarity, response_similarity
-from tb_filterviz.plugin.statistics import tabulate
-from tb_filterviz.plugin.store import Store, layer_of
+from tb_filterviz.reading.catalog import Layer, Run
+from tb_filterviz.reading.decoded import Array, Place
+from tb_filterviz.reading.statistics import tabulate
+from tb_filterviz.reading.store import Store, layer_of
 
 FEWEST_MAPS = 4  # measured, LeNet: of 2, a filter is told from others less than by its picture
 By = Literal["pictures", "responses"]
@@ -103,13 +103,27 @@ class Matcher:
         layer = self._store.layer(place, layer_id)
         if filter_ not in layer.indices:
             raise errors.NotFoundError(f"layer {layer.id[:80]!r} has no picture of filter {filter_}.")
-        by, (filters,) = self._compared([(place, layer, step)], has_maps=_are_enough(layer.parts_of("maps")))
+        by, filters = self._of_one(place, layer, step)
         (own,) = np.nonzero(filters.numbers == filter_)
         if not len(own):  # it shows nothing
             return {"by": by, "similar": []}
-        row = self._similarity(by, filters, filters)[own[0]]
-        nearest = [at for at in np.argsort(-row, kind="stable").tolist() if at != own[0]][:NEAREST]
-        return {"by": by, "similar": [[int(filters.numbers[at]), round(float(row[at]), 4)] for at in nearest]}
+        return {"by": by, "similar": _nearest(self._similarity(by, filters, filters), filters, int(own[0]))}
+
+    def all_similar(self, place: Place, layer_id: str, step: int | None) -> Any:
+        """Answer of all filters of a layer what `similar` answers of one, by their numbers.
+
+        Raises:
+            NotFoundError: if there is no such layer or step.
+            SeriesError: if it cannot be read.
+        """
+        by, filters = self._of_one(place, self._store.layer(place, layer_id), step)
+        similarity = self._similarity(by, filters, filters)
+        nearest = {int(number): _nearest(similarity, filters, row) for row, number in enumerate(filters.numbers)}
+        return {"by": by, "similar": nearest}
+
+    def _of_one(self, place: Place, layer: Layer, step: int | None) -> tuple[By, _Filters]:
+        by, (filters,) = self._compared([(place, layer, step)], has_maps=_are_enough(layer.parts_of("maps")))
+        return by, filters
 
     def _compared(
         self, asked: Sequence[tuple[Place, Layer, int | None]], *, has_maps: bool
@@ -174,6 +188,13 @@ class Matcher:
         alike = similarity[rows, columns]
         is_first = (rows < columns) | (columns[columns] != rows)
         return alike, alike[is_first]
+
+
+def _nearest(similarity: Floats, filters: _Filters, own: int) -> list[list[float]]:
+    """List the filters that are most like one, by its row, the most alike first, each with its similarity."""
+    row = similarity[own]
+    nearest = [at for at in np.argsort(-row, kind="stable").tolist() if at != own][:NEAREST]
+    return [[int(filters.numbers[at]), round(float(row[at]), 4)] for at in nearest]
 
 
 def _upper(null: Array) -> float:

@@ -8,11 +8,11 @@ import numpy as np
 
 from tb_filterviz.errors import SeriesError
 from tb_filterviz.parts.statistics import change, change_since_start, excited, on, responsive
-from tb_filterviz.plugin.catalog import Layer, Statistics
-from tb_filterviz.plugin.decoded import Array, Decoded, Place
-from tb_filterviz.plugin.formation import Formation, Outcome, form
-from tb_filterviz.plugin.statistics import Table, rounded, tabulate
-from tb_filterviz.plugin.store import Store
+from tb_filterviz.reading.catalog import Layer, Statistics
+from tb_filterviz.reading.decoded import Array, Decoded, Place
+from tb_filterviz.reading.formation import Formation, Outcome, form
+from tb_filterviz.reading.statistics import Table, rounded, tabulate
+from tb_filterviz.reading.store import Store
 
 OUTCOMES: tuple[Outcome, ...] = ("settled", "changing", "unmoved", "stuck")
 

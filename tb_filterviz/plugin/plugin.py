@@ -4,7 +4,6 @@ import functools
 import hashlib
 import importlib.resources
 import json
-import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources.abc import Traversable
@@ -19,17 +18,18 @@ from werkzeug import wrappers
 
 from tb_filterviz.errors import SeriesError
 from tb_filterviz.metadata import PLUGIN_NAME
-from tb_filterviz.plugin.curves import read_curves
-from tb_filterviz.plugin.decoded import Array, Decoded, Place
 from tb_filterviz.plugin.matching import Matcher
 from tb_filterviz.plugin.overview import overview_to_json
 from tb_filterviz.plugin.questions import parse_filters, parse_given, parse_int, parse_step, parse_steps
 from tb_filterviz.plugin.responses import examples_to_json, responses_to_json
 from tb_filterviz.plugin.results import read_results
 from tb_filterviz.plugin.samples import read_samples
-from tb_filterviz.plugin.store import Store
-from tb_filterviz.plugin.trainings import trainings
-from tb_filterviz.plugin.validation import LARGEST_INDEX
+from tb_filterviz.reading.curves import read_curves
+from tb_filterviz.reading.decoded import Array, Decoded, Place
+from tb_filterviz.reading.names import natural_order
+from tb_filterviz.reading.store import Store
+from tb_filterviz.reading.trainings import trainings
+from tb_filterviz.reading.validation import LARGEST_INDEX
 
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 
@@ -98,11 +98,6 @@ def _respond_decoded(request: wrappers.Request, decoded: Decoded) -> Any:
     return _respond_pixels(request, header, [decoded.values])
 
 
-def natural_order(name: str) -> list[str | int]:
-    """Order names so that ``filters_2`` comes before ``filters_10``."""
-    return [int(part) if at % 2 else part for at, part in enumerate(re.split(r"([0-9]{1,18})", name))]
-
-
 class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard ships no types
     """The tab "Filters"."""
 
@@ -111,7 +106,7 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
     def __init__(self, context: base_plugin.TBContext) -> None:
         self._provider = context.data_provider
         self.store = Store(context.data_provider)
-        self._matcher = Matcher(self.store)
+        self.matcher = Matcher(self.store)
 
     def get_plugin_apps(self) -> dict[str, Any]:
         """Name the routes below ``data/plugin/filterviz``."""
@@ -246,11 +241,11 @@ class FiltersPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
         one, other = self._place(request), self._place(request, "run2")
         layer, layer2 = parse_given(request, "layer"), parse_given(request, "layer2")
         step, step2 = parse_step(request, "step"), parse_step(request, "step2")
-        return _respond_json(request, self._matcher.match(one, layer, step, other, layer2, step2))
+        return _respond_json(request, self.matcher.match(one, layer, step, other, layer2, step2))
 
     @_reads
     def _serve_similar(self, request: wrappers.Request) -> Any:
         place, layer, step = self._place(request), parse_given(request, "layer"), parse_step(request, "step")
         parse_given(request, "filter")
         filter_ = parse_int(request, "filter", 0, 0, LARGEST_INDEX)
-        return _respond_json(request, self._matcher.similar(place, layer, filter_, step))
+        return _respond_json(request, self.matcher.similar(place, layer, filter_, step))

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from tb_filterviz.metadata import KernelKind, ResponseKind
-from tb_filterviz.plugin.catalog import ExamplesPart, Layer
-from tb_filterviz.plugin.decoded import Decoded, Place
-from tb_filterviz.plugin.statistics import rounded
-from tb_filterviz.plugin.store import Store
+from tb_filterviz.reading.catalog import ExamplesPart, Layer
+from tb_filterviz.reading.decoded import Decoded, Place
+from tb_filterviz.reading.statistics import rounded
+from tb_filterviz.reading.store import Store
 
 _LISTED: tuple[ResponseKind | KernelKind, ...] = ("patches", "classes", "map_scales", "channels", "slices")
 

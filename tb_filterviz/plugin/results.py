@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tb_filterviz.plugin.catalog import Run
-from tb_filterviz.plugin.curves import Curve, read_scalars, training_curves
+from tb_filterviz.reading.catalog import Run
+from tb_filterviz.reading.curves import Curve, read_scalars, training_curves
 
 _RUNS = ("validation", "train")  # as Keras' `TensorBoard` names them
 

@@ -9,10 +9,10 @@ import numpy as np
 from tb_filterviz.errors import SeriesError
 from tb_filterviz.imaging.layout import shrink
 from tb_filterviz.parts.statistics import responsive
-from tb_filterviz.plugin.catalog import Layer, Statistics, Tiles
-from tb_filterviz.plugin.decoded import Array, Decoded, Place
-from tb_filterviz.plugin.statistics import tabulate
-from tb_filterviz.plugin.store import Store, check_answer
+from tb_filterviz.reading.catalog import Layer, Statistics, Tiles
+from tb_filterviz.reading.decoded import Array, Decoded, Place
+from tb_filterviz.reading.statistics import tabulate
+from tb_filterviz.reading.store import Store, check_answer
 
 SAMPLED_BYTES = 16 << 20  # of stored tiles are read for one answer, or one part of every layer
 

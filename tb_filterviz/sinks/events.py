@@ -17,6 +17,16 @@ from tb_filterviz.examples.stored import StoredExamples
 from tb_filterviz.history import History
 from tb_filterviz.imaging.encode import to_png
 from tb_filterviz.imaging.layout import grid_for_a_screen, shrink
+from tb_filterviz.logs.event_files import (
+    EventFile,
+    filters_metadata,
+    image_metadata,
+    new_event_file,
+    scalar_metadata,
+    tensor_event,
+    text_metadata,
+)
+from tb_filterviz.logs.storage import Folder, folder_of, reason_of
 from tb_filterviz.metadata import (
     FAILURES_TAG,
     RECIPE_TAG,
@@ -42,19 +52,9 @@ from tb_filterviz.metadata import (
 )
 from tb_filterviz.parts.statistics import Statistic, statistics_of
 from tb_filterviz.recipe import Recipe, draws_the_same
-from tb_filterviz.sinks.event_files import (
-    EventFile,
-    filters_metadata,
-    image_metadata,
-    new_event_file,
-    scalar_metadata,
-    tensor_event,
-    text_metadata,
-)
 from tb_filterviz.sinks.lock import IsLive
 from tb_filterviz.sinks.run_index import RunIndex, event_file_names, read_recipe
 from tb_filterviz.sinks.runs import Choose, TakenRun, take_run
-from tb_filterviz.sinks.storage import Folder, folder_of, reason_of
 from tb_filterviz.snapshots import LayerResponses, LayerSnapshot
 
 _Kind = TypeVar("_Kind", ResponseKind, KernelKind)

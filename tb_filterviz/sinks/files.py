@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tb_filterviz.config import Config, GridConfig
 from tb_filterviz.errors import LogDirError
-from tb_filterviz.sinks.storage import folder_of, reason_of
+from tb_filterviz.logs.storage import folder_of, reason_of
 from tb_filterviz.snapshots import LayerSnapshot
 
 

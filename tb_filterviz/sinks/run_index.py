@@ -13,10 +13,10 @@ from tensorboard.compat.proto.types_pb2 import DT_UINT8
 from tensorboard.util import tensor_util
 
 from tb_filterviz.history import History
+from tb_filterviz.logs.event_files import MAX_PARSED_BYTES, WRITER, events, read_records
+from tb_filterviz.logs.storage import Folder
 from tb_filterviz.metadata import FAILURES_TAG, PLUGIN_NAME, RECIPE_TAG, decode_metadata, last_tag
 from tb_filterviz.recipe import Recipe, draws_the_same
-from tb_filterviz.sinks.event_files import MAX_PARSED_BYTES, WRITER, events, read_records
-from tb_filterviz.sinks.storage import Folder
 
 Place = tuple[str, int]  # a file's name, and an offset in it
 _KEPT_LAST = 2  # steps whose tiles are remembered while reading: the last may turn out to be unfinished

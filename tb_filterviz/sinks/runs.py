@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tb_filterviz.logs.storage import Folder
 from tb_filterviz.metadata import run_name, run_number
 from tb_filterviz.recipe import Recipe, draws_the_same
 from tb_filterviz.sinks import lock
 from tb_filterviz.sinks.lock import IsLive
 from tb_filterviz.sinks.run_index import RunIndex, holds_anything, read_index_to_go_on, read_recipe
-from tb_filterviz.sinks.storage import Folder
 
 Choose = Callable[[Sequence[RunIndex]], RunIndex | None]
 

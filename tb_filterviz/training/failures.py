@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from tb_filterviz.sinks.storage import reason_of
+from tb_filterviz.logs.storage import reason_of
 
 
 class Failures:

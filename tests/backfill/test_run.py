@@ -12,8 +12,8 @@ from tb_filterviz import Config, FilterLogger, MemorySink, channel_mean
 from tb_filterviz.backfill.run import LogReport
 from tb_filterviz.errors import CheckpointError, ConfigError, StepError
 from tests.backfill import networks
+from tests.event_reader import difference, recipe_of, series, steps
 from tests.parts import own
-from tests.reading import difference, recipe_of, series, steps
 
 PLAIN = "tests.backfill.networks:plain"
 

@@ -10,7 +10,7 @@ from tb_filterviz.backfill.run import LogReport
 from tb_filterviz.backfill.watch import Watch, natural
 from tb_filterviz.errors import ConfigError
 from tests.backfill import networks
-from tests.reading import difference, steps
+from tests.event_reader import difference, steps
 
 PLAIN = "tests.backfill.networks:plain"
 

@@ -15,7 +15,7 @@ import pytest
 
 from tb_filterviz import FilterLogger, build_lenet
 from tb_filterviz.backfill.run import LogReport
-from tests.reading import difference, steps
+from tests.event_reader import difference, steps
 
 ROOT = Path(__file__).parent.parent.parent
 CHECKPOINTS = 100

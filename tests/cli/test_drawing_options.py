@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from tb_filterviz import AscentConfig, Config, __version__, build_lenet, cli, load_model, maximize
+from tests.event_reader import series
 from tests.processes import run
-from tests.reading import series
 
 CHOSEN = (3, 17, 42)
 OPTIONS = ["--layer", "conv2d_2", "--filters", "3,17,42", "--objective", "channel_mean"]

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tb_filterviz import FilterLogger, cli
+from tb_filterviz.logs.storage import folder_of
 from tb_filterviz.sinks.run_index import read_run_index
-from tb_filterviz.sinks.storage import folder_of
 from tests.backfill import networks
+from tests.event_reader import difference, steps
 from tests.processes import interrupt, run, started
-from tests.reading import difference, steps
 from tests.waiting import until
 
 PLAIN = "tests.backfill.networks:plain"

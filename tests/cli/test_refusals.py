@@ -16,8 +16,8 @@ import tf_keras
 from tb_filterviz import FilterLogger, build_lenet, cli, maximize
 from tb_filterviz.errors import CheckpointWarning
 from tests.backfill import networks
+from tests.event_reader import series, steps
 from tests.processes import run
-from tests.reading import series, steps
 
 # of Keras, which `pytest.warns` says once more, where it is nobody's
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

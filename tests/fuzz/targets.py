@@ -30,17 +30,17 @@ from tb_filterviz.checkpoints.formats import recognise
 from tb_filterviz.checkpoints.sources import stored_description
 from tb_filterviz.checkpoints.weights import Stored, stored
 from tb_filterviz.errors import CheckpointError, FilterVizError, SeriesError
+from tb_filterviz.logs.event_files import MAX_PARSED_BYTES, WRITER, filters_metadata, frame, read_records
+from tb_filterviz.logs.event_files import events as read_events
+from tb_filterviz.logs.storage import Folder
 from tb_filterviz.metadata import METADATA_VERSION, RECIPE_TAG, decode_metadata
-from tb_filterviz.plugin.catalog import Layer, Run, read_run
-from tb_filterviz.plugin.decoded import decode, side_by_side
-from tb_filterviz.plugin.descriptions import LARGEST_VALUE_BYTES, TilesDescription, describe
-from tb_filterviz.plugin.recipe import read_recipe as read_recipe_for_the_tab
-from tb_filterviz.plugin.statistics import tabulate
-from tb_filterviz.plugin.trainings import trainings
+from tb_filterviz.reading.catalog import Layer, Run, read_run
+from tb_filterviz.reading.decoded import decode, side_by_side
+from tb_filterviz.reading.descriptions import LARGEST_VALUE_BYTES, TilesDescription, describe
+from tb_filterviz.reading.recorded_recipe import read_recipe as read_recipe_for_the_tab
+from tb_filterviz.reading.statistics import tabulate
+from tb_filterviz.reading.trainings import trainings
 from tb_filterviz.sinks import run_index
-from tb_filterviz.sinks.event_files import MAX_PARSED_BYTES, WRITER, filters_metadata, frame, read_records
-from tb_filterviz.sinks.event_files import events as read_events
-from tb_filterviz.sinks.storage import Folder
 from tests.fuzz import configurations
 from tests.fuzz.choices import Choices
 from tests.plugin.described import FORMAT_1_STATS, RECIPE, STATISTIC, TILES, listed, series_of

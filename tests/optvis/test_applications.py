@@ -9,7 +9,7 @@ import pytest
 from tb_filterviz import AscentConfig, Config, FilterVisualizer
 from tb_filterviz.optvis.layer_calls import select
 from tb_filterviz.session import Session
-from tests.reading import steps
+from tests.event_reader import steps
 
 NETWORKS = {
     "VGG16": keras.applications.VGG16,

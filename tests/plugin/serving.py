@@ -27,6 +27,14 @@ from werkzeug.test import Client
 
 from tb_filterviz.config import AscentConfig, Config
 from tb_filterviz.history import History
+from tb_filterviz.logs.event_files import (
+    filters_metadata,
+    new_event_file,
+    read_records,
+    scalar_metadata,
+    tensor_event,
+)
+from tb_filterviz.logs.storage import folder_of
 from tb_filterviz.metadata import (
     PLUGIN_NAME,
     RECIPE_TAG,
@@ -41,15 +49,7 @@ from tb_filterviz.parts.objectives import channel_mean
 from tb_filterviz.parts.statistics import STATISTICS, Statistic
 from tb_filterviz.plugin.plugin import FiltersPlugin
 from tb_filterviz.recipe import Recipe, Source, make_recipe
-from tb_filterviz.sinks.event_files import (
-    filters_metadata,
-    new_event_file,
-    read_records,
-    scalar_metadata,
-    tensor_event,
-)
 from tb_filterviz.sinks.events import EventSink
-from tb_filterviz.sinks.storage import folder_of
 from tb_filterviz.snapshots import LayerSnapshot, StepUnit
 from tests.waiting import until
 

@@ -59,7 +59,7 @@ def test_the_tab_itself_needs_neither_tensorflow_nor_keras() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("broken", ["plugin/plugin.py", "plugin/store.py", "metadata.py", "errors.py"])
+@pytest.mark.parametrize("broken", ["plugin/plugin.py", "reading/store.py", "metadata.py", "errors.py"])
 def test_tensorboard_starts_with_a_broken_installation(broken: str, tmp_path: Path) -> None:
     package = Path(tb_filterviz.__file__).parent
     for path in package.rglob("*.py"):

@@ -13,12 +13,12 @@ from tensorboard.context import RequestContext
 from tensorboard.data.provider import RunTagFilter
 
 from tb_filterviz.imaging.layout import shrink
+from tb_filterviz.logs.event_files import filters_metadata, tensor_event
 from tb_filterviz.metadata import encode_tiles, tiles_tag
-from tb_filterviz.plugin.decoded import Place
 from tb_filterviz.plugin.overview import overview_to_json
 from tb_filterviz.plugin.samples import SAMPLED_BYTES
-from tb_filterviz.plugin.store import Store
-from tb_filterviz.sinks.event_files import filters_metadata, tensor_event
+from tb_filterviz.reading.decoded import Place
+from tb_filterviz.reading.store import Store
 from tests.plugin import planted
 from tests.plugin.described import STATISTIC, TILES, encoded
 from tests.plugin.measured import write_measured

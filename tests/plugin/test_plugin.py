@@ -19,10 +19,10 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 
 from tb_filterviz import MemorySink
+from tb_filterviz.logs.event_files import filters_metadata
 from tb_filterviz.metadata import run_name
 from tb_filterviz.parts.statistics import STANDARD
 from tb_filterviz.session import Session
-from tb_filterviz.sinks.event_files import filters_metadata
 from tb_filterviz.sinks.events import EventSink
 from tests.plugin.described import FORMAT_1_STATS, JSON, RECIPE, STATISTIC, TILES, encoded
 from tests.plugin.measured import write_measured

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tb_filterviz import Config, ConfigError, Examples, FilterLogger, FilterVisualizer, MemorySink
-from tests.reading import difference, series, steps
+from tests.event_reader import difference, series, steps
 from tests.rounding import same
 
 RNG = np.random.default_rng(0)

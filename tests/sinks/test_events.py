@@ -22,14 +22,14 @@ from tb_filterviz import (
     VisualizationWarning,
 )
 from tb_filterviz.imaging.layout import grid
+from tb_filterviz.logs.storage import folder_of
 from tb_filterviz.metadata import decode_metadata, last_tag, statistic_tag
 from tb_filterviz.parts.statistics import STANDARD
 from tb_filterviz.session import Session
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.run_index import RunIndex, read_run_index
-from tb_filterviz.sinks.storage import folder_of
+from tests.event_reader import read_run, series
 from tests.processes import run, started
-from tests.reading import read_run, series
 from tests.snapshots import snapshot
 
 _STATISTICS = [f"statistics/{statistic.name}" for statistic in STANDARD]

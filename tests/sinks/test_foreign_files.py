@@ -15,11 +15,11 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_UINT8
 
+from tb_filterviz.logs.event_files import WRITER, events, filters_metadata, frame, scalar_metadata, tensor_event
+from tb_filterviz.logs.storage import folder_of
 from tb_filterviz.metadata import encode_tiles, tiles_tag
-from tb_filterviz.sinks.event_files import WRITER, events, filters_metadata, frame, scalar_metadata, tensor_event
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.run_index import holds_anything, read_run_index, read_tiles
-from tb_filterviz.sinks.storage import folder_of
 from tests.loaders import steps_of_runs
 from tests.memory import forget_peak, peak_mib, resident_mib
 from tests.snapshots import snapshot

@@ -17,15 +17,15 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 
 from tb_filterviz import AscentConfig, Config, FilterLogger, FilterVisualizer, MemorySink
 from tb_filterviz.imaging.layout import shrink
+from tb_filterviz.logs.event_files import events, filters_metadata, tensor_event
+from tb_filterviz.logs.storage import folder_of
 from tb_filterviz.metadata import RECIPE_TAG, STORED_TILE_PX, encode_recipe, encode_tiles, statistic_tag, tiles_tag
 from tb_filterviz.recipe import Recipe
 from tb_filterviz.session import Session
-from tb_filterviz.sinks.event_files import events, filters_metadata, tensor_event
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.run_index import RunIndex, read_run_index, read_tiles
-from tb_filterviz.sinks.storage import folder_of
+from tests.event_reader import read_run, series, steps
 from tests.plugin import serving
-from tests.reading import read_run, series, steps
 from tests.snapshots import snapshot
 
 

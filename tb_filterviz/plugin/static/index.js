@@ -34,11 +34,11 @@ function onceAFrame(draw) {
   };
 }
 
-/** Shows the tab. */
-export async function render() {
+/** Shows the tab. @param {string} [style] where its style sheet is */
+export async function render(style = new URL("./style.css", import.meta.url).href) {
   document.documentElement.lang = "en";
   document.title = "Filters";
-  document.head.append(element("link", { rel: "stylesheet", href: new URL("./style.css", import.meta.url).href }));
+  document.head.append(element("link", { rel: "stylesheet", href: style }));
   const store = new Store(NOTHING);
   const actions = new Actions(store);
   const help = new HelpDialog();

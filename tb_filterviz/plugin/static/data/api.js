@@ -1,4 +1,6 @@
-// Questions to the server; http_api.md says what it answers.
+// Questions to the server, or to the page that was saved in its place; http_api.md says what it answers.
+
+import { savedPage, unpack } from "./saved_page.js";
 
 /**
  * @typedef {object} Tiles
@@ -15,13 +17,24 @@
  * @typedef {{id: string, step: number, filters: number[], shape: number[]}} LayerTiles of one layer among several
  */
 
+/** @param {string} route @param {Query} query */
+function addressOf(route, query) {
+  return `./${route}?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))}`;
+}
+
+/** An address at which a browser finds a picture. @param {string} route @param {Query} query */
+export async function pictureAddress(route, query) {
+  return savedPage ? URL.createObjectURL(await (await savedPage.answer(route, query)).blob()) : addressOf(route, query);
+}
+
 /**
  * @param {string} route
  * @param {Query} query
  * @param {AbortSignal | undefined} [signal]
  */
 async function get(route, query, signal) {
-  const address = `./${route}?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))}`;
+  if (savedPage) return savedPage.answer(route, query);
+  const address = addressOf(route, query);
   let answer;
   try {
     answer = await fetch(address, { signal });
@@ -47,13 +60,6 @@ export async function getJson(route, query = {}) {
 /** @param {Query} query @param {AbortSignal} [signal] */
 export function getTiles(query, signal = undefined) {
   return getPacked("tiles", query, signal);
-}
-
-/** A header and the bytes that it describes. @param {ArrayBuffer} buffer @returns {{header: any, bytes: Uint8Array}} */
-function unpack(buffer) {
-  const length = new DataView(buffer).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  return { header, bytes: new Uint8Array(buffer, 4 + length) };
 }
 
 /**

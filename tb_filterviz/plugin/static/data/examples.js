@@ -1,6 +1,6 @@
 // What there is of a filter beside its picture: the real images on which it was measured, what it answers, its kernel.
 
-import { getJson } from "./api.js";
+import { getJson, pictureAddress } from "./api.js";
 
 const KEPT_PICTURES = 400;
 
@@ -79,8 +79,9 @@ export class Examples {
   /** @param {number} index */
   async fetchPicture(index) {
     const image = new Image();
-    image.src = `./example?${new URLSearchParams({ run: this.run, index: String(index), version: this.version })}`;
+    image.src = await pictureAddress("example", { run: this.run, index, version: this.version });
     await image.decode();
+    URL.revokeObjectURL(image.src); // of a saved page; of others, nothing happens
     return image;
   }
 

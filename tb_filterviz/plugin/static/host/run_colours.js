@@ -5,6 +5,8 @@
 // number, wherever it comes in the list. If colours go by groups that a regular expression tells apart, which the address
 // says, groups are numbered likewise. A colour that somebody chose for one run is in that client's memory only.
 
+import { savedPage } from "../data/saved_page.js";
+
 const PALETTE = [
   { light: "#425066", dark: "#8e98a3" }, // slate
   { light: "#12b5cb", dark: "#12b5cb" }, // cyan
@@ -25,6 +27,7 @@ const LINE_CONTRAST = 3; // of lines and marks to what they are on: WCAG 2.2, 1.
  * @returns {Promise<string[]>}
  */
 export async function fetchRunNames(signal) {
+  if (savedPage) return (await savedPage.answer("runs", {})).json();
   const answer = await fetch("../../runs", { signal }); // beside data/plugin/filterviz/, our base address
   if (!answer.ok) throw new Error(`TensorBoard answers ${answer.status}.`);
   return answer.json();

@@ -65,7 +65,7 @@ function parse(hash) {
       // not ours: we write nothing that cannot be read
     }
   }
-  return { isOurs: plugin === PLUGIN, view };
+  return { isOurs: plugin === PLUGIN || window.parent === window, view }; // alone, the whole address is ours
 }
 
 /** Of TensorBoard's page; of ours, where that is out of reach. */

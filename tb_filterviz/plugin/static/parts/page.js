@@ -44,11 +44,12 @@ export class Page {
     this.message = element("div", { class: "message" });
     this.side = element("aside", { class: "side", "aria-label": "Details" });
     this.notice = element("div", { class: "notice", role: "note" });
+    this.saved = element("p", { class: "saved quiet" });
     this.live = element("div", { class: "sr", role: "status", "aria-live": "polite" });
     this.middle = element("div", { class: "middle" }, parts.overview.root, parts.stage.root, parts.runs.root, this.side);
     this.work = element("div", { class: "work" }, parts.reading.root, this.middle, parts.timeline.root);
     this.root = element("main", { class: "page" }, element("h1", { class: "sr" }, "Filters"),
-      parts.toolbar.root, this.notice, this.message, this.work, parts.large.root, ...dialogs, this.live);
+      parts.toolbar.root, this.saved, this.notice, this.message, this.work, parts.large.root, ...dialogs, this.live);
     this.isOtherPhase = changes();
     this.isOtherNotice = changes();
     this.isOtherPlace = changes();
@@ -62,6 +63,8 @@ export class Page {
     this.work.hidden = !isWork;
     if (!isWork && this.isOtherPhase(state.phase, state.error, state.problems)) this.say(state);
     if (isWork) this.isOtherPhase();
+    this.saved.hidden = state.saved === null;
+    setText(this.saved, state.saved ?? "");
     this.showNotices(state);
     this.parts.toolbar.render(state);
     if (isWork) this.renderWork(state);

@@ -158,9 +158,9 @@ export class Timeline {
   }
 
   /** How old the latest step is, of a training that goes on. @param {State} state */
-  showLive({ recording }) {
+  showLive({ recording, saved }) {
     const age = recording ? Date.now() / 1000 - recording.about.last_wall_time : Infinity;
-    this.live.hidden = age > FRESH_S;
+    this.live.hidden = age > FRESH_S || saved !== null;
     const step = recording?.steps.at(-1);
     if (this.live.hidden || !recording || step === undefined) return;
     setText(this.live, `Live: ${nameOfStep(step, recording.unit)}, ${ageWords(age)}`);

@@ -104,10 +104,10 @@ export class Actions {
   async reload() {
     try {
       this.results = this.readResults().catch(() => {}); // then runs are in the order of their names
-      const listed = await getRuns();
+      const { runs: listed, saved = null } = await getListing();
       const runs = listed.filter(({ layers }) => layers.length);
       const problems = listed.flatMap((run) => run.problems.map((problem) => `${run.run}: ${problem}`));
-      this.store.update({ runs, problems, warning: "" });
+      this.store.update({ runs, problems, saved, warning: "" });
       this.readColours().catch(() => {}); // then runs have none
       if (!runs.length) {
         this.store.update({ phase: "empty" });
@@ -137,7 +137,8 @@ export class Actions {
 
   /** Of a training that goes on, what is new, without TensorBoard's reload. */
   async follow() {
-    const { runs, phase, isBusy, isPlaying, warning } = this.state;
+    const { runs, phase, isBusy, isPlaying, warning, saved } = this.state;
+    if (saved !== null) return;
     if (document.hidden || phase !== "work" || isBusy || isPlaying || !runs.length || this.isFollowing) return;
     if (this.hasFollowingFailed && warning) return; // nobody is there to be asked, until somebody tries again
     if (Date.now() / 1000 - Math.max(...runs.map(lastWallTime)) > FRESH_S) return;
@@ -460,7 +461,11 @@ export class Actions {
   }
 }
 
-/** All runs, as the server lists them. @returns {Promise<Run[]>} */
-async function getRuns() {
-  return (await getJson("layers")).runs;
+/**
+ * All runs, as the server lists them; of a page that was saved, when that was.
+ *
+ * @returns {Promise<{runs: Run[], saved?: string}>}
+ */
+async function getListing() {
+  return getJson("layers");
 }

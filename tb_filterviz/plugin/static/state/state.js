@@ -99,6 +99,7 @@ import { START } from "./view.js";
  * @property {boolean} isBusy
  * @property {Run[]} runs
  * @property {string[]} problems
+ * @property {string | null} saved of a page that was saved, when, and what it lacks; null in TensorBoard
  * @property {Record<string, Result | null>} results by run
  * @property {string[]} known all of TensorBoard's runs, in its order
  * @property {string} colourPattern by whose groups TensorBoard colours runs; empty where each has its own
@@ -130,6 +131,6 @@ import { START } from "./view.js";
 
 /** @type {State} */
 export const NOTHING = { view: START, phase: "loading", error: "", warning: "", broken: [], isBusy: false, runs: [],
-  problems: [], results: {}, known: [], colourPattern: "", isDark: false, recording: null, index: 0, other: null,
-  otherError: null, matching: null, maps: null, kernels: null, overview: null, contenders: [], missing: [], hovered: null,
-  isPlaying: false, isLooping: false, speed: 5, said: "", arrivals: 0, readings: 0 };
+  problems: [], saved: null, results: {}, known: [], colourPattern: "", isDark: false, recording: null, index: 0,
+  other: null, otherError: null, matching: null, maps: null, kernels: null, overview: null, contenders: [], missing: [],
+  hovered: null, isPlaying: false, isLooping: false, speed: 5, said: "", arrivals: 0, readings: 0 };

@@ -10,8 +10,8 @@ from tensorboard.context import RequestContext
 from tensorboard.data.provider import RunTagFilter
 
 from tb_filterviz.errors import SeriesError
-from tb_filterviz.plugin.decoded import Place
-from tb_filterviz.plugin.store import Store
+from tb_filterviz.reading.decoded import Place
+from tb_filterviz.reading.store import Store
 from tests.plugin.serving import LOADERS, layer_events, pixels, provider, write, write_events
 
 ALL = (-(1 << 60), 1 << 60)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tb_filterviz.history import History
 from tb_filterviz.parts.statistics import STILL, difference_between_filters
-from tb_filterviz.plugin.decoded import Decoded
-from tb_filterviz.plugin.formation import Formation, form, last_away, last_moves, stuck_spans, to_json
+from tb_filterviz.reading.decoded import Decoded
+from tb_filterviz.reading.formation import Formation, form, last_away, last_moves, stuck_spans, to_json
 from tests.plugin import planted
 from tests.plugin.serving import LOADERS, layer_events, snapshot, tab, write_events, write_tiles
 

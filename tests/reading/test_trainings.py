@@ -9,8 +9,8 @@ import pytest
 
 from tb_filterviz.config import AscentConfig, Config, GridConfig
 from tb_filterviz.metadata import RECIPE_TAG, encode_recipe
-from tb_filterviz.plugin.catalog import Run, read_run
-from tb_filterviz.plugin.trainings import trainings
+from tb_filterviz.reading.catalog import Run, read_run
+from tb_filterviz.reading.trainings import trainings
 from tb_filterviz.recipe import Source
 from tests.plugin.described import listed, series_of
 from tests.plugin.serving import LOADERS, recipe, snapshot, tab, write, write_raw, write_tiles

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_filterviz.errors import SeriesError
-from tb_filterviz.plugin.catalog import read_run
-from tb_filterviz.plugin.decoded import decode
+from tb_filterviz.reading.catalog import read_run
+from tb_filterviz.reading.decoded import decode
 from tests.plugin.described import series_of
 
 (LAYER,) = read_run(series_of((6, 5, 5, 1))).layers

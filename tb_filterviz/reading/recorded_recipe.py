@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 from tb_filterviz.errors import SeriesError
-from tb_filterviz.plugin.descriptions import decode
-from tb_filterviz.plugin.validation import LONGEST_TEXT, whole_characters
+from tb_filterviz.reading.descriptions import decode
+from tb_filterviz.reading.validation import LONGEST_TEXT, whole_characters
 
 LARGEST_RECIPE_BYTES = 512 << 10  # ten times that of a network of 500 layers
 DEEPEST = 12

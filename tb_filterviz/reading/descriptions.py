@@ -13,7 +13,7 @@ from tb_filterviz.errors import SeriesError
 from tb_filterviz.metadata import KernelKind, ResponseKind, decode_metadata
 from tb_filterviz.parts.objectives import OBJECTIVES
 from tb_filterviz.parts.statistics import STATISTICS, Sort, Unit
-from tb_filterviz.plugin.validation import (
+from tb_filterviz.reading.validation import (
     LARGEST_INDEX,
     LONGEST_TEXT,
     MOST_FILTERS,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tb_filterviz import FilterVisualizer
-from tb_filterviz.plugin.curves import siblings
+from tb_filterviz.reading.curves import siblings
 from tb_filterviz.recipe import Source
 from tests.plugin.serving import LOADERS, Tab, layer_events, recipe_event, scalars, tab, write, write_events
 
@@ -170,7 +170,7 @@ def test_two_trainings_by_keras_itself(tmp_path: Path, small_model: keras.Model)
 
 
 def test_curves_are_called_what_they_say(loader: str, tmp_path: Path) -> None:
-    from tb_filterviz.sinks.event_files import scalar_metadata, tensor_event
+    from tb_filterviz.logs.event_files import scalar_metadata, tensor_event
 
     write(tmp_path, [0, 1])
 

@@ -17,8 +17,8 @@ from itertools import combinations
 from typing import Any
 
 from tb_filterviz.metadata import run_number
-from tb_filterviz.plugin.catalog import Run
-from tb_filterviz.plugin.curves import split_run
+from tb_filterviz.reading.catalog import Run
+from tb_filterviz.reading.curves import split_run
 from tb_filterviz.recipe import drawing_of, network_of
 
 

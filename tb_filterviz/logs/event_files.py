@@ -26,8 +26,8 @@ from tensorboard.plugins.scalar import metadata as scalars
 from tensorboard.plugins.text import metadata as texts
 from tensorboard.util import tensor_util
 
+from tb_filterviz.logs.storage import Folder, LocalFolder
 from tb_filterviz.metadata import PLUGIN_NAME
-from tb_filterviz.sinks.storage import Folder, LocalFolder
 
 try:
     import google_crc32c
@@ -74,17 +74,26 @@ def read_records(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
         yield payload, end
 
 
-def events(stream: BinaryIO) -> Iterator[tuple[Event, int]]:
+def events(stream: BinaryIO, max_parsed_bytes: int = MAX_PARSED_BYTES) -> Iterator[tuple[Event, int]]:
     """Read events, each with the offset its record ends at, up to the first that is cut off or damaged.
 
-    Of one above `MAX_PARSED_BYTES`, which may be somebody else's, only the step and the time are read.
+    Of one above `max_parsed_bytes`, which may be somebody else's, only the step and the time are read.
     """
     for payload, end in read_records(stream):
         try:
-            event = Event.FromString(payload if len(payload) <= MAX_PARSED_BYTES else _step_and_time(payload))
+            event = Event.FromString(payload if len(payload) <= max_parsed_bytes else _step_and_time(payload))
         except DecodeError:
             return
         yield event, end
+
+
+def event_at(stream: BinaryIO, began: int, ended: int) -> Event | None:
+    """Read again an event whose record lies between two offsets; None if something else is there by now."""
+    stream.seek(began + _HEADER.size)
+    try:
+        return Event.FromString(stream.read(max(0, ended - began - _HEADER.size - _FOOTER.size)))
+    except DecodeError:
+        return None
 
 
 def _step_and_time(payload: bytes) -> bytes:

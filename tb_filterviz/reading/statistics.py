@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tb_filterviz.parts.statistics import STANDARD
-from tb_filterviz.plugin import formation
-from tb_filterviz.plugin.catalog import Statistics
-from tb_filterviz.plugin.decoded import Array, Decoded
+from tb_filterviz.reading import formation
+from tb_filterviz.reading.catalog import Statistics
+from tb_filterviz.reading.decoded import Array, Decoded
 
 SAME_WRITE_S = 1.0  # the series of a layer are written one right after the other
 

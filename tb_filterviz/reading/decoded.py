@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tb_filterviz.errors import SeriesError
-from tb_filterviz.plugin.catalog import AnySeries
-from tb_filterviz.plugin.descriptions import dtype_of
+from tb_filterviz.reading.catalog import AnySeries
+from tb_filterviz.reading.descriptions import dtype_of
 
 Array = npt.NDArray[Any]
 

@@ -3,8 +3,8 @@
 import threading
 from collections import OrderedDict
 
-from tb_filterviz.plugin.catalog import AnySeries
-from tb_filterviz.plugin.decoded import Decoded, Place
+from tb_filterviz.reading.catalog import AnySeries
+from tb_filterviz.reading.decoded import Decoded, Place
 
 
 class Cache:

@@ -24,7 +24,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util import tensor_util
 
-from tb_filterviz.sinks.event_files import (
+from tb_filterviz.logs.event_files import (
     MAX_RECORD_BYTES,
     events,
     filters_metadata,
@@ -36,12 +36,12 @@ from tb_filterviz.sinks.event_files import (
     tensor_event,
     text_metadata,
 )
-from tb_filterviz.sinks.storage import Folder, folder_of, reason_of
+from tb_filterviz.logs.storage import Folder, folder_of, reason_of
 from tests import processes
 from tests.disks import mounted
-from tests.reading import read_run, series, steps
+from tests.event_reader import read_run, series, steps
 
-pytest_plugins = ["tests.sinks.s3"]
+pytest_plugins = ["tests.logs.s3"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -259,8 +259,8 @@ def test_a_step_is_one_write_and_survives_a_kill(tmp_path: Path) -> None:
         import os, signal
         import numpy as np
         from pathlib import Path
-        from tb_filterviz.sinks.event_files import new_event_file, tensor_event, scalar_metadata, filters_metadata
-        from tb_filterviz.sinks.storage import folder_of
+        from tb_filterviz.logs.event_files import new_event_file, tensor_event, scalar_metadata, filters_metadata
+        from tb_filterviz.logs.storage import folder_of
         def writes():
             lines = Path("/proc/self/io").read_text().splitlines() if Path("/proc/self/io").exists() else ["syscw: 0"]
             return next(int(line.split()[1]) for line in lines if line.startswith("syscw"))
@@ -432,8 +432,8 @@ def test_a_write_cut_short_is_taken_back(tmp_path: Path) -> None:
     code = f"""if True:
         import resource, signal
         import numpy as np
-        from tb_filterviz.sinks.event_files import new_event_file, tensor_event, scalar_metadata, filters_metadata
-        from tb_filterviz.sinks.storage import folder_of, reason_of
+        from tb_filterviz.logs.event_files import new_event_file, tensor_event, scalar_metadata, filters_metadata
+        from tb_filterviz.logs.storage import folder_of, reason_of
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         file = new_event_file(folder_of({str(tmp_path)!r}))
         curve = [tensor_event(0, "curve", np.float32(1), scalar_metadata())]
@@ -541,8 +541,8 @@ def test_tensorboard_reads_what_is_remote(bucket: str, s3_endpoint: str) -> None
 ROUND_TRIP = """if True:
     import sys, tempfile
     import numpy as np
-    from tb_filterviz.sinks.event_files import events, filters_metadata, new_event_file, tensor_event
-    from tb_filterviz.sinks.storage import folder_of
+    from tb_filterviz.logs.event_files import events, filters_metadata, new_event_file, tensor_event
+    from tb_filterviz.logs.storage import folder_of
     for place in sys.argv[1:] or [tempfile.mkdtemp()]:
         folder = folder_of(place)
         folder.check_writable()
@@ -578,7 +578,7 @@ def test_without_google_crc32c_the_records_are_the_same(small: bytes, tmp_path: 
     code = f"""if True:
         import io
         from pathlib import Path
-        from tb_filterviz.sinks.event_files import events, frame, read_records
+        from tb_filterviz.logs.event_files import events, frame, read_records
         place = Path({str(tmp_path)!r})
         data = (place / "small").read_bytes()
         (place / "again").write_bytes(b"".join(frame(payload) for payload, _ in read_records(io.BytesIO(data))))

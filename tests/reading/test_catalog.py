@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_filterviz.metadata import RECIPE_TAG
-from tb_filterviz.plugin.catalog import MOST_STATISTICS, read_run
+from tb_filterviz.reading.catalog import MOST_STATISTICS, read_run
 from tests.plugin.described import FORMAT_1_STATS, RECIPE, STATISTIC, TILES, encoded, listed, series_of
 
 

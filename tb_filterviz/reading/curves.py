@@ -10,8 +10,8 @@ from tensorboard.data.provider import RunTagFilter
 
 from tb_filterviz.metadata import PLUGIN_NAME, RECIPE_TAG, run_number
 from tb_filterviz.parts.statistics import responsive
-from tb_filterviz.plugin.catalog import Layer, Run, read_run
-from tb_filterviz.plugin.decoded import Place
+from tb_filterviz.reading.catalog import Layer, Run, read_run
+from tb_filterviz.reading.decoded import Place
 
 SCALARS = "scalars"
 MOST_POINTS = 10_000

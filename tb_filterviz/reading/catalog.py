@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from tb_filterviz.errors import SeriesError
 from tb_filterviz.metadata import PLUGIN_NAME, RECIPE_TAG, KernelKind, ResponseKind
 from tb_filterviz.parts.statistics import STANDARD
-from tb_filterviz.plugin.descriptions import (
+from tb_filterviz.reading.descriptions import (
     AnyDescription,
     ExamplesDescription,
     KernelsDescription,
@@ -20,8 +20,8 @@ from tb_filterviz.plugin.descriptions import (
     TilesDescription,
     describe,
 )
-from tb_filterviz.plugin.recipe import read_recipe
-from tb_filterviz.plugin.validation import LONGEST_TEXT
+from tb_filterviz.reading.recorded_recipe import read_recipe
+from tb_filterviz.reading.validation import LONGEST_TEXT
 
 MOST_STATISTICS = 100  # of a layer
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_filterviz.errors import SeriesError
-from tb_filterviz.plugin.descriptions import (
+from tb_filterviz.reading.descriptions import (
     ExamplesDescription,
     KernelsDescription,
     ResponsesDescription,

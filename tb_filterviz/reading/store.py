@@ -12,8 +12,8 @@ from tensorboard.data.provider import RunTagFilter
 from tb_filterviz.errors import SeriesError
 from tb_filterviz.imaging.layout import shrink
 from tb_filterviz.metadata import PLUGIN_NAME, KernelKind, ResponseKind
-from tb_filterviz.plugin.cache import Cache
-from tb_filterviz.plugin.catalog import (
+from tb_filterviz.reading.cache import Cache
+from tb_filterviz.reading.catalog import (
     AnySeries,
     ExamplesPart,
     Kernels,
@@ -24,9 +24,9 @@ from tb_filterviz.plugin.catalog import (
     Tiles,
     read_run,
 )
-from tb_filterviz.plugin.decoded import Decoded, Place, decode, side_by_side
-from tb_filterviz.plugin.descriptions import dtype_of
-from tb_filterviz.plugin.statistics import Table, tabulate
+from tb_filterviz.reading.decoded import Decoded, Place, decode, side_by_side
+from tb_filterviz.reading.descriptions import dtype_of
+from tb_filterviz.reading.statistics import Table, tabulate
 
 ALL = 1 << 30  # a data provider takes 0 to mean nothing
 CACHE_BYTES = 256 << 20

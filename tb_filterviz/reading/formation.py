@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tb_filterviz.parts.statistics import STILL, change, change_since_start, responsive
-from tb_filterviz.plugin.decoded import Array, Decoded
+from tb_filterviz.reading.decoded import Array, Decoded
 
 Outcome = Literal["stuck", "unmoved", "settled", "changing"]
 Span = tuple[int, int]  # the first and the last step of it

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_filterviz.errors import LogDirError
-from tb_filterviz.sinks.storage import Folder, LocalFolder, RemoteFolder, folder_of, reason_of
+from tb_filterviz.logs.storage import Folder, LocalFolder, RemoteFolder, folder_of, reason_of
 from tests import processes
 
-pytest_plugins = ["tests.sinks.s3"]
+pytest_plugins = ["tests.logs.s3"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -171,7 +171,7 @@ def test_a_large_object_is_read_piece_by_piece(bucket: str) -> None:
     folder.put("large", bytes(64 << 20))
     code = f"""if True:
         from tests.memory import peak_mib, resident_mib
-        from tb_filterviz.sinks.storage import folder_of
+        from tb_filterviz.logs.storage import folder_of
         folder = folder_of("s3://{bucket}/run")
         folder.put("small", b"1")  # all is imported
         before, size = resident_mib(), 0
@@ -295,7 +295,7 @@ def test_without_the_packages_the_sentence_names_them(without: str, log_dir: str
     code = f"""if True:
         from pathlib import Path
         from tb_filterviz.errors import LogDirError
-        from tb_filterviz.sinks.storage import folder_of
+        from tb_filterviz.logs.storage import folder_of
         folder_of("/tmp").names(), folder_of(Path("foo:/bar")).names()
         try:
             folder_of({log_dir})
@@ -358,7 +358,7 @@ def test_a_folder_of_somebody_else_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     code = f"""if True:
         import os
-        from tb_filterviz.sinks.storage import folder_of, reason_of
+        from tb_filterviz.logs.storage import folder_of, reason_of
         os.chdir({str(tmp_path)!r})  # what is above it is nobody's business
         if os.getuid() == 0:
             os.setuid(65534)

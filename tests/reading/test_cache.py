@@ -1,8 +1,8 @@
 import numpy as np
 
-from tb_filterviz.plugin.cache import Cache
-from tb_filterviz.plugin.catalog import Series, Tiles, read_run
-from tb_filterviz.plugin.decoded import Decoded, Place
+from tb_filterviz.reading.cache import Cache
+from tb_filterviz.reading.catalog import Series, Tiles, read_run
+from tb_filterviz.reading.decoded import Decoded, Place
 from tests.plugin.described import series_of
 
 ABOUT = read_run(series_of((6, 5, 5, 1))).layers[0].about

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_filterviz.errors import SeriesError
-from tb_filterviz.plugin.recipe import DEEPEST, LARGEST_RECIPE_BYTES, read_recipe
+from tb_filterviz.reading.recorded_recipe import DEEPEST, LARGEST_RECIPE_BYTES, read_recipe
 from tests.plugin.described import JSON, RECIPE, encoded
 
 

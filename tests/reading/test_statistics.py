@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tb_filterviz.plugin.catalog import Series, Statistics
-from tb_filterviz.plugin.decoded import Decoded
-from tb_filterviz.plugin.descriptions import StatisticsDescription, describe
-from tb_filterviz.plugin.statistics import Table, rounded, tabulate
+from tb_filterviz.reading.catalog import Series, Statistics
+from tb_filterviz.reading.decoded import Decoded
+from tb_filterviz.reading.descriptions import StatisticsDescription, describe
+from tb_filterviz.reading.statistics import Table, rounded, tabulate
 from tests.plugin.described import FORMAT_1_STATS, STATISTIC, encoded
 from tests.plugin.serving import LOADERS, layer_events, tab, write_events
 

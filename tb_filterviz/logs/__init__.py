@@ -1,0 +1,1 @@
+"""Where logs lie, and the records that event files are made of."""

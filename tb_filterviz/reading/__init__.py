@@ -1,0 +1,1 @@
+"""What there is in logs, put together from event files: for the tab, and for programs."""
