@@ -1,4 +1,4 @@
-"""What both of TensorBoard's loaders find in a log directory."""
+"""What TensorBoard's loaders and our own reader find in a log directory."""
 
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,12 @@ def found_by(loader: str, log_dir: Path) -> Found:
         return found
 
 
-def found_by_both(log_dir: Path) -> Found:
-    """The same, where both loaders agree; the recipe and what it is for do not count as steps."""
-    fast, slow = (found_by(loader, log_dir) for loader in LOADERS)
-    assert {run: {tag: list(at) for tag, at in tags.items()} for run, tags in fast.items()} == {
-        run: {tag: list(at) for tag, at in tags.items()} for run, tags in slow.items()
-    }
-    return {run: {tag: at for tag, at in tags.items() if _is_series(tag)} for run, tags in slow.items()}
+def found_by_all(log_dir: Path) -> Found:
+    """The same, where all of them agree; the recipe and what it is for do not count as steps."""
+    found = [found_by(loader, log_dir) for loader in LOADERS]
+    steps = [{run: {tag: list(at) for tag, at in tags.items()} for run, tags in runs.items()} for runs in found]
+    assert all(each == steps[0] for each in steps)
+    return {run: {tag: at for tag, at in tags.items() if _is_series(tag)} for run, tags in found[0].items()}
 
 
 def _is_series(tag: str) -> bool:
@@ -48,7 +47,7 @@ def _is_series(tag: str) -> bool:
 def steps_of_runs(log_dir: Path) -> dict[str, list[int]]:
     """The steps of each run, which have to be the same in every series of tiles and statistics."""
     steps: dict[str, list[int]] = {}
-    for run, tags in found_by_both(log_dir).items():
+    for run, tags in found_by_all(log_dir).items():
         series = {tag: list(at) for tag, at in tags.items()}
         (steps[run],) = {tuple(at) for at in series.values()} or {()}  # type: ignore[assignment]
     return {run: list(at) for run, at in steps.items()}

@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.plugin_event_multiplexer import EventM
 from tb_filterviz import Config, FilterLogger, FilterVisualizer, MemorySink
 from tb_filterviz.imaging.layout import shrink
 from tb_filterviz.metadata import STORED_TILE_PX, statistic_tag, tiles_tag
-from tests.loaders import found_by_both, steps_of_runs
+from tests.loaders import found_by_all, steps_of_runs
 from tests.parts import own
 
 if sys.platform != "win32":
@@ -52,7 +52,7 @@ def _fit(model: keras.Model, *callbacks: keras.callbacks.Callback, epochs: int =
 
 def _assert_run_is(log_dir: Path, run: str, memory: MemorySink) -> None:
     """The run holds just what was handed to a sink in memory meanwhile: pictures and statistics of one training."""
-    tags = found_by_both(log_dir)[run]
+    tags = found_by_all(log_dir)[run]
     expected = {(snapshot.layer, snapshot.step): snapshot for snapshot in memory.snapshots}
     held = {(layer, step) for layer in ("conv_a", "conv_b") for step in tags.get(tiles_tag(layer, 0), {})}
     assert held == set(expected)
@@ -132,7 +132,7 @@ def test_trainings_in_two_threads_get_a_run_each(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert steps_of_runs(tmp_path) == {"filters": [-1, 0, 1, 2], "filters_2": [-1, 0, 1, 2]}
-    first = found_by_both(tmp_path)["filters"][tiles_tag("conv_a", 0)][-1]
+    first = found_by_all(tmp_path)["filters"][tiles_tag("conv_a", 0)][-1]
     order = memories if np.array_equal(memories[0].snapshots[0].tiles, first) else memories[::-1]
     for run, memory in zip(("filters", "filters_2"), order, strict=True):
         _assert_run_is(tmp_path, run, memory)
@@ -147,7 +147,7 @@ def test_every_trial_of_a_search_gets_a_run_of_its_own(tmp_path: Path) -> None:
     tuner = keras_tuner.GridSearch(build, objective="loss", max_trials=4, directory=tmp_path / "search", seed=0)
     callback = FilterVisualizer(logs)
     tuner.search(X, Y, epochs=2, verbose=0, callbacks=[callback])
-    runs = found_by_both(logs)
+    runs = found_by_all(logs)
     assert len(tuner.oracle.trials) == len(runs) == 4
     assert set(map(tuple, steps_of_runs(logs).values())) == {(-1, 0, 1)}
     counts = [next(iter(tags[tiles_tag("conv_a", 0)].values())).shape[0] for tags in runs.values()]
@@ -354,7 +354,7 @@ def test_one_more_statistic_keeps_every_step_of_both(tmp_path: Path) -> None:
     model = _model()
     _fit(model, FilterVisualizer(tmp_path))
     _fit(model, FilterVisualizer(tmp_path, config=Config(statistics=[own.peak])), initial_epoch=2, epochs=4)
-    (tags,) = found_by_both(tmp_path).values()
+    (tags,) = found_by_all(tmp_path).values()
     assert list(tags[statistic_tag("conv_a", "score")]) == [-1, 0, 1, 2, 3]
     assert list(tags[statistic_tag("conv_a", "own_peak")]) == [2, 3]
     assert list(tags[tiles_tag("conv_a", 0)]) == [-1, 0, 1, 2, 3]

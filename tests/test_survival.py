@@ -11,7 +11,7 @@ import pytest
 
 from tb_filterviz.metadata import tiles_tag
 from tb_filterviz.sinks.events import EventSink
-from tests.loaders import found_by_both, steps_of_runs
+from tests.loaders import found_by_all, steps_of_runs
 from tests.processes import run, started
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
@@ -86,7 +86,7 @@ def _assert_nothing_is_lost(tmp_path: Path, announced: list[int]) -> None:
         0,
         1,
     )  # it may have been killed before it said so
-    for tag, at in found_by_both(tmp_path)["filters"].items():
+    for tag, at in found_by_all(tmp_path)["filters"].items():
         if tag in (tiles_tag("conv_a", 0), tiles_tag("conv_b", 0)):
             assert all(int(tiles[0, 0, 0, 0]) == step % 256 for step, tiles in at.items())
 

@@ -314,8 +314,8 @@ def _too_large(nbytes: int, answers: Sequence[_Answer], max_mb: float, steps: in
     ][:1]
     ways.append(f"more room (max_mb={nbytes // _MB + 1}, or --max-mb {nbytes // _MB + 1})")
     return (
-        f"The page would have {nbytes / _MB:.1f} MB ({shares}), and {max_mb:g} are allowed. Choose fewer layers or runs, "
-        f"{', '.join(ways[:-1])}{', ' if len(ways) > 1 else ''}or {ways[-1]}."
+        f"The page would have {nbytes / _MB:.1f} MB ({shares}), and {max_mb:g} are allowed. "
+        f"Choose fewer layers or runs, {', '.join(ways[:-1])}{', ' if len(ways) > 1 else ''}or {ways[-1]}."
     )
 
 

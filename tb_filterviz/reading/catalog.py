@@ -34,6 +34,7 @@ _RESPONSES_TAG = re.compile(
 _KERNELS_TAG = re.compile(
     rf"{PLUGIN_NAME}/(?P<layer>.+)/kernels/(?P<kind>channels|slices|effective)(?:_\d{{1,6}})?", re.DOTALL
 )
+_CURVE_TAG = re.compile(rf"{PLUGIN_NAME}/(?P<layer>.+)/[^/]+", re.DOTALL)
 _EXAMPLES_TAG = re.compile(rf"{PLUGIN_NAME}/examples(?:_\d{{1,6}})?")
 
 About = TypeVar("About", bound=AnyDescription)
@@ -193,6 +194,15 @@ class _Problems:
             f"{tags[0]}{f' and {len(tags) - 1} more' if len(tags) > 1 else ''}: {sentence}"
             for sentence, tags in self._tags.items()
         ]
+
+
+def layer_id_in(tag: str) -> str | None:
+    """Read from a tag of ours which layer it belongs to; None if it belongs to the run, or is not ours."""
+    for pattern in (_TILES_TAG, _STATISTICS_TAG, _RESPONSES_TAG, _KERNELS_TAG, _CURVE_TAG):
+        found = pattern.fullmatch(tag)
+        if found:
+            return found["layer"]
+    return None
 
 
 LayerDescription = TilesDescription | StatisticsDescription | ResponsesDescription | KernelsDescription

@@ -19,7 +19,7 @@ from tensorboard.util import tensor_util
 from tb_filterviz.errors import LogDirError
 from tb_filterviz.logs.event_files import event_at, events
 from tb_filterviz.logs.storage import Folder, LocalFolder, folder_of, reason_of
-from tb_filterviz.metadata import PLUGIN_NAME
+from tb_filterviz.reading.catalog import layer_id_in
 from tb_filterviz.reading.descriptions import LARGEST_VALUE_BYTES
 
 SCALARS = "scalars"
@@ -79,28 +79,24 @@ class FoundRun:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What of a log directory is meant.
+    """Which layers are meant, at which steps; what belongs to a run as a whole always is.
 
     Attributes:
-        runs: names; None for all.
         steps: of runs; of one that is not named, all.
         layers: their names in tags; None for all.
     """
 
-    runs: Collection[str] | None = None
     steps: Mapping[str, Collection[int]] = field(default_factory=dict)
     layers: Collection[str] | None = None
 
-    def has(self, run: str) -> bool:
-        """Tell whether a run is meant."""
-        return self.runs is None or run in self.runs
+    def has(self, tag: str) -> bool:
+        """Tell whether a tag is meant."""
+        layer = layer_id_in(tag) if self.layers is not None else None
+        return self.layers is None or layer is None or layer in self.layers
 
-    def has_tag(self, tag: str) -> bool:
-        """Tell whether a tag is meant: all are that are not of another layer."""
-        _, is_ours, rest = tag.partition(f"{PLUGIN_NAME}/")
-        if self.layers is None or not is_ours or "/" not in rest:
-            return True
-        return any(rest.startswith(f"{layer}/") for layer in self.layers)
+    def steps_of(self, run: str, tag: str) -> Collection[int] | None:
+        """Tell which steps of a tag are meant; None for all."""
+        return self.steps.get(run) if layer_id_in(tag) is not None else None
 
 
 ALL = Choice()
@@ -134,7 +130,7 @@ class FileProvider:
     @property
     def runs(self) -> list[str]:
         """The names of the runs that are handed out: folders with event files, relative to the log directory."""
-        return [name for name in self._folders if self._choice.has(name)]
+        return list(self._folders)
 
     def choosing(self, choice: Choice) -> "FileProvider":
         """Hand out something else of the same files, which are not gone through again."""
@@ -233,8 +229,8 @@ class FileProvider:
             if runs is not None and run not in runs:
                 continue
             for tag, found in self.run(run).series.items():
-                if found.plugin == plugin and (tags is None or tag in tags) and self._choice.has_tag(tag):
-                    chosen = found.chosen(self._choice.steps.get(run))
+                if found.plugin == plugin and (tags is None or tag in tags) and self._choice.has(tag):
+                    chosen = found.chosen(self._choice.steps_of(run, tag))
                     if chosen.steps:
                         yield run, tag, chosen
 

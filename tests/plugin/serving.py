@@ -48,12 +48,13 @@ from tb_filterviz.metadata import (
 from tb_filterviz.parts.objectives import channel_mean
 from tb_filterviz.parts.statistics import STATISTICS, Statistic
 from tb_filterviz.plugin.plugin import FiltersPlugin
+from tb_filterviz.reading.files import FileProvider
 from tb_filterviz.recipe import Recipe, Source, make_recipe
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.snapshots import LayerSnapshot, StepUnit
 from tests.waiting import until
 
-LOADERS = ("fast-loader", "python-loader")
+LOADERS = ("fast-loader", "python-loader", "own-reader")
 HOSTILE = (
     '<img src=x onerror="window.hacked=1">',
     "</script><script>window.hacked=1</script>",
@@ -297,7 +298,10 @@ def wait_until_read(data_provider: Any, log_dir: Path) -> None:
 
 @contextmanager
 def provider(log_dir: Path, loader: str, samples: int = 0) -> Iterator[Any]:
-    """The data provider of one of TensorBoard's two loaders."""
+    """The data provider of one of TensorBoard's two loaders, or our own, which reads all steps of files."""
+    if loader == "own-reader":
+        yield FileProvider(log_dir)
+        return
     if loader == "python-loader":
         multiplexer = plugin_event_multiplexer.EventMultiplexer(tensor_size_guidance={"filterviz": samples})
         multiplexer.AddRunsFromDirectory(str(log_dir))

@@ -132,8 +132,9 @@ def test_two_hundred_of_two_hundred(loader: str, tmp_path: Path) -> None:
         )
         assert np.array_equal(tiles, np.stack([pixels(step, "conv2d_1", FULL) for step in range(-1, 199)]))
         assert served.get("curves", run="filters", layer="conv2d_1")["logged_steps"] == 200
+    kept = 200 if loader == "own-reader" else 12  # which reads all, whatever TensorBoard is told to keep
     with tab(tmp_path, loader, samples=12) as served:
-        assert len(served.get("statistics", run="filters", layer="conv2d_1")["steps"]) == 12
+        assert len(served.get("statistics", run="filters", layer="conv2d_1")["steps"]) == kept
         assert served.get("curves", run="filters", layer="conv2d_1")["logged_steps"] == 200
 
 
@@ -156,7 +157,7 @@ def test_some_steps_some_filters_a_smaller_size(loader: str, tmp_path: Path) -> 
         assert small.shape == (10, 6, 5, 5, 3)
 
 
-def test_a_restart_shows_the_same_on_both_loaders(loader: str, tmp_path: Path) -> None:
+def test_a_restart_shows_the_same_on_all_loaders(loader: str, tmp_path: Path) -> None:
     for steps, began in ((range(-1, 6), 1000), (range(3, 5), 2000)):
         write_events(tmp_path / "filters", [event for step in steps for event in layer_events(step, began + step)])
     with tab(tmp_path, loader) as served:
@@ -238,7 +239,9 @@ def test_a_tensor_that_lies_about_its_size_is_a_sentence(loader: str, tmp_path: 
         assert served.get("layers")["runs"][0]["layers"][0]["id"] == "lying"
         answer = served.answer("tiles", run="filters", layer="lying")
         assert answer.status_code == 400
-        assert "TensorBoard cannot read filterviz/lying/tiles" in answer.text
+        refused = "holds nothing of the type" if loader == "own-reader" else "TensorBoard cannot read"
+        assert refused in answer.text
+        assert "filterviz/lying/tiles" in answer.text
 
 
 def test_a_statistic_that_lies_leaves_the_others(loader: str, tmp_path: Path) -> None:

@@ -343,12 +343,12 @@ def test_what_was_found_before_is_not_computed_again_until_something_was_written
     write_step("other", 0, pictures[::-1])
     with tab(tmp_path, "python-loader") as served:
         first = match(served, "one", "other")
-        kept = dict(served.plugin._matcher._matrices)
+        kept = dict(served.plugin.matcher._matrices)
         assert len(kept) == 3  # of the two with each other, and of each with itself
         assert match(served, "one", "other") == first
-        assert all(served.plugin._matcher._matrices[key] is matrix for key, matrix in kept.items())
+        assert all(served.plugin.matcher._matrices[key] is matrix for key, matrix in kept.items())
         served.get("similar", run="one/filters", layer="conv2d_1", filter=3)
-        assert served.plugin._matcher._matrices.keys() == kept.keys()
+        assert served.plugin.matcher._matrices.keys() == kept.keys()
         write_step("other", 1, np.roll(pictures, 3, axis=0))
         served.plugin._provider._multiplexer.Reload()
         second = match(served, "one", "other")

@@ -136,7 +136,7 @@ def test_runs_of_format_1_are_taken_for_those_of_a_callback(loader: str, tmp_pat
         assert len(keras_points(served, "filters_2")["train accuracy"]) == 4  # the first belong to no run
 
 
-def test_a_restart_shows_the_same_curves_on_both_loaders(loader: str, tmp_path: Path) -> None:
+def test_a_restart_shows_the_same_curves_on_all_loaders(loader: str, tmp_path: Path) -> None:
     write(tmp_path, [0])
     scalars(tmp_path / "train", KERAS, wall_time=1000)
     scalars(tmp_path / "train", {"epoch_accuracy": [(1, 0.25)]}, wall_time=2000)

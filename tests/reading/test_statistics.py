@@ -100,7 +100,7 @@ def test_numbers_are_rounded_and_what_is_none_is_null() -> None:
 
 
 @pytest.mark.parametrize("loader", LOADERS)
-def test_both_loaders_show_a_restart_alike(loader: str, tmp_path: Path) -> None:
+def test_all_loaders_show_a_restart_alike(loader: str, tmp_path: Path) -> None:
     """The first training wrote a statistic, up to step 5, that the one from step 3 on does not."""
     first = [event for step in range(6) for event in layer_events(step, 1000 + step, statistics=("score", "change"))]
     second = [event for step in (3, 4) for event in layer_events(step, 2000 + step, statistics=("score",))]
@@ -116,7 +116,7 @@ def test_both_loaders_show_a_restart_alike(loader: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("loader", LOADERS)
-def test_a_later_statistic_on_both_loaders(loader: str, tmp_path: Path) -> None:
+def test_a_later_statistic_on_all_loaders(loader: str, tmp_path: Path) -> None:
     events = [event for step in range(4) for event in layer_events(step, 1000 + step, statistics=("score",))]
     later = [event for step in (4, 5) for event in layer_events(step, 2000 + step, statistics=("score", "flat"))]
     write_events(tmp_path / "filters", events)

@@ -120,7 +120,7 @@ def test_a_run_goes_on_beside_what_others_left_there(tmp_path: Path, make: Make,
 
 
 @pytest.mark.parametrize("make", SHOWN.values(), ids=SHOWN.keys())
-def test_both_loaders_show_every_step_beside_it(tmp_path: Path, make: Make) -> None:
+def test_all_loaders_show_every_step_beside_it(tmp_path: Path, make: Make) -> None:
     _log(tmp_path, 0, 1)
     for place in (FIRST, LAST):
         make(tmp_path / "filters" / place)
