@@ -48,7 +48,7 @@ def format_1(folder: Path, steps: range, layers: Sequence[dict[str, Any]]) -> No
                 "first_filter": 0,
             }
             rows = np.stack([taken.statistics[each] for each in FORMAT_1_ROWS])
-            stats = {**about, "kind": "stats", "shape": rows.shape, "rows": FORMAT_1_ROWS}
+            stats = {**common, "kind": "stats", "shape": rows.shape, "rows": FORMAT_1_ROWS}
             for tag, values, content in (("tiles", taken.tiles, tiles), ("stats", rows, stats)):
                 metadata = filters_metadata(json.dumps(content).encode())
                 written.append(tensor_event(step, f"filterviz/{name}/{tag}", values, metadata))

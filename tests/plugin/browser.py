@@ -59,6 +59,13 @@ class Browser(Window):
         self.driver.get(address_of_tab(address, dark=dark))
         self.enter()
 
+    def open_alone(self, address: str) -> None:
+        """Go to a page that is the tab, with nothing around it."""
+        self.driver.get("about:blank")
+        self.origin = address.partition("#")[0]
+        self.driver.get(address)
+        self.wait(lambda: self.all("main.page"), "the tab")
+
     def enter(self) -> None:
         """Into the frame of the tab."""
         self.driver.switch_to.default_content()

@@ -117,6 +117,11 @@ class Firefox(Window):
         self.go(address_of_tab(address, dark=dark))
         self.enter()
 
+    def open_alone(self, address: str) -> None:
+        """Go to a page that is the tab, with nothing around it."""
+        self.go(address)
+        self.wait(lambda: self.count("main.page"), "the tab")
+
     def enter(self) -> None:
         """Into the frame of the tab, wherever in the window TensorBoard is."""
 
