@@ -57,7 +57,6 @@ def captioned(picture: Pixels, text: str, *, size_px: int, ground: int = 0) -> P
     height, width, channels = picture.shape
     shape = (height + text_height + 2 * PADDING_PX, max(width, text_width + 2 * PADDING_PX), channels)
     whole = np.full(shape, ground, np.uint8)
-    left = (whole.shape[1] - width) // 2
-    whole[:height, left : left + width] = picture
+    whole[:height, :width] = picture
     write(whole, text, height + PADDING_PX, PADDING_PX, size_px)
     return whole
