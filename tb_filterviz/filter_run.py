@@ -54,22 +54,21 @@ class LayerSeries:
         return self._store.statistics(self._place, self._layer)
 
     @cached_property
+    def _moments(self) -> dict[int, float]:
+        """When each step was written: those at which all parts are there."""
+        parts = [self._provider.moments(self.run, part.tag, part.about.shape) for part in self._layer.parts]
+        common = set.intersection(*(set(steps) for steps, _ in parts))
+        return {step: time for step, time in zip(*parts[0], strict=True) if step in common}
+
+    @property
     def steps(self) -> Steps:
         """int64 ``[s]``, rising; -1 is before training."""
-        parts = [self._store.series(self._place, part).steps for part in self._layer.parts]
-        common = parts[0]
-        for part in parts[1:]:
-            common = np.intersect1d(common, part)
-        return np.asarray(common)
+        return np.array(list(self._moments), np.int64)
 
     @property
     def wall_times(self) -> npt.NDArray[np.float64]:
         """float64 ``[s]``, when each step was written, in seconds since 1970."""
-        return np.asarray(self._of_first_part().wall_times)
-
-    def _of_first_part(self) -> Decoded:
-        found = self._store.series(self._place, self._layer.parts[0])
-        return found.at(np.isin(found.steps, self.steps))
+        return np.array(list(self._moments.values()), np.float64)
 
     @property
     def tiles(self) -> Pixels:

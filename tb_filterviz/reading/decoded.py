@@ -51,13 +51,14 @@ def decode(data: Iterable[Any], series: AnySeries) -> Decoded:
         SeriesError: if no value is left.
     """
     dtype = dtype_of(series.about)
-    kept: list[Any] = []
-    for datum in data:
-        value = datum.numpy
-        if isinstance(value, np.ndarray) and value.dtype == dtype and value.shape == series.about.shape:
-            while kept and kept[-1].step >= datum.step:
-                kept.pop()
-            kept.append(datum)
+    fitting = [
+        datum
+        for datum in data
+        if isinstance(datum.numpy, np.ndarray)
+        and datum.numpy.dtype == dtype
+        and datum.numpy.shape == series.about.shape
+    ]
+    kept = [fitting[at] for at in not_written_again([datum.step for datum in fitting])]
     if not kept:
         raise SeriesError(f"{series.tag} holds nothing of the type and shape that its metadata says.")
     wall_times = np.array([datum.wall_time for datum in kept], np.float64)
@@ -66,6 +67,16 @@ def decode(data: Iterable[Any], series: AnySeries) -> Decoded:
         np.nan_to_num(wall_times, posinf=0.0, neginf=0.0),
         np.stack([datum.numpy for datum in kept]),
     )
+
+
+def not_written_again(steps: Sequence[int]) -> list[int]:
+    """Find the places of values that stand: a step that is written takes all that are not below it with it."""
+    kept: list[int] = []
+    for at, step in enumerate(steps):
+        while kept and steps[kept[-1]] >= step:
+            kept.pop()
+        kept.append(at)
+    return kept
 
 
 def side_by_side(found: Sequence[Decoded]) -> Decoded:

@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from tensorboard.compat.proto.types_pb2 import DT_UINT8
 from tensorboard.data import provider as tensorboard
 from tensorboard.util import tensor_util
 
@@ -20,6 +21,7 @@ from tb_filterviz.errors import LogDirError
 from tb_filterviz.logs.event_files import event_at, events
 from tb_filterviz.logs.storage import Folder, LocalFolder, folder_of, reason_of
 from tb_filterviz.reading.catalog import layer_id_in
+from tb_filterviz.reading.decoded import not_written_again
 from tb_filterviz.reading.descriptions import LARGEST_VALUE_BYTES
 
 SCALARS = "scalars"
@@ -29,12 +31,14 @@ _LARGEST_RECORD_BYTES = LARGEST_VALUE_BYTES + (64 << 10)
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a tensor stands: which value of the event that a record of a file holds."""
+    """Where a tensor stands: which value of the event that a record of a file holds; and its type and shape."""
 
     file: str
     began: int
     ended: int
     value: int
+    dtype: int
+    shape: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -149,6 +153,16 @@ class FileProvider:
             with _raising(self._folders[name]):
                 self._gone_through[name] = _go_through(self._folders[name])
         return self._gone_through[name]
+
+    def moments(self, run: str, tag: str, shape: tuple[int, ...]) -> tuple[list[int], list[float]]:
+        """List at which steps uint8 values of a shape stand, and when each was written, without reading any of them.
+
+        They are those that `decode` would keep.
+        """
+        found = self.run(run).series[tag].chosen(self._choice.steps_of(run, tag))
+        fitting = [at for at, value in enumerate(found.values) if value.dtype == DT_UINT8 and value.shape == shape]
+        kept = [fitting[at] for at in not_written_again([found.steps[at] for at in fitting])]
+        return [found.steps[at] for at in kept], [found.wall_times[at] for at in kept]
 
     def list_tensors(
         self,
@@ -273,12 +287,14 @@ def _runs_in(log_dir: Folder) -> Iterator[tuple[str, Folder]]:
 def _go_through(folder: Folder) -> FoundRun:
     series: dict[str, _Found] = {}
     damaged: list[str] = []
+    shapes: dict[tuple[int, ...], tuple[int, ...]] = {}  # one object for all values of a shape
     for name in sorted(name for name in folder.names() if "tfevents" in name):
         began = 0
         with folder.open(name) as stream:
             for event, ended in events(stream, _LARGEST_RECORD_BYTES):
                 for at, value in enumerate(event.summary.value):
-                    place = _Place(name, began, ended, at)
+                    shape = tuple(dim.size for dim in value.tensor.tensor_shape.dim)
+                    place = _Place(name, began, ended, at, value.tensor.dtype, shapes.setdefault(shape, shape))
                     _add(series, event, value, place)
                 began = ended
         if began < folder.size(name):
