@@ -38,6 +38,7 @@ class LayerSeries:
     Attributes:
         run: the name of its run.
         name: the layer's path in the model.
+        id: its name in the run's tags.
         filters: int32 ``[n]``, which of the layer's filters were drawn; all arrays are in this order.
         unit: what steps count, ``"epoch"`` or ``"batch"``.
     """
@@ -45,7 +46,7 @@ class LayerSeries:
     def __init__(self, provider: FileProvider, store: Store, place: Place, layer: Layer) -> None:
         self._provider, self._store, self._place, self._layer = provider, store, place, layer
         self.run = place.run
-        self.name = layer.about.layer
+        self.name, self.id = layer.about.layer, layer.id
         self.filters: npt.NDArray[np.int32] = np.array(layer.indices, np.int32)
         self.unit = layer.about.unit
 
@@ -236,10 +237,11 @@ class FilterRun(Mapping[str, LayerSeries]):
     Attributes:
         name: of the run, relative to the log directory.
         log_dir: that it was read from.
+        provider: which reads its files.
     """
 
     def __init__(self, provider: FileProvider, name: str) -> None:
-        self._provider, self._place = provider, Place(None, "", name)
+        self.provider, self._place = provider, Place(None, "", name)
         self._store = Store(provider)
         self.name, self.log_dir = name, provider.path
 
@@ -249,7 +251,8 @@ class FilterRun(Mapping[str, LayerSeries]):
 
     @cached_property
     def _layers(self) -> dict[str, LayerSeries]:
-        return {layer.id: LayerSeries(self._provider, self._store, self._place, layer) for layer in self._run.layers}
+        found = (LayerSeries(self.provider, self._store, self._place, layer) for layer in self._run.layers)
+        return {series.name: series for series in found}
 
     @property
     def by_name(self) -> dict[str, "FilterRun"]:
@@ -259,7 +262,7 @@ class FilterRun(Mapping[str, LayerSeries]):
     @property
     def layers(self) -> list[str]:
         """The names of the layers, in the model's order."""
-        return [series.name for series in self._layers.values()]
+        return list(self._layers)
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -274,7 +277,7 @@ class FilterRun(Mapping[str, LayerSeries]):
     @property
     def problems(self) -> list[str]:
         """A sentence for everything that the run holds and that cannot be read."""
-        return [*self._run.problems, *self._provider.run(self.name).damaged]
+        return [*self._run.problems, *self.provider.run(self.name).damaged]
 
     @cached_property
     def examples(self) -> LoggedExamples | None:
@@ -290,7 +293,7 @@ class FilterRun(Mapping[str, LayerSeries]):
     @cached_property
     def curves(self) -> dict[str, Decoded]:
         """What Keras' own `TensorBoard` logged beside the run, ``"validation/accuracy"``: `steps` and `values`."""
-        return dict(_training_curves(self._provider, self._place, self._run))
+        return dict(_training_curves(self.provider, self._place, self._run))
 
     def __getitem__(self, layer: str) -> LayerSeries:
         """Find a layer by its path in the model.
@@ -298,17 +301,16 @@ class FilterRun(Mapping[str, LayerSeries]):
         Raises:
             UnknownLayerError: if the run does not hold it.
         """
-        for series in self._layers.values():
-            if layer in (series.name, series._layer.id):
-                return series
-        named = ", ".join(self.layers[:20]) + (", ..." if len(self.layers) > 20 else "")
-        raise UnknownLayerError(f"Run {self.name!r} has no layer {layer!r}. Its layers: {named or 'none'}")
+        if layer not in self._layers:
+            named = ", ".join(self.layers[:20]) + (", ..." if len(self.layers) > 20 else "")
+            raise UnknownLayerError(f"Run {self.name!r} has no layer {layer!r}. Its layers: {named or 'none'}")
+        return self._layers[layer]
 
     def __contains__(self, layer: object) -> bool:
-        return layer in self.layers
+        return layer in self._layers
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.layers)
+        return iter(self._layers)
 
     def __len__(self) -> int:
         return len(self._layers)
@@ -354,7 +356,6 @@ class FilterRuns(Mapping[str, FilterRun]):
 
     def __init__(self, provider: FileProvider) -> None:
         self.log_dir = provider.path
-        self._provider = provider
         found = provider.list_tensors(plugin_name="filterviz")
         names = [name for name in found if Store(provider).run(Place(None, "", name)).layers]
         self._runs = {name: FilterRun(provider, name) for name in sorted(names, key=natural_order)}

@@ -111,7 +111,7 @@ def page(
     if layers is not None:
         _check_layers(runs, layers)
     kept = _kept_steps(runs, steps, every)
-    provider = runs[0]._provider.choosing(Choice(steps=kept, layers=_ids(runs, layers)))
+    provider = runs[0].provider.choosing(Choice(steps=kept, layers=_ids(runs, layers)))
     asked = _Asked(provider, runs, kept, frozenset(leave_out))
     answers = list(asked.answers(report or (lambda *_: None)))
     content = _html(asked.title, answers)
@@ -130,11 +130,11 @@ def _check_layers(runs: "Sequence[FilterRun]", layers: Sequence[str]) -> None:
 def _ids(runs: "Sequence[FilterRun]", layers: Sequence[str] | None) -> frozenset[str] | None:
     if layers is None:
         return None
-    return frozenset(id_ for run in runs for id_, series in run._layers.items() if series.name in layers)
+    return frozenset(series.id for run in runs for series in run.values() if series.name in layers)
 
 
 def _steps_of(run: "FilterRun") -> list[int]:
-    return sorted({int(step) for series in run._layers.values() for step in series.steps})
+    return sorted({int(step) for series in run.values() for step in series.steps})
 
 
 def _kept_steps(runs: "Sequence[FilterRun]", steps: Sequence[int] | None, every: int) -> dict[str, frozenset[int]]:

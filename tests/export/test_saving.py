@@ -229,6 +229,7 @@ def test_layers_and_steps_that_are_not_there(run: FilterRun, tmp_path: Path) -> 
         run.save(tmp_path / "a.gif", steps=[9])
 
 
+@pytest.mark.slow
 def test_pictures_that_are_too_many_say_how_many_are_not(tmp_path: Path) -> None:
     write(tmp_path / "logs", range(150), {"layer": "a", "shape": (64, 5, 5, 1)})
     run = read_run(tmp_path / "logs")
