@@ -1,4 +1,4 @@
-"""In a search with KerasTuner: each trial's filters beside its curves, `logs/0/execution0/filters`, `logs/1/...`.
+"""In a search with KerasTuner: the filters of each trial beside its curves, as in `logs/0/execution0/filters`.
 
 ```python
 tuner = keras_tuner.RandomSearch(build_model, objective="val_loss", max_trials=20)  # or any other tuner
