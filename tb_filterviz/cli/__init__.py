@@ -11,6 +11,7 @@ from typing import Any
 
 from tb_filterviz import __version__
 from tb_filterviz.cli.board import add_board, with_log_dir
+from tb_filterviz.cli.callbacks import add_callbacks
 from tb_filterviz.cli.console import say
 from tb_filterviz.cli.demo import add_demo
 from tb_filterviz.cli.export import add_export
@@ -28,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tb-filterviz {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (add_demo, add_log, add_render, add_layers, add_board, add_export):
+    for add in (add_demo, add_log, add_render, add_layers, add_callbacks, add_board, add_export):
         add(commands)
     return parser
 

@@ -276,6 +276,8 @@ def _written(log_dir: Path) -> dict[tuple[str, str], float]:
                 except DecodeError:
                     break
                 for value in event.summary.value:
+                    if value.metadata.plugin_data.plugin_name == "hparams":  # which is no tensor and no scalar
+                        continue
                     last[path.parent.relative_to(log_dir).as_posix(), value.tag] = event.wall_time
     return last
 
