@@ -11,7 +11,7 @@ from tensorboard import errors
 from tb_filterviz.errors import FilterVizError
 from tb_filterviz.imaging.captions import spoken_marks, spoken_step, spoken_steps
 from tb_filterviz.imaging.encode import to_png
-from tb_filterviz.imaging.layout import Pixels, spread
+from tb_filterviz.imaging.layout import LEGIBLE_PX, Pixels, spread
 from tb_filterviz.imaging.slider import (
     Slide,
     html_bytes,
@@ -31,6 +31,7 @@ MOST_LAYERS = 6  # with pictures
 MOST_NAMES = 60  # of layers without, and of runs
 _ENOUGH_STEPS = 12
 _LEAST_PX = 16  # of a tile's side
+_TILE_PX = 48  # about, on the screen, where layers stand side by side
 _MARKUP_BYTES = 4000  # of a slider without its pictures
 _STEP_BYTES = 120  # of a step without its picture
 
@@ -50,13 +51,14 @@ class _Fit:
     steps: int
 
 
-def layer_html(layer: "LayerSeries", most_bytes: int = MOST_BYTES) -> str:
+def layer_html(layer: "LayerSeries", most_bytes: int = MOST_BYTES, tile_px: int = LEGIBLE_PX) -> str:
     """Show a layer at its steps, under a slider that begins at the last.
 
     Args:
         layer: of a run.
         most_bytes: about how large the HTML may be: of a layer for which that is too little, fewer filters, smaller
             tiles or fewer steps are shown, and that is said.
+        tile_px: about how large a tile is to be on the screen.
 
     Returns:
         HTML that needs nothing else.
@@ -71,7 +73,7 @@ def layer_html(layer: "LayerSeries", most_bytes: int = MOST_BYTES) -> str:
         fewer = max(1, min(len(slides) - 1, len(slides) * budget // _size(slides)))
         slides = [_slide(layer, step, fit) for step in _spread_steps(known, fewer)]
     picture = _picture(layer, known[-1], fit)
-    times = shown_times(picture.shape[1], *_shown_sides(layer, fit))
+    times = shown_times(picture.shape[1], *_shown_sides(layer, fit), tile_px)
     return slider(
         slides,
         label=f"{layer.unit.capitalize()} of {layer.name}",
@@ -128,7 +130,7 @@ def runs_html(runs: "FilterRuns") -> str:
 def _layer_or_reason(run: "FilterRun", layer: str, most_bytes: int) -> str:
     """Show a layer; of one that cannot be read, why, so that the others are seen all the same."""
     try:
-        return layer_html(run[layer], most_bytes)
+        return layer_html(run[layer], most_bytes, _TILE_PX)
     except (FilterVizError, errors.PublicError) as error:
         return f"<div>{html.escape(layer)} cannot be shown: {html.escape(str(error))}</div>"
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tb_filterviz.config import GridConfig
-from tb_filterviz.imaging.layout import automatic_scale
 
 SMALLEST_STORED_PX = 12  # of a tile's side: a cross over fewer pixels cannot be seen
 WIDEST_PX = 1000  # about what a notebook has room for
@@ -17,6 +16,7 @@ ENOUGH_FILTERS = 64  # rather these, than more that cannot be seen
 
 # What makes a slider of a picture. It stands in the picture itself, as a notebook may put the same output into a page
 # twice, or run no script that stands on its own. Where none may run, the picture stays, and there is no dead control.
+# Keys that move a slider stay with it: JupyterLab would move to another cell.
 _BEGIN = re.sub(
     r"\s+",
     " ",
@@ -32,6 +32,9 @@ line.style.cssText = 'display:flex;gap:.6em;align-items:center;max-width:100%;ma
 line.style.width = picture.getAttribute('width') + 'px';
 line.style.minWidth = 'min(16em, 100%)';
 line.dataset.lmSuppressShortcuts = 'true';
+line.onkeydown = (event) => {
+  if (/^(Arrow|Page|Home|End|Enter| )/.test(event.key)) event.stopPropagation();
+};
 range.type = 'range';
 range.max = last;
 range.value = last;
@@ -145,16 +148,17 @@ def small_grid(height: int, width: int) -> GridConfig:
     return GridConfig(scale=max(1, -(-SMALLEST_STORED_PX // max(height, width))), margin_px=1)
 
 
-def shown_times(picture_px: int, height: int, width: int) -> int:
-    """Tell by what factor a `small_grid` of tiles is enlarged on the screen, so that these can be seen and it has room.
+def shown_times(picture_px: int, height: int, width: int, tile_px: int) -> int:
+    """Tell by what factor a `small_grid` of tiles is enlarged on the screen.
 
     Args:
         picture_px: the width of the grid.
         height: of a tile.
         width: of a tile.
+        tile_px: about how large a tile is to be there.
     """
-    scale = small_grid(height, width).scale or 1
-    return max(1, min(automatic_scale(height * scale, width * scale), WIDEST_PX // picture_px))
+    side = max(height, width) * (small_grid(height, width).scale or 1)
+    return max(1, min(-(-tile_px // side), WIDEST_PX // picture_px))
 
 
 def sizes(count: int, side_px: int, *, least_px: int) -> Iterator[tuple[int, int]]:

@@ -17,6 +17,7 @@ MOST_LAYERS = 4  # spread over the network
 MOST_BYTES = 500_000  # of HTML, at each step
 _MARKUP_BYTES = 1000  # of a layer
 _LEAST_PX = 8  # of a tile's side
+_TILE_PX = 40  # about, on the screen: what follows is to be seen as well
 
 
 class LiveView:
@@ -93,7 +94,7 @@ def _layer_html(snapshot: LayerSnapshot, most_bytes: int) -> str:
     height, width = snapshot.tiles.shape[1:3]
     for count, largest_px in sizes(len(snapshot.tiles), max(height, width), least_px=_LEAST_PX):
         tiles = layout.shrink(snapshot.tiles[:count], largest_px)
-        config = small_grid(*tiles.shape[1:3])
+        config = small_grid(tiles.shape[1], tiles.shape[2])
         responsive, flat = snapshot.responsive[:count], snapshot.flat[:count]
         picture = layout.grid(tiles, snapshot.scores[:count], responsive, flat, config)
         encoded = to_png(picture)
@@ -101,7 +102,7 @@ def _layer_html(snapshot: LayerSnapshot, most_bytes: int) -> str:
             break
     marks = spoken_marks(responsive, flat)
     caption = f"{snapshot.layer}, {spoken_step(snapshot.step, snapshot.unit)}" + (f"; {marks}" if marks else "")
-    times = shown_times(picture.shape[1], *tiles.shape[1:3])
+    times = shown_times(picture.shape[1], tiles.shape[1], tiles.shape[2], _TILE_PX)
     note = f"The first {count} of {len(snapshot.tiles)} filters" if count < len(snapshot.tiles) else ""
     return slider(
         [Slide(encoded, caption)], label="", width_px=picture.shape[1] * times, is_enlarged=times > 1, note=note
