@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tb_filterviz.config import GridConfig
 
 SMALLEST_STORED_PX = 12  # of a tile's side: a cross over fewer pixels cannot be seen
+LEAST_OF_MANY_PX = 16
 WIDEST_PX = 1000  # about what a notebook has room for
 ENOUGH_FILTERS = 64  # rather these, than more that cannot be seen
 
@@ -167,11 +168,11 @@ def sizes(count: int, side_px: int, *, least_px: int) -> Iterator[tuple[int, int
     Args:
         count: of filters.
         side_px: the longer side of their tiles.
-        least_px: tiles are not made smaller than that to save bytes.
+        least_px: tiles are not made smaller than that to save bytes; many not below 16, rather fewer are shown.
     """
     for most in dict.fromkeys((count, min(count, ENOUGH_FILTERS))):
         largest_px = max(1, min(side_px, WIDEST_PX // math.ceil(math.sqrt(most)) - 1))
         yield most, largest_px
-        while largest_px // 2 >= least_px:
+        while largest_px // 2 >= (least_px if most <= ENOUGH_FILTERS else max(least_px, LEAST_OF_MANY_PX)):
             largest_px //= 2
             yield most, largest_px
