@@ -5,6 +5,7 @@ import io
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ def notebook(*cells: str) -> Notebook:
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
 
 
-def execute(written: Notebook, folder: Path, env: Mapping[str, str] | None = None) -> Notebook:
-    """Run a notebook in a kernel of its own, in a folder; outputs are put into it.
+@contextmanager
+def running(written: Notebook, folder: Path, env: Mapping[str, str] | None = None) -> Iterator[Notebook]:
+    """Run a notebook in a kernel of its own, which lives on in the block; outputs are put into it.
 
     Args:
         written: the notebook.
@@ -36,11 +38,18 @@ def execute(written: Notebook, folder: Path, env: Mapping[str, str] | None = Non
         env: variables of the kernel, in place of those of this process.
     """
     own = {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(folder / ".ipython"), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    client = NotebookClient(
-        written, timeout=int(LIMIT_S), kernel_name="python3", resources={"metadata": {"path": folder}}
-    )
-    client.execute(env={**os.environ, **own, **(env or {})})
-    return written
+    where = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(written, timeout=int(LIMIT_S), kernel_name="python3", resources=where)
+    with client.setup_kernel(env={**os.environ, **own, **(env or {})}):
+        for place, cell in enumerate(written.cells):
+            client.execute_cell(cell, place)
+        yield written
+
+
+def execute(written: Notebook, folder: Path, env: Mapping[str, str] | None = None) -> Notebook:
+    """Run a notebook to its end, as `running` does."""
+    with running(written, folder, env):
+        return written
 
 
 def outputs(cell: Any, mime: str = "text/html") -> list[str]:

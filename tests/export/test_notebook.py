@@ -66,7 +66,9 @@ def test_a_layer_of_one_step_has_no_slider(tmp_path: Path) -> None:
     assert "onload" not in made
 
 
-LARGE = [{"layer": f"block{at}_conv", "shape": (512, 64, 64, 3), "position": at} for at in range(8)]
+LARGE: list[dict[str, Any]] = [
+    {"layer": f"block{at}_conv", "shape": (512, 64, 64, 3), "position": at} for at in range(8)
+]
 
 
 def _noise(log_dir: Path, steps: int) -> None:
