@@ -23,6 +23,7 @@ from tb_filterviz import (
     MemorySink,
     read_run,
 )
+from tb_filterviz.logs.storage import Folder
 from tb_filterviz.reading import files
 from tests.notebooks import pictures
 
@@ -76,8 +77,14 @@ def test_of_other_runs_in_the_log_directory_none_is_read(
     callback = FilterVisualizer(tmp_path)
     fit(small_model, callback, epochs=1)
     shutil.copytree(tmp_path / "filters", tmp_path / "other" / "filters")
-    read, go_through = [], files._go_through
-    monkeypatch.setattr(files, "_go_through", lambda folder: read.append(Path(folder.path)) or go_through(folder))
+    read: list[Path] = []
+    go_through = files._go_through
+
+    def spied(folder: Folder) -> files.FoundRun:
+        read.append(Path(folder.path))
+        return go_through(folder)
+
+    monkeypatch.setattr(files, "_go_through", spied)
     assert len(callback.run["conv_a"].steps) == 2
     assert read == [tmp_path / "filters"]
 
