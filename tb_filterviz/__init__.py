@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tb_filterviz.session import draw
     from tb_filterviz.sinks import Sink
     from tb_filterviz.sinks.files import FileSink
+    from tb_filterviz.sinks.live_view import LiveView
     from tb_filterviz.sinks.memory import MemorySink
     from tb_filterviz.snapshots import LayerResponses, LayerSnapshot
 else:  # hidden from the type checker, so that a misspelt name stays an error
@@ -100,6 +101,7 @@ else:  # hidden from the type checker, so that a misspelt name stays an error
         "draw": "session",
         "Sink": "sinks",
         "FileSink": "sinks.files",
+        "LiveView": "sinks.live_view",
         "MemorySink": "sinks.memory",
         "LayerResponses": "snapshots",
         "LayerSnapshot": "snapshots",
@@ -141,6 +143,7 @@ __all__ = [
     "LayerResponses",
     "LayerSeries",
     "LayerSnapshot",
+    "LiveView",
     "LogDirError",
     "LogEntry",
     "LogReport",

@@ -15,7 +15,10 @@ import numpy as np
 from tb_filterviz.config import Config, as_config
 from tb_filterviz.errors import ConfigError, UnbuiltModelError, VisualizationWarning
 from tb_filterviz.examples.settings import as_settings
-from tb_filterviz.logs.storage import folder_of, reason_of
+from tb_filterviz.export.notebook import run_html
+from tb_filterviz.filter_run import FilterRun, read_written
+from tb_filterviz.imaging.captions import spoken_step
+from tb_filterviz.logs.storage import RunPlace, folder_of, reason_of
 from tb_filterviz.optvis import backends
 from tb_filterviz.optvis.layer_calls import as_patterns, check_keras_model
 from tb_filterviz.parts.statistics import statistics_of
@@ -24,6 +27,7 @@ from tb_filterviz.recipe import with_training
 from tb_filterviz.session import Session, with_examples
 from tb_filterviz.sinks import Sink, checked_sinks
 from tb_filterviz.sinks.events import EventSink
+from tb_filterviz.sinks.live_view import LiveView, has_kernel
 from tb_filterviz.snapshots import LayerSnapshot, StepUnit
 from tb_filterviz.training.dead import describe_dead
 from tb_filterviz.training.failures import Failures
@@ -76,6 +80,9 @@ class FilterVisualizer(keras.callbacks.Callback):
             anything was drawn, there are none.
         verbose: 0 is silent; 1 or more says once what was taken and what drawings cost, and at the end which filters
             died; None does as `fit` is told.
+        live: show some layers in the notebook while they train, in one output that is replaced at every drawing. None
+            does so in a notebook, unless it is to be silent, or the callback is a copy, as a search of
+            hyper-parameters makes one for each trial.
         on_error: what a failure in the middle of the training does: ``"warn"`` says so, in a `VisualizationWarning`
             and in TensorBoard's Text tab, and lets the training go on; ``"raise"`` stops it.
 
@@ -101,12 +108,19 @@ class FilterVisualizer(keras.callbacks.Callback):
         sinks: Sequence[Sink] = (),
         logs_prefix: str | None = None,
         verbose: int | None = None,
+        live: bool | None = None,
         on_error: Literal["warn", "raise"] = "warn",
     ) -> None:
         super().__init__()
         _check_choice("on_error", on_error, ("warn", "raise"))
         if verbose is not None and (isinstance(verbose, bool) or not isinstance(verbose, int) or verbose < 0):
             raise ConfigError(f"`verbose` must be None, or a number from 0. Received: verbose={verbose!r}")
+        if not isinstance(live, bool | None):
+            raise ConfigError(f"`live` must be True, False or None. Received: live={live!r}")
+        if live and not has_kernel():
+            raise ConfigError(
+                "`live=True` needs a notebook, whose kernel runs this. Leave it out: then it is on there."
+            )
         if not isinstance(logs_prefix, str | None):
             raise ConfigError(f"`logs_prefix` must be a string, or None. Received: logs_prefix={logs_prefix!r}")
         folder_of(log_dir)  # whether it can be one
@@ -127,6 +141,8 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._extra_sinks = checked_sinks(sinks)
         self._logs_prefix = logs_prefix
         self._said_verbose = verbose
+        self._wants_live = live
+        self._live_view = LiveView()
         self._forget_training()
 
     def _forget_training(self) -> None:
@@ -157,6 +173,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._hyperparameters: Mapping[str, Any] = {}
         self._stuck = StuckFilters()
         self._last_drawn: Sequence[LayerSnapshot] = ()
+        self._written: RunPlace | None = None
         self._failures = Failures()
         self._budget.begin()
 
@@ -164,6 +181,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         """Leave behind what a copy cannot have: the model, what was compiled for it, and open files."""
         live = (
             "_last_drawn",
+            "_written",
             "_session",
             "_events",
             "_fit",
@@ -178,8 +196,37 @@ class FilterVisualizer(keras.callbacks.Callback):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._wants_live = self._wants_live or False  # a search makes a copy for each of its many trials
         self._model = None
         self._forget_training()
+
+    @property
+    def snapshots(self) -> list[LayerSnapshot]:
+        """What the last training drew last, one snapshot per layer; empty before it has drawn."""
+        return list(self._last_drawn)
+
+    @property
+    def run(self) -> FilterRun:
+        """What the last training has written, at all of its steps, read anew each time.
+
+        Raises:
+            LogDirError: if it has written nothing yet, or nothing is left of it.
+        """
+        return read_written(self._written, "This callback has written nothing yet. Give it to `model.fit` first.")
+
+    def __repr__(self) -> str:
+        last = self._last_drawn
+        said = (
+            f"{len(last)} layers drawn, the last time {spoken_step(last[0].step, last[0].unit)}"
+            if last
+            else "nothing drawn yet"
+        )
+        return f"<FilterVisualizer of {self.log_dir!r}: {said}>"
+
+    def _repr_html_(self) -> str:
+        if self._written is None:
+            return "<div>Nothing has been drawn yet. After <code>model.fit</code>, this shows how filters formed.</div>"
+        return run_html(self.run, "callback.run")
 
     def set_model(self, model: keras.Model) -> None:
         """Take the model that is trained.
@@ -251,6 +298,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         else:  # a killed process may have written what was before the training
             notice = self._events.begin(recipe, int(counts_batches), session.unchanged_since, session.stored_examples)
         session.history = self._events.history
+        self._written = self._events.place
         self._say(notice)
         self._budget.begin()
         self._last_step = self._events.last_step
@@ -366,7 +414,10 @@ class FilterVisualizer(keras.callbacks.Callback):
 
     @property
     def _sinks(self) -> list[Sink]:
-        return [] if self._events is None else [self._events, *self._extra_sinks]
+        if self._events is None:
+            return []
+        is_live = bool(self._verbose) if self._wants_live is None else self._wants_live
+        return [self._events, *self._extra_sinks, *([self._live_view] if is_live else [])]
 
     def _is_affordable(self) -> bool:
         if self._session is None or self._session.cost is None or self._budget.allows(self._session.cost.whole_s):
@@ -426,7 +477,7 @@ class FilterVisualizer(keras.callbacks.Callback):
                 raise
             self._report(pending[0].step, error)
         finally:
-            self._last_step = self._events.last_step
+            self._last_step, self._written = self._events.last_step, self._events.place
 
     def _completed(self, snapshots: list[LayerSnapshot]) -> list[LayerSnapshot]:
         """Add what is measured at the end of a training; a failure costs no more than that."""

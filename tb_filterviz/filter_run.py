@@ -11,10 +11,13 @@ import numpy.typing as npt
 
 from tb_filterviz.config import Config, GridConfig
 from tb_filterviz.errors import ConfigError, LogDirError, StepError, UnknownLayerError
+from tb_filterviz.export.notebook import layer_html, run_html, runs_html
 from tb_filterviz.export.saving import save
 from tb_filterviz.export.tables import to_pandas
 from tb_filterviz.imaging import layout
+from tb_filterviz.imaging.captions import spoken_steps, spoken_tiles
 from tb_filterviz.imaging.encode import to_png
+from tb_filterviz.logs.storage import RunPlace
 from tb_filterviz.metadata import KernelKind, ResponseKind
 from tb_filterviz.reading.catalog import Layer, Run
 from tb_filterviz.reading.curves import read_scalars, training_curves
@@ -49,6 +52,12 @@ class LayerSeries:
         self.name, self.id = layer.about.layer, layer.id
         self.filters: npt.NDArray[np.int32] = np.array(layer.indices, np.int32)
         self.unit = layer.about.unit
+
+    @property
+    def tile_shape(self) -> tuple[int, int, int]:
+        """``(height, width, channels)`` of a tile as it is stored."""
+        height, width, channels = self._layer.about.shape[1:]
+        return height, width, channels
 
     @cached_property
     def _table(self) -> Table:
@@ -161,6 +170,7 @@ class LayerSeries:
         config: Config | GridConfig | None = None,
         *,
         filters: Sequence[int] | None = None,
+        largest_px: int | None = None,
     ) -> Pixels:
         """Lay the tiles of one step out in one picture.
 
@@ -168,6 +178,7 @@ class LayerSeries:
             step: which; None for the last.
             config: columns, order, margin, scale, marks; None for the default.
             filters: their numbers in the layer; None for all.
+            largest_px: tiles with a longer side are averaged down by a whole factor; None for none.
 
         Returns:
             uint8 ``[height, width, 1]``, or ``[height, width, 3]`` if tiles or marks have colour.
@@ -179,26 +190,52 @@ class LayerSeries:
         at = int(self.steps[-1]) if step is None else step
         places = self.places_of(filters)
         tiles = self.tiles_at(at)[places]
-        row = int(np.searchsorted(self.steps, at))
-
-        def values(name: str, unknown: float) -> npt.NDArray[np.float32]:
-            found = self.statistics.get(name)
-            return np.full(len(places), unknown, np.float32) if found is None else found[row, places]
-
+        if largest_px is not None:
+            tiles = layout.shrink(tiles, largest_px)
+        scores = self._values_at(at, "score", places, unknown=0)
         settings = config.grid if isinstance(config, Config) else config or GridConfig()
-        responsive, flat = values("responsive", 1) != 0, values("flat", 0)
-        return layout.grid(tiles, values("score", 0), responsive, np.nan_to_num(flat) != 0, settings)
+        return layout.grid(tiles, scores, *self.marks(at, filters), settings)
+
+    def marks(
+        self, step: int, filters: Sequence[int] | None = None
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Tell which filters respond at a step, and which have a flat tile.
+
+        Args:
+            step: one at which the layer was logged.
+            filters: their numbers in the layer; None for all.
+
+        Returns:
+            Twice bool ``[n]``; where the log does not say it, a filter responds and is not flat.
+
+        Raises:
+            ConfigError: if a filter was not drawn.
+        """
+        places = self.places_of(filters)
+        responsive, flat = (
+            self._values_at(step, name, places, unknown) for name, unknown in (("responsive", 1), ("flat", 0))
+        )
+        return responsive != 0, np.nan_to_num(flat) != 0
+
+    def _values_at(self, step: int, name: str, places: npt.NDArray[np.intp], unknown: float) -> npt.NDArray[np.float32]:
+        found = self.statistics.get(name)
+        if found is None:
+            return np.full(len(places), unknown, np.float32)
+        return np.asarray(found[int(np.searchsorted(self.steps, step)), places])
 
     def png(self, step: int | None = None, config: Config | GridConfig | None = None) -> bytes:
         """Encode `grid` as a PNG file."""
         return to_png(self.grid(step, config))
 
     def __repr__(self) -> str:
-        height, width = self._layer.about.shape[1:3]
+        height, width, _ = self.tile_shape
         return (
-            f"<LayerSeries {self.name!r}: {len(self.filters)} filters of {width} x {height} px, "
-            f"{_spoken_steps(self.steps, self.unit)}>"
+            f"<LayerSeries {self.name!r}: {spoken_tiles(len(self.filters), height, width)}, "
+            f"{spoken_steps(self.steps.tolist(), self.unit)}>"
         )
+
+    def _repr_html_(self) -> str:
+        return layer_html(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +383,9 @@ class FilterRun(Mapping[str, LayerSeries]):
         more = f"\n  and {len(self) - 20} more" if len(self) > 20 else ""
         return f"<FilterRun {self.name!r} of {self.log_dir!r}, {len(self)} layers>{listed}{more}"
 
+    def _repr_html_(self) -> str:
+        return run_html(self)
+
 
 class FilterRuns(Mapping[str, FilterRun]):
     """All runs of a log directory that hold filters, by their names.
@@ -407,6 +447,9 @@ class FilterRuns(Mapping[str, FilterRun]):
         more = f"\n  and {len(self) - 20} more" if len(self) > 20 else ""
         return f"<FilterRuns of {self.log_dir!r}, {len(self)} runs>{listed}{more}"
 
+    def _repr_html_(self) -> str:
+        return runs_html(self)
+
 
 def read_runs(log_dir: str | Path = "logs") -> FilterRuns:
     """Find all runs of a log directory, whoever wrote them and in whichever format. TensorFlow is not needed.
@@ -439,6 +482,26 @@ def read_run(log_dir: str | Path = "logs", run: str | None = None) -> FilterRun:
     return runs.newest if run is None else runs[run]
 
 
+def read_written(place: RunPlace | None, otherwise: str) -> FilterRun:
+    """Read back a run that this process has written.
+
+    Args:
+        place: of it; None if nothing has been written.
+        otherwise: what is to be said then.
+
+    Raises:
+        LogDirError: if nothing has been written, or nothing is left of it.
+    """
+    if place is None:
+        raise LogDirError(otherwise)
+    run = FilterRun(FileProvider(place.log_dir), place.name)  # of the directory, other runs need not be read
+    if not run:
+        raise LogDirError(
+            f"Run {place.name!r} of {run.log_dir!r} holds no filters: nothing was drawn, or it was deleted."
+        )
+    return run
+
+
 def _training_curves(provider: FileProvider, place: Place, run: Run) -> Iterator[tuple[str, Decoded]]:
     if not run.layers:
         return
@@ -452,8 +515,3 @@ def _training_curves(provider: FileProvider, place: Place, run: Run) -> Iterator
         steps = np.array([datum.step for datum in data], np.int64)
         wall_times = np.array([datum.wall_time for datum in data], np.float64)
         yield f"{curve.of}/{curve.metric}", Decoded(steps, wall_times, np.array([datum.value for datum in data]))
-
-
-def _spoken_steps(steps: Steps, unit: str) -> str:
-    noun = {"epoch": "epochs", "batch": "batches"}[unit]
-    return f"{noun} {steps[0]} to {steps[-1]} ({len(steps)} steps)" if len(steps) else "no steps"

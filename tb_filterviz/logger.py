@@ -22,6 +22,8 @@ from tb_filterviz.checkpoints.steps import Steps, checked_pattern, said_steps
 from tb_filterviz.config import Config, as_config
 from tb_filterviz.errors import ConfigError, StepError
 from tb_filterviz.examples.settings import as_settings
+from tb_filterviz.filter_run import FilterRun, read_written
+from tb_filterviz.logs.storage import RunPlace
 from tb_filterviz.optvis.layer_calls import as_patterns, check_keras_model
 from tb_filterviz.progress import shown_if_long
 from tb_filterviz.session import Session, with_examples
@@ -33,6 +35,22 @@ Paths = str | Path | Iterable[Source]
 
 
 _MODELS_KEPT = 4  # with what was compiled for them: two that take turns are common, as in a GAN
+
+
+class _Latest:
+    """Remembers the snapshots of the last step: a sink."""
+
+    def __init__(self) -> None:
+        self.snapshots: list[LayerSnapshot] = []
+
+    def write(self, step: int, snapshots: Sequence[LayerSnapshot]) -> None:  # noqa: ARG002  each knows its step
+        self.snapshots = list(snapshots)
+
+    def report(self, step: int, text: str) -> None:
+        """Keep what was there."""
+
+    def close(self) -> None:
+        """Keep what was there."""
 
 
 @dataclass(slots=True)
@@ -93,6 +111,8 @@ class FilterLogger:
         self._extra_sinks = checked_sinks(sinks)
         self._logged: list[_LoggedModel] = []
         self._verbose = verbose
+        self._latest = _Latest()
+        self._written: RunPlace | None = None
         self._event_sink()
 
     def log(self, model: keras.Model, step: int) -> list[LayerSnapshot]:
@@ -123,7 +143,26 @@ class FilterLogger:
         session.history = events.history
         assert session.cost is not None
         with shown_if_long(session.cost, f"Filters at step {step}", self._verbose) as report:
-            return session.log(step, [events, *self._extra_sinks], report)
+            try:
+                return session.log(step, [events, *self._extra_sinks, self._latest], report)
+            finally:
+                self._written = events.place
+
+    @property
+    def snapshots(self) -> list[LayerSnapshot]:
+        """What was logged last, one snapshot per layer; empty before anything was."""
+        return list(self._latest.snapshots)
+
+    @property
+    def run(self) -> FilterRun:
+        """The run that was written last, at all of its steps, read anew each time.
+
+        Raises:
+            LogDirError: if nothing has been written yet, or nothing is left of it.
+        """
+        return read_written(
+            self._written, "This logger has written nothing yet. Call `log` or `log_checkpoints` first."
+        )
 
     def _logged_model(self, model: keras.Model, step: int) -> "_LoggedModel":
         """Find or make what is kept of a model; of the last few, so that two can take turns."""
@@ -294,9 +333,11 @@ class FilterLogger:
             if isinstance(plan.model, keras.Model):
                 stack.enter_context(weights_kept(plan.model))
             pool = None if executor is None else stack.enter_context(Pool(executor, window))
-            log = CheckpointLog(events, self._extra_sinks, plan, pool)
+            log = CheckpointLog(events, [*self._extra_sinks, self._latest], plan, pool)
             yield log
             log.finish()
+            if log.report.run:
+                self._written = events.place
             for sentence in (log.report.remark, log.report.notice, *log.report.described):
                 self._say(sentence)
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from tb_filterviz.config import Config, GridConfig
 from tb_filterviz.imaging import layout
+from tb_filterviz.imaging.captions import spoken_marks, spoken_step, spoken_tiles
 from tb_filterviz.imaging.encode import to_png
 
 StepUnit = Literal["epoch", "batch"]
@@ -125,7 +126,7 @@ def joined_parts(parts: Sequence[_Parts | None]) -> _Parts | None:
     return replace(known[0], **together)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class LayerDrawing:
     """What filters of one layer respond to: all that follows from the weights alone.
 
@@ -190,6 +191,16 @@ class LayerDrawing:
     def _repr_png_(self) -> bytes:
         return self.png()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.layer!r}{self._spoken_when()}: {self._spoken_what()}>"
+
+    def _spoken_when(self) -> str:
+        return ""
+
+    def _spoken_what(self) -> str:
+        marks = spoken_marks(self.responsive, self.flat, are_explained=False)
+        return ", ".join([spoken_tiles(*self.tiles.shape[:3]), *([marks] if marks else [])])
+
     def describe(self) -> str:
         """Say in one sentence, that holds for every step, what the tiles are."""
         cut = ", cut to its receptive field" if self.receptive_field else ""
@@ -211,7 +222,7 @@ def _grid_config(config: Config | GridConfig | None) -> GridConfig:
     return config or GridConfig()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class LayerSnapshot(LayerDrawing):
     """A drawing at one step of a training, with what changed since the steps before.
 
@@ -234,3 +245,6 @@ class LayerSnapshot(LayerDrawing):
     def change_since_start(self) -> Values:
         """float32 ``[n]``, how far the stored tile is from the run's first: 1 is as far as another filter's."""
         return self.statistics["change_since_start"]
+
+    def _spoken_when(self) -> str:
+        return f", {spoken_step(self.step, self.unit)}"

@@ -8,9 +8,9 @@ import numpy as np
 
 from tb_filterviz.config import GridConfig
 from tb_filterviz.errors import ConfigError, StepError
-from tb_filterviz.imaging.captions import captioned, letters_px
+from tb_filterviz.imaging.captions import captioned, letters_px, spoken_step
 from tb_filterviz.imaging.filmstrip import filmstrip
-from tb_filterviz.imaging.layout import Pixels
+from tb_filterviz.imaging.layout import Pixels, spread
 
 if TYPE_CHECKING:
     from tb_filterviz.filter_run import LayerSeries
@@ -38,13 +38,6 @@ def chosen_steps(known: Sequence[int], steps: Sequence[int] | None, every: int) 
         listed = ", ".join(map(str, list(known)[:12])) + (", ..." if len(known) > 12 else "")
         raise StepError(f"`steps` must be among those that were logged: {listed}. Received: steps={list(steps)!r}")
     return sorted(set(steps))
-
-
-def spoken_step(step: int, unit: str) -> str:
-    """Name a step as the tab does."""
-    if step < 0 or (unit == "batch" and step == 0):
-        return "before training"
-    return f"{unit} {step}"
 
 
 def grids(
@@ -123,17 +116,13 @@ def strip(
         uint8 ``[height, width, c]``.
     """
     known = layer.steps.tolist()
-    wanted = list(steps) if steps is not None else [known[at] for at in _spread(len(known), STRIP_STEPS)]
+    wanted = list(steps) if steps is not None else [known[at] for at in spread(len(known), STRIP_STEPS)]
     shown = list(filters) if filters is not None else _strongest(layer, STRIP_FILTERS)
     places = layer.places_of(shown)
     tiles = np.stack([layer.tiles_at(step)[places] for step in wanted])
     columns = [str(step) if step >= 0 else "start" for step in wanted]
     rows = [f"filter {filter_}" for filter_ in shown]
     return filmstrip(tiles, rows, columns, corner=layer.unit, scale=scale, ground=ground)
-
-
-def _spread(count: int, most: int) -> list[int]:
-    return sorted({round(at) for at in np.linspace(0, count - 1, min(count, most))})
 
 
 def _strongest(layer: "LayerSeries", count: int) -> list[int]:

@@ -1,5 +1,6 @@
 """Words on pictures."""
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -33,6 +34,31 @@ def write(picture: npt.NDArray[np.uint8], text: str, top: int, left: int, size_p
         ink = np.asarray(line)[:height, :width, None]
         is_dark = picture[top, left].max() < 128
         picture[top : top + height, left : left + width] = ink if is_dark else 255 - ink
+
+
+def spoken_step(step: int, unit: str) -> str:
+    """Name a step as the tab does."""
+    if step < 0 or (unit == "batch" and step == 0):
+        return "before training"
+    return f"{unit} {step}"
+
+
+def spoken_steps(steps: Sequence[int], unit: str) -> str:
+    """Name the first and the last of some steps, and say how many there are."""
+    noun = {"epoch": "epochs", "batch": "batches"}[unit]
+    return f"{noun} {steps[0]} to {steps[-1]} ({len(steps)} steps)" if len(steps) else "no steps"
+
+
+def spoken_tiles(count: int, height: int, width: int) -> str:
+    """Say how many filters there are, and how large their tiles."""
+    return f"{count} filter{'' if count == 1 else 's'} of {width} x {height} px"
+
+
+def spoken_marks(responsive: npt.NDArray[np.bool_], flat: npt.NDArray[np.bool_], *, are_explained: bool = True) -> str:
+    """Say how many filters are stuck or flat, and by which marks a grid tells them; empty if none is."""
+    counts = {"stuck": (~responsive).sum(), "flat": (flat & responsive).sum()}
+    marks = {"stuck": " (crossed out)", "flat": " (underlined)"} if are_explained else {}
+    return ", ".join(f"{count} {name}{marks.get(name, '')}" for name, count in counts.items() if count)
 
 
 def letters_px(width: int, text: str) -> int:

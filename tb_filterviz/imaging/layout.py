@@ -27,6 +27,11 @@ def cell_order(
     return order[: config.top_k]
 
 
+def spread(count: int, most: int) -> list[int]:
+    """Choose at most so many of `count` places, spread evenly, the first and the last among them."""
+    return sorted({round(at) for at in np.linspace(0, count - 1, min(count, most))})
+
+
 def automatic_scale(height: int, width: int) -> int:
     """Find the smallest whole factor that makes a tile legible."""
     return max(1, math.ceil(LEGIBLE_PX / max(height, width)))

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import PurePath
-from typing import Any, BinaryIO, ClassVar, Protocol
+from typing import Any, BinaryIO, ClassVar, NamedTuple, Protocol
 
 from tb_filterviz.errors import LogDirError
 
@@ -97,6 +97,13 @@ class Folder(Protocol):
 
     def check_writable(self) -> None:
         """Make the folder, really write a small file, and leave all as it was; raises what stands in the way."""
+
+
+class RunPlace(NamedTuple):
+    """Where a run lies: in which log directory, under which name."""
+
+    log_dir: Folder
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from tb_filterviz.config import Config, GridConfig, Indices, Range, as_config, as_indices
 from tb_filterviz.error_context import raising_for_part
 from tb_filterviz.errors import ConfigError
+from tb_filterviz.imaging.captions import spoken_marks, spoken_tiles
 from tb_filterviz.optvis import initial_images, layer_calls, weight_overrides
 from tb_filterviz.optvis.ascent import Ascent, NoiseResponse, ascent_of, batch_size, images_in_memory
 from tb_filterviz.optvis.canvas import Box
@@ -24,7 +25,7 @@ from tb_filterviz.optvis.probe import raising_for_layer
 from tb_filterviz.optvis.revisit import Revisit, at_one_contrast, kernels_of
 from tb_filterviz.parts import tones
 from tb_filterviz.parts.objectives import Objective
-from tb_filterviz.parts.statistics import statistics_of
+from tb_filterviz.parts.statistics import is_flat, is_responsive, statistics_of
 from tb_filterviz.progress import Report, say_once, shown_once_long
 from tb_filterviz.snapshots import LayerDrawing, LayerKernels, LayerResponses, joined_parts
 
@@ -37,7 +38,7 @@ def band_rows(width: int) -> int:
     return max(1, min(width // 2, _ROWS_OF_A_SIGNAL))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Maximized:
     """Where an ascent arrived. A notebook shows it as a grid.
 
@@ -171,6 +172,17 @@ class Maximized:
 
     def _repr_png_(self) -> bytes:
         return self.png()
+
+    def __repr__(self) -> str:
+        count, height, width, _ = self.shown(self.images).shape
+        steps, marks = len(self.scores) - int(self.config.ascent.final_score), self._spoken_marks()
+        told = [spoken_tiles(count, height, width), self.objective.name, f"{steps} ascent steps"]
+        return f"<Maximized {self.layer!r}: {', '.join([*told, *([marks] if marks else [])])}>"
+
+    def _spoken_marks(self) -> str:
+        is_positive = self.config.ascent.stays_positive
+        responsive = is_responsive(self.scores, self.peaks, self.images, stays_positive=is_positive)
+        return spoken_marks(responsive, is_flat(self.shown(self.start), self.shown(self.images)), are_explained=False)
 
 
 def mean_correlation(images: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:

@@ -110,15 +110,15 @@ class FileProvider:
     """Hands out what event files hold; a run's are gone through when it is first asked for.
 
     Args:
-        log_dir: a folder, or an address that fsspec knows.
+        log_dir: a folder, by its path or itself, or an address that fsspec knows.
         choice: what of it is handed out.
 
     Raises:
         LogDirError: if there is none such.
     """
 
-    def __init__(self, log_dir: str | Path, choice: Choice = ALL) -> None:
-        self._log_dir = folder_of(log_dir)
+    def __init__(self, log_dir: str | Path | Folder, choice: Choice = ALL) -> None:
+        self._log_dir: Folder = folder_of(log_dir) if isinstance(log_dir, str | Path) else log_dir
         with _raising(self._log_dir):
             self._folders = dict(_runs_in(self._log_dir))
         if not self._folders and not _is_there(self._log_dir):

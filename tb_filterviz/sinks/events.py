@@ -5,7 +5,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,7 +26,7 @@ from tb_filterviz.logs.event_files import (
     tensor_event,
     text_metadata,
 )
-from tb_filterviz.logs.storage import Folder, folder_of, reason_of
+from tb_filterviz.logs.storage import Folder, RunPlace, folder_of, reason_of
 from tb_filterviz.metadata import (
     FAILURES_TAG,
     RECIPE_TAG,
@@ -136,6 +136,11 @@ class EventSink:
     def run_dir(self) -> str:
         """The folder or address of the run that is written; before `begin`, the log directory."""
         return self._run.folder.path if self._run else self._log_dir.path
+
+    @property
+    def place(self) -> RunPlace | None:
+        """Where the run that is written lies; None before `begin`."""
+        return RunPlace(self._log_dir, PurePath(self._run.folder.path).name) if self._run else None
 
     @property
     def is_begun(self) -> bool:
