@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tb_filterviz.config import Config, GridConfig
-from tb_filterviz.errors import ConfigError, LogDirError, StepError, UnknownLayerError
+from tb_filterviz.errors import ConfigError, LogDirError, SeriesError, StepError, UnknownLayerError
 from tb_filterviz.export.notebook import layer_html, run_html, runs_html
 from tb_filterviz.export.saving import save
 from tb_filterviz.export.tables import to_pandas
@@ -65,9 +65,20 @@ class LayerSeries:
 
     @cached_property
     def _moments(self) -> dict[int, float]:
-        """When each step was written: those at which all parts are there."""
+        """When each step was written: those at which all parts are there.
+
+        Raises:
+            SeriesError: if there is none such.
+        """
         parts = [self._provider.moments(self.run, part.tag, part.about.shape) for part in self._layer.parts]
         common = set.intersection(*(set(steps) for steps, _ in parts))
+        if not common:
+            tag = next((part.tag for part, (steps, _) in zip(self._layer.parts, parts, strict=True) if not steps), "")
+            raise SeriesError(
+                f"{tag} holds nothing of the type and shape that its metadata says."
+                if tag
+                else f"No step of {self.name!r} is whole."
+            )
         return {step: time for step, time in zip(*parts[0], strict=True) if step in common}
 
     @property
@@ -229,10 +240,11 @@ class LayerSeries:
 
     def __repr__(self) -> str:
         height, width, _ = self.tile_shape
-        return (
-            f"<LayerSeries {self.name!r}: {spoken_tiles(len(self.filters), height, width)}, "
-            f"{spoken_steps(self.steps.tolist(), self.unit)}>"
-        )
+        try:
+            steps = spoken_steps(self.steps.tolist(), self.unit)
+        except SeriesError:
+            steps = "cannot be read"
+        return f"<LayerSeries {self.name!r}: {spoken_tiles(len(self.filters), height, width)}, {steps}>"
 
     def _repr_html_(self) -> str:
         return layer_html(self)

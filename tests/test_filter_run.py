@@ -12,10 +12,20 @@ import keras
 import numpy as np
 import pytest
 
-from tb_filterviz import ConfigError, FilterVisualizer, LogDirError, StepError, UnknownLayerError, read_run, read_runs
+from tb_filterviz import (
+    ConfigError,
+    FilterVisualizer,
+    LogDirError,
+    SeriesError,
+    StepError,
+    UnknownLayerError,
+    read_run,
+    read_runs,
+)
 from tb_filterviz.config import GridConfig
 from tb_filterviz.examples.settings import Examples
 from tb_filterviz.logs.event_files import filters_metadata, tensor_event
+from tb_filterviz.metadata import encode_tiles, tiles_tag
 from tb_filterviz.sinks.memory import MemorySink
 from tests.plugin.serving import layer_events, pixels, scalars, snapshot, write, write_events, write_tiles
 
@@ -256,3 +266,18 @@ def test_nothing_heavy_is_loaded(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_layer_that_cannot_be_read_leaves_the_others(tmp_path: Path) -> None:
+    taken = snapshot(0, "lost")
+    content = encode_tiles(taken, (6, 9, 9, 1), slice(0, 6))  # not what is there
+    lost = tensor_event(0, tiles_tag("lost", 0), taken.tiles, filters_metadata(content))
+    write_events(tmp_path / "filters", [*layer_events(0, 1.0, "kept"), lost])
+    run = read_run(tmp_path)
+    assert run.layers == ["kept", "lost"]
+    assert "<LayerSeries 'lost': 6 filters of 9 x 9 px, cannot be read>" in repr(run)
+    assert np.array_equal(run["kept"].tiles[0], snapshot(0, "kept").tiles)
+    with pytest.raises(SeriesError, match="filterviz/lost/tiles holds nothing of the type and shape"):
+        run["lost"].tiles_at(0)
+    assert run.save(tmp_path / "page.html").stat().st_size > 100_000
+    assert run.save(tmp_path / "kept.csv", layer="kept").exists()

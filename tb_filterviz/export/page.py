@@ -11,6 +11,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -134,7 +135,11 @@ def _ids(runs: "Sequence[FilterRun]", layers: Sequence[str] | None) -> frozenset
 
 
 def _steps_of(run: "FilterRun") -> list[int]:
-    return sorted({int(step) for series in run.values() for step in series.steps})
+    found: set[int] = set()
+    for series in run.values():
+        with suppress(SeriesError):  # the page says of such a layer why it cannot be shown
+            found.update(series.steps.tolist())
+    return sorted(found)
 
 
 def _kept_steps(runs: "Sequence[FilterRun]", steps: Sequence[int] | None, every: int) -> dict[str, frozenset[int]]:
