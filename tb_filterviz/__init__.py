@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from tb_filterviz.sinks import Sink
     from tb_filterviz.sinks.files import FileSink
     from tb_filterviz.sinks.memory import MemorySink
+    from tb_filterviz.sinks.mlflow import MlflowSink
+    from tb_filterviz.sinks.wandb import WandbSink
     from tb_filterviz.snapshots import LayerResponses, LayerSnapshot
 else:  # hidden from the type checker, so that a misspelt name stays an error
     _HOMES = {
@@ -95,6 +97,8 @@ else:  # hidden from the type checker, so that a misspelt name stays an error
         "Sink": "sinks",
         "FileSink": "sinks.files",
         "MemorySink": "sinks.memory",
+        "MlflowSink": "sinks.mlflow",
+        "WandbSink": "sinks.wandb",
         "LayerResponses": "snapshots",
         "LayerSnapshot": "snapshots",
     }
@@ -137,6 +141,7 @@ __all__ = [
     "LogReport",
     "Maximized",
     "MemorySink",
+    "MlflowSink",
     "ModelError",
     "NoConvolutionError",
     "Objective",
@@ -151,6 +156,7 @@ __all__ = [
     "UnbuiltModelError",
     "UnknownLayerError",
     "VisualizationWarning",
+    "WandbSink",
     "WorkerError",
     "build_lenet",
     "center_unit",
