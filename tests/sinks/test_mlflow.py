@@ -22,6 +22,8 @@ from tests.loaders import steps_of_runs
 from tests.sinks.tracked import TINY, Logged, as_pixels, found_in, same, train, visualizer
 from tests.snapshots import snapshot
 
+pytestmark = pytest.mark.filterwarnings("ignore:The filesystem tracking backend:FutureWarning")  # of mlflow-skinny 3.11
+
 
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 """The page of a run that trackers are given at the end of a training."""
 
+import gc
 from pathlib import Path
 
 import mlflow
@@ -10,6 +11,11 @@ from mlflow import MlflowClient
 from tb_filterviz import MlflowSink, WandbSink, read_run  # type: ignore[attr-defined,unused-ignore]
 from tests.sinks.tracked import TINY, train, visualizer
 from tests.sinks.wandb_records import written
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The filesystem tracking backend:FutureWarning"),  # of mlflow-skinny 3.11
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 def test_mlflow_has_the_page_of_each_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,6 +39,7 @@ def test_wandb_has_the_page_of_a_training(tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setenv(f"WANDB_{name}", value)
     train(visualizer(tmp_path / "logs", WandbSink(TINY, page=True)), epochs=1)
     wandb.teardown()
+    gc.collect()
     (folder,) = (tmp_path / "wandb").glob("offline-run-*")
     run = written(folder)
     (row,) = (row for row in run.rows if "filterviz/page" in row)

@@ -1,6 +1,7 @@
 """What a run of W&B holds of trainings, offline."""
 
 import copy
+import gc
 import html
 import pickle
 import shutil
@@ -22,6 +23,8 @@ from tests.sinks.tracked import TINY, found_in, same, train, visualizer
 from tests.sinks.wandb_records import Written, tracked, written
 from tests.snapshots import snapshot
 
+# wandb 0.19 leaves sockets and files to the garbage collector, which is therefore run at the end of each of these tests.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 STEPS_OF_OURS = {"filters/*": "filterviz/step", "filters_maps/*": "filterviz/step", "filterviz/*": "filterviz/step"}
 
 
@@ -32,6 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv(f"WANDB_{name}", value)
     yield tmp_path / "wandb"
     wandb.teardown()  # ends the run as well; without, W&B would keep to the folder of the first test
+    gc.collect()
 
 
 def _runs(folder: Path) -> list[Written]:

@@ -65,8 +65,8 @@ def written(folder: Path) -> Written:
             began = began or record.run.start_time.ToNanoseconds()
         elif record.HasField("history"):
             rows.append(_row(record.history))
-        elif record.HasField("metric") and record.metric.step_metric:
-            step_keys[record.metric.glob_name or record.metric.name] = record.metric.step_metric
+        elif record.HasField("metric") and record.metric.glob_name:
+            step_keys[record.metric.glob_name] = record.metric.step_metric
         elif record.HasField("exit"):
             exit_code = record.exit.exit_code
     return Written(folder / "files", began, rows, step_keys, exit_code)
