@@ -23,7 +23,7 @@ from tests.sinks.tracked import TINY, found_in, same, train, visualizer
 from tests.sinks.wandb_records import Written, tracked, written
 from tests.snapshots import snapshot
 
-# wandb 0.19 leaves sockets and files to the garbage collector, which is therefore run at the end of each of these tests.
+# wandb 0.19 leaves sockets and files to the garbage collector, which is therefore run after each of these tests.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 STEPS_OF_OURS = {"filters/*": "filterviz/step", "filters_maps/*": "filterviz/step", "filterviz/*": "filterviz/step"}
 
