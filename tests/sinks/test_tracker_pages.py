@@ -8,7 +8,8 @@ import pytest
 import wandb
 from mlflow import MlflowClient
 
-from tb_filterviz import MlflowSink, WandbSink, read_run  # type: ignore[attr-defined,unused-ignore]
+import tb_filterviz
+from tb_filterviz import MlflowSink, WandbSink
 from tests.sinks.tracked import TINY, train, visualizer
 from tests.sinks.wandb_records import written
 
@@ -16,6 +17,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The filesystem tracking backend:FutureWarning"),  # of mlflow-skinny 3.11
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+
+
+def _save_page(run_dir: Path, path: Path) -> None:
+    tb_filterviz.read_run(run_dir).save(path)  # type: ignore[attr-defined,unused-ignore]
 
 
 def test_mlflow_has_the_page_of_each_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +33,7 @@ def test_mlflow_has_the_page_of_each_training(tmp_path: Path, monkeypatch: pytes
     files = [file.path for file in MlflowClient().list_artifacts(active.info.run_id, "filterviz")]
     assert files == ["filterviz/logs-filters.html", "filterviz/logs-filters_2.html"]
     for file, name in zip(files, ("filters", "filters_2"), strict=True):
-        read_run(tmp_path / "logs" / name).save(tmp_path / "page.html")
+        _save_page(tmp_path / "logs" / name, tmp_path / "page.html")
         page = mlflow.artifacts.load_text(f"{active.info.artifact_uri}/{file}")
         assert page == (tmp_path / "page.html").read_text(encoding="utf-8")
     mlflow.set_tracking_uri(None)
@@ -43,6 +48,6 @@ def test_wandb_has_the_page_of_a_training(tmp_path: Path, monkeypatch: pytest.Mo
     (folder,) = (tmp_path / "wandb").glob("offline-run-*")
     run = written(folder)
     (row,) = (row for row in run.rows if "filterviz/page" in row)
-    read_run(tmp_path / "logs" / "filters").save(tmp_path / "page.html")
+    _save_page(tmp_path / "logs" / "filters", tmp_path / "page.html")
     page = (run.files / row["filterviz/page"]["path"]).read_text(encoding="utf-8")
     assert page == (tmp_path / "page.html").read_text(encoding="utf-8")
