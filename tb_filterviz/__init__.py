@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from tb_filterviz.sinks.files import FileSink
     from tb_filterviz.sinks.live_view import LiveView
     from tb_filterviz.sinks.memory import MemorySink
+    from tb_filterviz.sinks.mlflow import MlflowSink
+    from tb_filterviz.sinks.wandb import WandbSink
     from tb_filterviz.snapshots import LayerResponses, LayerSnapshot
 else:  # hidden from the type checker, so that a misspelt name stays an error
     _HOMES = {
@@ -103,6 +105,8 @@ else:  # hidden from the type checker, so that a misspelt name stays an error
         "FileSink": "sinks.files",
         "LiveView": "sinks.live_view",
         "MemorySink": "sinks.memory",
+        "MlflowSink": "sinks.mlflow",
+        "WandbSink": "sinks.wandb",
         "LayerResponses": "snapshots",
         "LayerSnapshot": "snapshots",
     }
@@ -149,6 +153,7 @@ __all__ = [
     "LogReport",
     "Maximized",
     "MemorySink",
+    "MlflowSink",
     "ModelError",
     "NoConvolutionError",
     "Objective",
@@ -163,6 +168,7 @@ __all__ = [
     "UnbuiltModelError",
     "UnknownLayerError",
     "VisualizationWarning",
+    "WandbSink",
     "WorkerError",
     "build_lenet",
     "center_unit",

@@ -25,7 +25,7 @@ from tb_filterviz.parts.statistics import statistics_of
 from tb_filterviz.progress import shown_if_long, spoken
 from tb_filterviz.recipe import with_training
 from tb_filterviz.session import Session, with_examples
-from tb_filterviz.sinks import Sink, checked_sinks
+from tb_filterviz.sinks import Sink, begin, checked_sinks
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.live_view import LiveView, has_kernel
 from tb_filterviz.snapshots import LayerSnapshot, StepUnit
@@ -300,6 +300,7 @@ class FilterVisualizer(keras.callbacks.Callback):
         session.history = self._events.history
         self._written = self._events.place
         self._say(notice)
+        self._begin_sinks(self._events.run_dir)
         self._budget.begin()
         self._last_step = self._events.last_step
         if counts_batches:
@@ -309,6 +310,15 @@ class FilterVisualizer(keras.callbacks.Callback):
         self._stuck = StuckFilters(is_from_start=can_draw and not is_resumed and self._last_step is None)
         if can_draw and (self._last_step is None or self._last_step < first - 1):
             self._draw_and_write(first - 1)
+
+    def _begin_sinks(self, run_dir: str) -> None:
+        try:
+            begin(self._extra_sinks, run_dir)
+        except Exception as error:
+            if self._on_error == "raise":
+                raise
+            said = f"A sink could not begin: {type(error).__name__}: {error}. The training goes on."
+            warnings.warn(said, VisualizationWarning, stacklevel=2)
 
     def _begin_late(self, epoch: int) -> None:
         """Begin with a model that has just been built, if it is what was waited for."""

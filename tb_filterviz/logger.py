@@ -27,7 +27,7 @@ from tb_filterviz.logs.storage import RunPlace
 from tb_filterviz.optvis.layer_calls import as_patterns, check_keras_model
 from tb_filterviz.progress import shown_if_long
 from tb_filterviz.session import Session, with_examples
-from tb_filterviz.sinks import Sink, checked_sinks
+from tb_filterviz.sinks import Sink, begin, checked_sinks
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.snapshots import LayerSnapshot
 
@@ -196,6 +196,11 @@ class FilterLogger:
             return next(events for events in open_runs if events.index is chosen)
         events = self._event_sink()
         self._say(events.begin(recipe, step, session.closest, session.stored_examples))
+        try:
+            begin(self._extra_sinks, events.run_dir)
+        except BaseException:
+            events.discard_if_empty()  # the next call tries again
+            raise
         return events
 
     def _event_sink(self) -> EventSink:

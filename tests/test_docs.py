@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable
@@ -42,6 +43,17 @@ def _blocks(document: str, language: str) -> list[str]:
 
 PYTHON_BLOCKS = [(document, number) for document in DOCUMENTS for number in range(len(_blocks(document, "python")))]
 
+# Trackers on this machine, in the folder of the blocks; those that the tests do not install are left out there.
+TRACKING_HERE = {
+    "MLFLOW_TRACKING_URI": "file:./mlruns",
+    "MLFLOW_ALLOW_FILE_STORE": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "WANDB_MODE": "offline",
+    "WANDB_SILENT": "true",
+    "TRACKIO_DIR": "trackio",
+}
+OTHER_TRACKERS = ("aim", "clearml", "comet_ml", "dvclive", "swanlab", "trackio")
+
 # One block after another, as a reader would type them: in one folder, but each with imports of its own.
 RUN_BLOCKS = """
 import json, sys, traceback
@@ -69,7 +81,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ran]:
     @functools.cache
     def run(document: str) -> Ran:
         folder = tmp_path_factory.mktemp(Path(document).stem)
-        processes.run("-c", RUN_BLOCKS, input=json.dumps(_blocks(document, "python")), cwd=folder)
+        blocks = json.dumps(_blocks(document, "python"))
+        processes.run("-c", RUN_BLOCKS, input=blocks, cwd=folder, env={**os.environ, **TRACKING_HERE})
         return Ran(folder, json.loads((folder / "outcomes.json").read_text()))
 
     return run
@@ -79,8 +92,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ran]:
     ("document", "number"), PYTHON_BLOCKS, ids=[f"{name}-{place}" for name, place in PYTHON_BLOCKS]
 )
 def test_every_python_block_runs(ran: Callable[[str], Ran], document: str, number: int) -> None:
+    block = _blocks(document, "python")[number]
+    for tracker in OTHER_TRACKERS:
+        if re.search(rf"^(?:import|from) {tracker}\b", block, re.MULTILINE) and not importlib.util.find_spec(tracker):
+            pytest.skip(f"{tracker} is not installed")
     error = ran(document).outcomes[number]
-    assert not error, f"{_blocks(document, 'python')[number]}\n{error}"
+    assert not error, f"{block}\n{error}"
 
 
 WRITTEN = {  # by a mark of the block that writes it: the run, a tag, and the steps
@@ -97,6 +114,18 @@ def test_the_blocks_of_the_readme_write_what_they_say(ran: Callable[[str], Ran],
     assert sum(mark in block for block in _blocks("README.md", "python")) == 1
     run, tag, expected = WRITTEN[mark]
     assert steps(ran("README.md").folder / run, tag) == expected
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/trackers.md"])
+def test_the_blocks_of_trackers_write_to_them(ran: Callable[[str], Ran], document: str) -> None:
+    folder = ran(document).folder
+    (images,) = folder.glob("mlruns/0/*/artifacts/images")
+    layers = ("conv2d_1", "conv2d_2")
+    assert {path.name.split("+timestamp")[0] for path in images.iterdir()} == {
+        f"filters~{layer}+step+{step}" for layer in layers for step in (-1, 0, 1, 2)
+    }
+    (media,) = folder.glob("wandb/offline-run-*/files/media/images/filters")
+    assert [len([*media.glob(f"{layer}_*.png")]) for layer in layers] == [4, 4]
 
 
 def test_the_readme_shows_the_help_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

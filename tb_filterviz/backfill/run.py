@@ -21,7 +21,7 @@ from tb_filterviz.errors import CheckpointError, FilterVizError, StepError
 from tb_filterviz.history import History
 from tb_filterviz.optvis.image_model import leaves
 from tb_filterviz.session import Session, compared, write_snapshots
-from tb_filterviz.sinks import Sink
+from tb_filterviz.sinks import Sink, begin
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.run_index import RunIndex, read_tiles
 from tb_filterviz.snapshots import LayerDrawing
@@ -127,6 +127,7 @@ class CheckpointLog:
             recipe = session.recipe("checkpoints")
             self.report.notice = self._events.begin(recipe, None, choose, session.stored_examples)
             self.report.run, self.report.described = self._events.run_dir, session.describe()
+            begin(self._sinks, self._events.run_dir)
         total = self.report.done + len(in_rising_order)
         missing = [pair for pair in in_rising_order if self._is_missing(*pair)]
         self._unfinished |= {checkpoint.path: step for checkpoint, step in missing}

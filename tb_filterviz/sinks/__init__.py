@@ -14,6 +14,9 @@ class Sink(Protocol):
     Any object with these three methods is a sink: ``FilterVisualizer("logs", sinks=[MySink()])``. What it raises is
     a `VisualizationWarning` during a training, which goes on. To follow a callback into worker processes or deep
     copies, it has to pickle.
+
+    One that also has ``begin(run_dir: str)`` is told, each time a training, a loop or a backfill takes its run, in
+    which folder or at which address its event files are, before its first `write`.
     """
 
     def write(self, step: int, snapshots: Sequence[LayerSnapshot]) -> None:
@@ -24,6 +27,34 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Release what is held, at the end of a training. Closing twice is fine; a second training may write again."""
+
+
+@runtime_checkable
+class BeginningSink(Sink, Protocol):
+    """A sink that is told where the event files are."""
+
+    def begin(self, run_dir: str) -> None:
+        """Learn in which folder, or at which address, the event files of what follows are."""
+
+
+def begin(sinks: Sequence[Sink], run_dir: str) -> None:
+    """Tell those sinks that want to know it where the event files are.
+
+    Raises:
+        Exception: whatever the first that failed raised; the others are told all the same.
+    """
+    errors = [error for sink in sinks if (error := _failure(sink, run_dir))]
+    if errors:
+        raise errors[0]
+
+
+def _failure(sink: Sink, run_dir: str) -> Exception | None:
+    try:
+        if isinstance(sink, BeginningSink):
+            sink.begin(run_dir)
+    except Exception as error:
+        return error
+    return None
 
 
 def checked_sinks(sinks: Sequence[Sink]) -> list[Sink]:

@@ -9,14 +9,13 @@ from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from tb_filterviz.config import Config
 from tb_filterviz.errors import FilterVizError, LogDirError, StepError, VisualizationWarning
 from tb_filterviz.examples.stored import StoredExamples
 from tb_filterviz.history import History
 from tb_filterviz.imaging.encode import to_png
-from tb_filterviz.imaging.layout import grid_for_a_screen, shrink
+from tb_filterviz.imaging.layout import shrink
 from tb_filterviz.logs.event_files import (
     EventFile,
     filters_metadata,
@@ -40,22 +39,20 @@ from tb_filterviz.metadata import (
     encode_statistic,
     encode_tiles,
     examples_tag,
-    image_tag,
     kernels_tag,
     last_tag,
-    map_image_tag,
     responses_tag,
-    scalar_tag,
     statistic_tag,
     tile_parts,
     tiles_tag,
 )
-from tb_filterviz.parts.statistics import Statistic, statistics_of
+from tb_filterviz.parts.statistics import statistics_of
 from tb_filterviz.recipe import Recipe, draws_the_same
 from tb_filterviz.sinks.lock import IsLive
 from tb_filterviz.sinks.run_index import RunIndex, event_file_names, read_recipe
 from tb_filterviz.sinks.runs import Choose, TakenRun, take_run
-from tb_filterviz.snapshots import LayerResponses, LayerSnapshot
+from tb_filterviz.sinks.summaries import PictureSummary, curves_of, pictures_of
+from tb_filterviz.snapshots import LayerSnapshot
 
 _Kind = TypeVar("_Kind", ResponseKind, KernelKind)
 
@@ -302,32 +299,26 @@ class EventSink:
             raise LogDirError(f"Cannot write to the log directory {self._log_dir.path!r}: {reason}") from error
 
     def _events(self, step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
-        yield _grid(step, snapshot, self._config)
+        yield from (_image(step, picture) for picture in pictures_of(snapshot, self._config.grid))
         yield from _tiles(step, snapshot)
-        curves = []
         for name, values in snapshot.statistics.items():
             statistic = self._statistics.get(name)
             if statistic is None:  # of a sink that was made for other settings
                 continue
             content = encode_statistic(snapshot, statistic)
             yield tensor_event(step, statistic_tag(snapshot.layer, name), values, filters_metadata(content))
-            if statistic.has_curve and not (snapshot.is_first and statistic.reads in ("history", "revisit")):
-                curves.append(_curve(step, snapshot, statistic))
-        yield from _responses(step, snapshot, self._config)
+        yield from _responses(step, snapshot)
         yield from _kernels(step, snapshot)
         # last, so that a step that has it is whole
-        yield from sorted(curves, key=lambda event: event.summary.value[0].tag == last_tag(snapshot.layer))
+        curves = curves_of(snapshot, self._statistics)
+        for curve in sorted(curves, key=lambda curve: curve.tag == last_tag(snapshot.layer)):
+            yield tensor_event(step, curve.tag, curve.value, scalar_metadata(curve.label))
 
 
-def _grid(step: int, snapshot: LayerSnapshot, config: Config) -> Any:
-    picture = grid_for_a_screen(snapshot.tiles, snapshot.scores, snapshot.responsive, snapshot.flat, config.grid)
-    return _image(step, image_tag(snapshot.layer), picture, snapshot.describe())
-
-
-def _image(step: int, tag: str, picture: npt.NDArray[np.uint8], description: str) -> Any:
-    height, width, _ = picture.shape
-    value = [str(width).encode(), str(height).encode(), to_png(picture)]
-    return tensor_event(step, tag, value, image_metadata(description=description))
+def _image(step: int, picture: PictureSummary) -> Any:
+    height, width, _ = picture.pixels.shape
+    value = [str(width).encode(), str(height).encode(), to_png(picture.pixels)]
+    return tensor_event(step, picture.tag, value, image_metadata(description=picture.description))
 
 
 def _tiles(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
@@ -337,7 +328,7 @@ def _tiles(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
         yield tensor_event(step, tiles_tag(snapshot.layer, number), tiles[part], filters_metadata(content))
 
 
-def _responses(step: int, snapshot: LayerSnapshot, config: Config) -> Iterator[Any]:
+def _responses(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
     responses = snapshot.responses
     if responses is None:
         return
@@ -349,8 +340,6 @@ def _responses(step: int, snapshot: LayerSnapshot, config: Config) -> Iterator[A
         "maps": responses.maps,
     }
     yield from _in_parts(step, snapshot, kinds, responses_tag, encode_responses)
-    if responses.maps is not None and responses.maps_as_images:
-        yield from _map_grids(step, snapshot, responses, config)
 
 
 def _in_parts(
@@ -367,16 +356,6 @@ def _in_parts(
             yield tensor_event(step, tag(snapshot.layer, kind, number), values[part], filters_metadata(content))
 
 
-def _map_grids(step: int, snapshot: LayerSnapshot, responses: LayerResponses, config: Config) -> Iterator[Any]:
-    assert responses.maps is not None
-    unmarked = replace(config.grid, marks=False)
-    for place, example in enumerate(responses.mapped):
-        maps = responses.maps[:, place, ..., None]
-        picture = grid_for_a_screen(maps, snapshot.scores, snapshot.responsive, snapshot.flat, unmarked)
-        text = f"Where the filters of {snapshot.layer} answer to example {example}, each to its own scale."
-        yield _image(step, map_image_tag(snapshot.layer, example), picture, text)
-
-
 def _kernels(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
     kernels = snapshot.kernels
     if kernels is None:
@@ -387,10 +366,3 @@ def _kernels(step: int, snapshot: LayerSnapshot) -> Iterator[Any]:
         "effective": kernels.effective,
     }
     yield from _in_parts(step, snapshot, kinds, kernels_tag, encode_kernels)
-
-
-def _curve(step: int, snapshot: LayerSnapshot, statistic: Statistic) -> Any:
-    values = snapshot.statistics[statistic.name]
-    known = values[~np.isnan(values)] if statistic.reads == "responses" else values
-    mean = np.float32(known.mean() if len(known) else np.nan)
-    return tensor_event(step, scalar_tag(snapshot.layer, statistic.curve), mean, scalar_metadata(statistic.curve_label))
