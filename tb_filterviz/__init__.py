@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from tb_filterviz.sinks.files import FileSink
     from tb_filterviz.sinks.live_view import LiveView
     from tb_filterviz.sinks.memory import MemorySink
-    from tb_filterviz.sinks.mlflow import MlflowSink
-    from tb_filterviz.sinks.wandb import WandbSink
     from tb_filterviz.snapshots import LayerResponses, LayerSnapshot
+    from tb_filterviz.trackers.mlflow import MlflowSink
+    from tb_filterviz.trackers.wandb import WandbSink
 else:  # hidden from the type checker, so that a misspelt name stays an error
     _HOMES = {
         "LogEntry": "backfill.run",
@@ -105,8 +105,8 @@ else:  # hidden from the type checker, so that a misspelt name stays an error
         "FileSink": "sinks.files",
         "LiveView": "sinks.live_view",
         "MemorySink": "sinks.memory",
-        "MlflowSink": "sinks.mlflow",
-        "WandbSink": "sinks.wandb",
+        "MlflowSink": "trackers.mlflow",
+        "WandbSink": "trackers.wandb",
         "LayerResponses": "snapshots",
         "LayerSnapshot": "snapshots",
     }

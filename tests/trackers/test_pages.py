@@ -10,8 +10,8 @@ from mlflow import MlflowClient
 
 import tb_filterviz
 from tb_filterviz import MlflowSink, WandbSink
-from tests.sinks.tracked import TINY, train, visualizer
-from tests.sinks.wandb_records import written
+from tests.trackers.tracked import TINY, train, visualizer
+from tests.trackers.wandb_records import written
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The filesystem tracking backend:FutureWarning"),  # of mlflow-skinny 3.11
@@ -20,7 +20,7 @@ pytestmark = [
 
 
 def _save_page(run_dir: Path, path: Path) -> None:
-    tb_filterviz.read_run(run_dir).save(path)  # type: ignore[attr-defined,unused-ignore]
+    tb_filterviz.read_run(run_dir.parent, run_dir.name).save(path)
 
 
 def test_mlflow_has_the_page_of_each_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

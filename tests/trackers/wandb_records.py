@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from PIL import Image
 from wandb.proto import wandb_internal_pb2 as messages
 
-from tests.sinks.tracked import Logged, as_pixels
+from tests.trackers.tracked import Logged, as_pixels
 
 _BLOCK = 32 * 1024
 _HEAD = struct.Struct("<IHB")

@@ -8,7 +8,7 @@ from typing import Any
 from tb_filterviz.imaging.encode import to_image
 from tb_filterviz.metadata import FAILURES_TAG, PLUGIN_NAME
 from tb_filterviz.sinks.summaries import CurveSummary, PictureSummary
-from tb_filterviz.sinks.tracker import TrackerSink
+from tb_filterviz.trackers.tracker import TrackerSink
 
 
 class MlflowSink(TrackerSink[str]):

@@ -19,9 +19,9 @@ from wandb.integration.keras import WandbMetricsLogger
 from tb_filterviz import FilterLogger, VisualizationWarning, WandbSink
 from tests import processes
 from tests.loaders import steps_of_runs
-from tests.sinks.tracked import TINY, found_in, same, train, visualizer
-from tests.sinks.wandb_records import Written, tracked, written
 from tests.snapshots import snapshot
+from tests.trackers.tracked import TINY, found_in, same, train, visualizer
+from tests.trackers.wandb_records import Written, tracked, written
 
 # wandb 0.19 leaves sockets and files to the garbage collector, which is therefore run after each of these tests.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -9,7 +9,7 @@ from typing import Any
 from tb_filterviz.imaging.encode import to_image
 from tb_filterviz.metadata import FAILURES_TAG, PLUGIN_NAME, RUN_NAME
 from tb_filterviz.sinks.summaries import CurveSummary, PictureSummary
-from tb_filterviz.sinks.tracker import TrackerSink
+from tb_filterviz.trackers.tracker import TrackerSink
 
 STEP_KEY = f"{PLUGIN_NAME}/step"
 PAGE_KEY = f"{PLUGIN_NAME}/page"

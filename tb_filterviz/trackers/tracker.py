@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from tb_filterviz.config import Config
 from tb_filterviz.errors import ConfigError
+from tb_filterviz.filter_run import FilterRun
+from tb_filterviz.reading.files import FileProvider
 from tb_filterviz.sinks.summaries import CurveSummary, PictureSummary, curves_of, known_statistics, pictures_of
 from tb_filterviz.snapshots import LayerSnapshot
 
@@ -92,11 +94,10 @@ class TrackerSink(ABC, Generic[Run]):
         return self._run
 
     def _add_page(self, run: Run, run_dir: str) -> None:
-        from tb_filterviz import read_run  # type: ignore[attr-defined,unused-ignore]
-
+        log_dir, name = os.path.split(run_dir)
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, page_name(run_dir))
-            read_run(run_dir).save(path)
+            FilterRun(FileProvider(log_dir), name).save(path)  # of the directory, other runs need not be read
             self._log_page(run, path)
 
     @abstractmethod

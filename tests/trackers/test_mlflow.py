@@ -16,11 +16,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tb_filterviz import FilterLogger, MlflowSink, VisualizationWarning
-from tb_filterviz.sinks.mlflow import safe_key
+from tb_filterviz.trackers.mlflow import safe_key
 from tests import processes
 from tests.loaders import steps_of_runs
-from tests.sinks.tracked import TINY, Logged, as_pixels, found_in, same, train, visualizer
 from tests.snapshots import snapshot
+from tests.trackers.tracked import TINY, Logged, as_pixels, found_in, same, train, visualizer
 
 pytestmark = pytest.mark.filterwarnings("ignore:The filesystem tracking backend:FutureWarning")  # of mlflow-skinny 3.11
 
