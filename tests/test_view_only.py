@@ -1,5 +1,7 @@
 """A machine with tensorboard, numpy and pillow only: it reads runs, writes them, and shows the tab."""
 
+import base64
+import gzip
 import importlib.util
 import re
 from pathlib import Path
@@ -8,7 +10,9 @@ from urllib.error import HTTPError
 import numpy as np
 import pytest
 
+import tb_filterviz
 from tb_filterviz import Config
+from tb_filterviz.cli import main
 from tb_filterviz.logs.storage import folder_of
 from tb_filterviz.sinks.events import EventSink
 from tb_filterviz.sinks.run_index import read_run_index, read_tiles
@@ -49,6 +53,29 @@ def test_a_run_is_written_and_read(log_dir: Path) -> None:
 def test_a_run_of_the_first_format_is_read() -> None:
     index = read_run_index(folder_of(ROOT / "tests" / "data" / "format_1" / "filters"))
     assert index.steps == {-1, 0, 1, 2, 3, 4}
+
+
+def test_what_was_logged_is_read_back_and_saved(log_dir: Path, tmp_path: Path) -> None:
+    run = tb_filterviz.read_run(log_dir)
+    assert run["conv"].tiles.shape == (2, 6, 12, 12, 1)
+    assert "<LayerSeries 'conv': 6 filters of 12 x 12 px, epochs 0 to 1 (2 steps)>" in repr(run)
+    assert "data:image/png;base64," in run["conv"]._repr_html_()
+    for name in ("page.html", "grid.png", "forming.gif", "forming.webp", "table.csv", "arrays.npz"):
+        assert run.save(tmp_path / "saved" / name).stat().st_size > 0
+    with pytest.raises(tb_filterviz.ConfigError, match="needs the package pandas"):
+        run.to_pandas()
+
+
+def test_runs_of_two_trainings_are_saved_without_what_pairs_their_filters(log_dir: Path) -> None:
+    sink = EventSink(log_dir / "other", Config.classic())
+    sink.begin({"layers": [{"layer": "conv"}]})
+    sink.write(0, [snapshot(np.zeros((6, 12, 12, 1), np.uint8), 0, "conv")])
+    sink.close()
+    assert main(["export", str(log_dir), "-o", str(log_dir / "page.html")]) == 0
+    page = (log_dir / "page.html").read_text(encoding="utf-8")
+    answers = re.findall(r'data-answer="\[&quot;match&quot;.*?"( data-error)?>([^<]*)<', page)
+    assert [error for error, _ in answers] == [" data-error"] * 2
+    assert "pip install scipy" in gzip.decompress(base64.b64decode(answers[0][1])).decode()
 
 
 @pytest.mark.parametrize("loader", ["true", "false"])
