@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from tb_filterviz.config import Config, GridConfig
 from tb_filterviz.errors import ConfigError, LogDirError, SeriesError, StepError, UnknownLayerError
-from tb_filterviz.export.notebook import layer_html, run_html, runs_html
-from tb_filterviz.export.saving import save
+from tb_filterviz.export.notebook import layer_or_reason, run_html, runs_html
+from tb_filterviz.export.saving import Options, save
 from tb_filterviz.export.tables import to_pandas
 from tb_filterviz.imaging import layout
 from tb_filterviz.imaging.captions import spoken_steps, spoken_tiles
@@ -109,7 +109,7 @@ class LayerSeries:
 
     def _at(self, step: int) -> Store:
         """Read one step alone: all of a large layer may be more than can be kept."""
-        return Store(self._provider.choosing(Choice(steps={self.run: {step}})))
+        return Store(self._provider.choosing(Choice({self.run: {self.id: {step}}})), answer_bytes=None)
 
     @cached_property
     def statistics(self) -> Mapping[str, npt.NDArray[np.float32]]:
@@ -146,7 +146,7 @@ class LayerSeries:
     @property
     def maps(self) -> Pixels | None:
         """uint8 ``[s, n, m, h, w]``, where each filter answers on ``m`` examples; None if they were not logged."""
-        return self.responses["maps"].values if self._layer.parts_of("maps") else None
+        return self._of_kind("maps").values if self._layer.parts_of("maps") else None
 
     @property
     def kernels(self) -> dict[KernelKind, Decoded]:
@@ -247,7 +247,7 @@ class LayerSeries:
         return f"<LayerSeries {self.name!r}: {spoken_tiles(len(self.filters), height, width)}, {steps}>"
 
     def _repr_html_(self) -> str:
-        return layer_html(self)
+        return layer_or_reason(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,9 +289,9 @@ class FilterRun(Mapping[str, LayerSeries]):
         provider: which reads its files.
     """
 
-    def __init__(self, provider: FileProvider, name: str) -> None:
+    def __init__(self, provider: FileProvider, name: str, store: Store | None = None) -> None:
         self.provider, self._place = provider, Place(None, "", name)
-        self._store = Store(provider)
+        self._store = store or Store(provider, answer_bytes=None)
         self.name, self.log_dir = name, provider.path
 
     @cached_property
@@ -326,7 +326,11 @@ class FilterRun(Mapping[str, LayerSeries]):
     @property
     def problems(self) -> list[str]:
         """A sentence for everything that the run holds and that cannot be read."""
-        return [*self._run.problems, *self.provider.run(self.name).damaged]
+        names = [layer.about.layer for layer in self._run.layers]
+        twice = [
+            f"Two layers are called {name!r}: one of them is read." for name in self.layers if names.count(name) > 1
+        ]
+        return [*self._run.problems, *self.provider.run(self.name).damaged, *twice]
 
     @cached_property
     def examples(self) -> LoggedExamples | None:
@@ -356,7 +360,13 @@ class FilterRun(Mapping[str, LayerSeries]):
         return self._layers[layer]
 
     def __contains__(self, layer: object) -> bool:
-        return layer in self._layers
+        return isinstance(layer, str) and layer in self._layers
+
+    def get(self, layer: str, default: Any = None) -> Any:  # of a `Mapping` it looks for a KeyError
+        """Find a layer; without it, the default."""
+        return self._layers.get(layer, default)
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # what is in it may grow
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._layers)
@@ -364,11 +374,11 @@ class FilterRun(Mapping[str, LayerSeries]):
     def __len__(self) -> int:
         return len(self._layers)
 
-    def to_pandas(self, layer: str | None = None) -> "pandas.DataFrame":
+    def to_pandas(self, layer: str | Sequence[str] | None = None) -> "pandas.DataFrame":
         """Make a tidy table: a row for each filter at each step, a column for each statistic.
 
         Args:
-            layer: one alone; None for all.
+            layer: name or names; None for all.
 
         Returns:
             A `pandas.DataFrame` with the columns ``run``, ``layer``, ``filter``, ``step``, ``wall_time`` and those of
@@ -380,7 +390,7 @@ class FilterRun(Mapping[str, LayerSeries]):
         """
         return to_pandas([self], layer)
 
-    def save(self, path: str | Path, **options: Any) -> Path:
+    def save(self, path: str | Path, **options: Unpack[Options]) -> Path:
         """Save as a picture, an animation, a table, arrays or a page, as the name of the file ends.
 
         See `tb_filterviz.export.saving.save` for what there is to choose.
@@ -408,9 +418,9 @@ class FilterRuns(Mapping[str, FilterRun]):
 
     def __init__(self, provider: FileProvider) -> None:
         self.log_dir = provider.path
-        found = provider.list_tensors(plugin_name="filterviz")
-        names = [name for name in found if Store(provider).run(Place(None, "", name)).layers]
-        self._runs = {name: FilterRun(provider, name) for name in sorted(names, key=natural_order)}
+        store = Store(provider, answer_bytes=None)  # one for all: it bounds what is kept of what was read
+        names = sorted((name for name, run in store.runs(None, "").items() if run.layers), key=natural_order)
+        self._runs = {name: FilterRun(provider, name, store) for name in names}
 
     @property
     def by_name(self) -> dict[str, FilterRun]:
@@ -433,7 +443,13 @@ class FilterRuns(Mapping[str, FilterRun]):
         return self._runs[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._runs
+        return isinstance(name, str) and name in self._runs
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Find a run; without it, the default."""
+        return self._runs.get(name, default)
+
+    __eq__, __hash__ = object.__eq__, object.__hash__
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._runs)
@@ -441,7 +457,7 @@ class FilterRuns(Mapping[str, FilterRun]):
     def __len__(self) -> int:
         return len(self._runs)
 
-    def to_pandas(self, layer: str | None = None) -> "pandas.DataFrame":
+    def to_pandas(self, layer: str | Sequence[str] | None = None) -> "pandas.DataFrame":
         """Make one tidy table of all runs, as `FilterRun.to_pandas` does; runs without the layer are left out.
 
         Raises:
@@ -450,7 +466,7 @@ class FilterRuns(Mapping[str, FilterRun]):
         """
         return to_pandas(list(self.values()), layer)
 
-    def save(self, path: str | Path, **options: Any) -> Path:
+    def save(self, path: str | Path, **options: Unpack[Options]) -> Path:
         """Save all runs as a table, arrays or a page, as the name of the file ends; see `FilterRun.save`."""
         return save(self, path, **options)
 

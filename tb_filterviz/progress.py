@@ -95,7 +95,7 @@ def shown(title: str) -> Iterator[Report]:
         yield _lines(title)
         return
     columns = (
-        rich.progress.TextColumn("{task.description}"),
+        rich.progress.TextColumn("{task.description}", markup=False),
         rich.progress.BarColumn(),
         rich.progress.TaskProgressColumn(),
         rich.progress.TextColumn("left:"),

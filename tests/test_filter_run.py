@@ -19,6 +19,7 @@ from tb_filterviz import (
     SeriesError,
     StepError,
     UnknownLayerError,
+    VisualizationWarning,
     read_run,
     read_runs,
 )
@@ -279,5 +280,55 @@ def test_a_layer_that_cannot_be_read_leaves_the_others(tmp_path: Path) -> None:
     assert np.array_equal(run["kept"].tiles[0], snapshot(0, "kept").tiles)
     with pytest.raises(SeriesError, match="filterviz/lost/tiles holds nothing of the type and shape"):
         run["lost"].tiles_at(0)
-    assert run.save(tmp_path / "page.html").stat().st_size > 100_000
+    with pytest.warns(VisualizationWarning, match="Left out: lost of filters: filterviz/lost/tiles holds nothing"):
+        assert run.save(tmp_path / "page.html").stat().st_size > 100_000
+    with pytest.warns(VisualizationWarning, match="Left out: lost"):
+        assert set(run.to_pandas()["layer"]) == {"kept"}
+    assert "lost cannot be shown: filterviz/lost/tiles holds" in run["lost"]._repr_html_()
+    assert "data:image/png" in read_runs(tmp_path)._repr_html_()
+    with pytest.raises(SeriesError, match="Nothing can be read. lost of filters"):
+        run.save(tmp_path / "lost.csv", layer="lost")
     assert run.save(tmp_path / "kept.csv", layer="kept").exists()
+
+
+def test_it_is_a_mapping(tmp_path: Path) -> None:
+    write(tmp_path, range(2), *LAYERS)
+    runs = read_runs(tmp_path)
+    run = runs["filters"]
+    assert run.get("conv_z") is None
+    assert run.get("conv_a") is run["conv_a"]
+    assert runs.get("nobody", 3) == 3
+    assert "conv_a" in run
+    assert run not in runs
+    assert {run: 1}[run] == 1
+    assert run == runs["filters"]
+    assert run != read_run(tmp_path)
+
+
+def test_all_runs_share_what_is_kept_of_what_was_read(tmp_path: Path) -> None:
+    for place in ("one", "two"):
+        write(tmp_path / place, range(2))
+    assert len({id(run._store) for run in read_runs(tmp_path).values()}) == 1
+
+
+def test_more_than_a_server_would_answer_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tb_filterviz.reading.store.ANSWER_BYTES", 100)
+    write(tmp_path, range(5))
+    series = read_run(tmp_path)["conv2d_1"]
+    assert series.statistics["score"].shape == (5, 6)
+    assert series.grid(3).shape == snapshot(3).grid().shape
+
+
+def test_two_layers_of_one_name_are_said(tmp_path: Path) -> None:
+    content = encode_tiles(snapshot(0, "a_"), (6, 5, 5, 1), slice(0, 6))
+    taken = snapshot(0, "x")
+    write_events(
+        tmp_path / "twice" / "filters",
+        [
+            tensor_event(0, f"filterviz/{name}/tiles", taken.tiles, filters_metadata(content))
+            for name in ("first", "second")
+        ],
+    )
+    run = read_run(tmp_path / "twice")
+    assert run.layers == ["a_"]
+    assert run.problems == ["Two layers are called 'a_': one of them is read."]

@@ -7,37 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tb_filterviz.config import GridConfig
-from tb_filterviz.errors import ConfigError, StepError
-from tb_filterviz.imaging.captions import captioned, letters_px, spoken_step
+from tb_filterviz.errors import ConfigError
+from tb_filterviz.imaging import layout
+from tb_filterviz.imaging.captions import BEFORE, captioned, letters_px, spoken_step
 from tb_filterviz.imaging.filmstrip import filmstrip
 from tb_filterviz.imaging.layout import Pixels, spread
 
 if TYPE_CHECKING:
     from tb_filterviz.filter_run import LayerSeries
 
-MOST_FRAMES_BYTES = 1 << 30  # all of them are in memory when they are encoded
+MOST_PICTURE_BYTES = 1 << 28  # of one; 9000 x 9000 px
+MOST_FRAMES_BYTES = 1 << 30  # of an animation: all of them are in memory when they are encoded
 STRIP_FILTERS, STRIP_STEPS = 8, 12
-
-
-def chosen_steps(known: Sequence[int], steps: Sequence[int] | None, every: int) -> list[int]:
-    """Choose steps out of those that are known, always the first and the last with `every`.
-
-    Raises:
-        StepError: if one is not known.
-        ConfigError: if `every` is no positive number, or both are given.
-    """
-    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-        raise ConfigError(f"`every` must be a positive integer. Received: every={every!r}")
-    if steps is None:
-        kept = list(known)[::every]
-        return kept if not kept or kept[-1] == known[-1] else [*kept, known[-1]]
-    if every != 1:
-        raise ConfigError(f"Give `steps` or `every`, not both. Received: steps={list(steps)!r}, every={every}")
-    missing = [step for step in steps if step not in set(known)]
-    if missing or not steps:
-        listed = ", ".join(map(str, list(known)[:12])) + (", ..." if len(known) > 12 else "")
-        raise StepError(f"`steps` must be among those that were logged: {listed}. Received: steps={list(steps)!r}")
-    return sorted(set(steps))
 
 
 def grids(
@@ -68,29 +49,43 @@ def grids(
     """
     settings = replace(config or GridConfig(), order="index")  # a filter keeps its place
     names = [f"{layer.name}, {spoken_step(step, layer.unit)}" for step in steps]
-    first = layer.grid(steps[-1], settings, filters=filters)
-    size_px = letters_px(first.shape[1], max(names, key=len))
-    nbytes = first.shape[0] * first.shape[1] * 3 * len(steps)
+    count = len(layer.places_of(filters))
+    height, width = layout.grid_sides(count, *layer.tile_shape[:2], settings)
+    _check_picture(height, width)
+    nbytes = height * width * 3 * len(steps)
     if nbytes > MOST_FRAMES_BYTES:
         raise ConfigError(
-            f"{len(steps)} pictures of {first.shape[1]} x {first.shape[0]} px are too many for one animation. Choose "
-            f"fewer steps (every={-(-nbytes // MOST_FRAMES_BYTES) + 1}), fewer filters, or a smaller scale."
+            f"{len(steps)} pictures of {width} x {height} px are too many for one animation: choose at most "
+            f"{MOST_FRAMES_BYTES // (height * width * 3)} of these steps, fewer filters, or a smaller scale."
         )
+    size_px = letters_px(width, max(names, key=len))
     for step, name in zip(steps, names, strict=True):
         picture = layer.grid(step, settings, filters=filters)
         yield captioned(picture, name, size_px=size_px, ground=ground) if has_caption else picture
 
 
-def alike(pictures: Sequence[Pixels]) -> list[Pixels]:
-    """Bring pictures to one shape: with three channels if any has them, and as wide as the widest."""
+def _check_picture(height: int, width: int) -> None:
+    if height * width * 3 > MOST_PICTURE_BYTES:
+        raise ConfigError(
+            f"A picture of {width} x {height} px is too large: choose a smaller scale, fewer filters or fewer steps."
+        )
+
+
+def alike(pictures: Sequence[Pixels], ground: int = 0) -> list[Pixels]:
+    """Bring pictures to one shape: with three channels if any has them, and as wide as the widest.
+
+    Args:
+        pictures: uint8 ``[h, w, c]``.
+        ground: what is beside narrower ones, 0 (black) or 255 (white).
+    """
     height, width, channels = (max(picture.shape[axis] for picture in pictures) for axis in range(3))
-    return [_padded(picture, (height, width, channels)) for picture in pictures]
+    return [_padded(picture, (height, width, channels), ground) for picture in pictures]
 
 
-def _padded(picture: Pixels, shape: tuple[int, int, int]) -> Pixels:
+def _padded(picture: Pixels, shape: tuple[int, int, int], ground: int) -> Pixels:
     if picture.shape == shape:
         return picture
-    whole = np.zeros(shape, np.uint8)
+    whole = np.full(shape, ground, np.uint8)
     whole[: picture.shape[0], : picture.shape[1]] = picture
     return whole
 
@@ -119,8 +114,11 @@ def strip(
     wanted = list(steps) if steps is not None else [known[at] for at in spread(len(known), STRIP_STEPS)]
     shown = list(filters) if filters is not None else _strongest(layer, STRIP_FILTERS)
     places = layer.places_of(shown)
+    height, width = layer.tile_shape[:2]
+    factor = scale or layout.automatic_scale(height, width)
+    _check_picture(len(shown) * height * factor, len(wanted) * width * factor)
     tiles = np.stack([layer.tiles_at(step)[places] for step in wanted])
-    columns = [str(step) if step >= 0 else "start" for step in wanted]
+    columns = ["start" if spoken_step(step, layer.unit) == BEFORE else str(step) for step in wanted]
     rows = [f"filter {filter_}" for filter_ in shown]
     return filmstrip(tiles, rows, columns, corner=layer.unit, scale=scale, ground=ground)
 

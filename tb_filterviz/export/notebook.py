@@ -103,7 +103,7 @@ def _titled(title: str, run: "FilterRun", name: str, most_bytes: int) -> str:
     blocks: list[str] = []
     left = most_bytes
     for at, layer in enumerate(shown):
-        blocks.append(_layer_or_reason(run, layer, left // (len(shown) - at)))
+        blocks.append(layer_or_reason(run[layer], left // (len(shown) - at), _TILE_PX))
         left -= len(blocks[-1])
     more = ""
     if others:
@@ -127,17 +127,21 @@ def runs_html(runs: "FilterRuns") -> str:
     return f"<div>{table}{_titled(title, newest, name, MOST_BYTES - len(table))}</div>"
 
 
-def _layer_or_reason(run: "FilterRun", layer: str, most_bytes: int) -> str:
-    """Show a layer; of one that cannot be read, why, so that the others are seen all the same."""
+def layer_or_reason(layer: "LayerSeries", most_bytes: int = MOST_BYTES, tile_px: int = LEGIBLE_PX) -> str:
+    """Show a layer as `layer_html` does; of one that cannot be read, why, so that others are seen all the same."""
     try:
-        return layer_html(run[layer], most_bytes, _TILE_PX)
+        return layer_html(layer, most_bytes, tile_px)
     except (FilterVizError, errors.PublicError) as error:
-        return f"<div>{html.escape(layer)} cannot be shown: {html.escape(str(error))}</div>"
+        return f"<div>{html.escape(layer.name)} cannot be shown: {html.escape(str(error))}</div>"
 
 
 def _cells(run: "FilterRun") -> str:
     first = run[run.layers[0]]
-    texts = (run.name, str(len(run)), spoken_steps(first.steps.tolist(), first.unit), _last_accuracy(run))
+    try:
+        steps = spoken_steps(first.steps.tolist(), first.unit)
+    except FilterVizError:
+        steps = "cannot be read"
+    texts = (run.name, str(len(run)), steps, _last_accuracy(run))
     return "".join(f'<td style="text-align:left">{html.escape(text)}</td>' for text in texts)
 
 

@@ -9,9 +9,9 @@ import base64
 import gzip
 import html
 import json
+import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -22,9 +22,10 @@ from tensorboard import errors
 from tensorboard.plugins import base_plugin
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from tb_filterviz.errors import ConfigError, SeriesError, UnknownLayerError
-from tb_filterviz.export.frames import chosen_steps
+from tb_filterviz.errors import ConfigError, SeriesError
+from tb_filterviz.export.choosing import Chosen, chosen_layers, every_so_many
 from tb_filterviz.plugin.plugin import STATIC, FiltersPlugin, pack
+from tb_filterviz.plugin.responses import responses_to_json
 from tb_filterviz.reading.catalog import Layer
 from tb_filterviz.reading.decoded import Place
 from tb_filterviz.reading.files import Choice, FileProvider
@@ -43,6 +44,7 @@ _KINDS: Mapping[Part, tuple[str, ...]] = {
 }
 
 _MB = 1_000_000
+_TILES_BYTES = 16 << 20  # of one answer: above 128 MiB the plugin refuses it, and a browser is to stay quick
 _SMALL_LAYER, _FEW_STEPS = 128, 64  # above, it takes minutes to say which filters are alike at every step
 _SAMPLES = {"count": 12, "size": 48}  # as the overview asks for them
 _IMPORT = re.compile(r'((?:from|import)\s*\(?\s*)"(\.{1,2}/[^"]+)"')
@@ -109,51 +111,21 @@ def page(
     unknown = sorted(set(leave_out) - set(get_args(Part)))
     if unknown:
         raise ConfigError(f"`leave_out` may hold {', '.join(get_args(Part))}. Received: {unknown[0]!r}")
-    if layers is not None:
-        _check_layers(runs, layers)
-    kept = _kept_steps(runs, steps, every)
-    provider = runs[0].provider.choosing(Choice(steps=kept, layers=_ids(runs, layers)))
-    asked = _Asked(provider, runs, kept, frozenset(leave_out))
+    chosen = chosen_layers(runs, layers, steps, every)
+    kept: dict[str, dict[str, list[int]]] = {}
+    for each in chosen:
+        kept.setdefault(each.layer.run, {})[each.layer.id] = each.steps
+    provider = runs[0].provider.choosing(Choice(kept))
+    asked = _Asked(provider, list(kept), _saved_sentence(chosen), frozenset(leave_out))
     answers = list(asked.answers(report or (lambda *_: None)))
+    for answer in answers:
+        if answer.is_error and answer.kind in ("tiles", "numbers"):
+            raise SeriesError(gzip.decompress(answer.content).decode())
     content = _html(asked.title, answers)
     if len(content) > max_mb * _MB:
-        raise ConfigError(_too_large(len(content), answers, max_mb, max(map(len, kept.values()))))
+        most = max(len(each.steps) for each in chosen)
+        raise ConfigError(_too_large(len(content), answers, max_mb, most, every if steps is None else None))
     return content
-
-
-def _check_layers(runs: "Sequence[FilterRun]", layers: Sequence[str]) -> None:
-    for name in layers:
-        if not any(name in run for run in runs):
-            known = ", ".join(dict.fromkeys(layer for run in runs for layer in run.layers))
-            raise UnknownLayerError(f"No run has a layer {name!r}. Layers: {known[:300]}")
-
-
-def _ids(runs: "Sequence[FilterRun]", layers: Sequence[str] | None) -> frozenset[str] | None:
-    if layers is None:
-        return None
-    return frozenset(series.id for run in runs for series in run.values() if series.name in layers)
-
-
-def _steps_of(run: "FilterRun") -> list[int]:
-    found: set[int] = set()
-    for series in run.values():
-        with suppress(SeriesError):  # the page says of such a layer why it cannot be shown
-            found.update(series.steps.tolist())
-    return sorted(found)
-
-
-def _kept_steps(runs: "Sequence[FilterRun]", steps: Sequence[int] | None, every: int) -> dict[str, frozenset[int]]:
-    kept: dict[str, frozenset[int]] = {}
-    for run in runs:
-        known = _steps_of(run)
-        shared = None if steps is None or len(runs) == 1 else [step for step in steps if step in known] or None
-        if shared is None and steps is not None and len(runs) > 1:
-            continue  # it has none of them: it is left out
-        if known:
-            kept[run.name] = frozenset(chosen_steps(known, steps if len(runs) == 1 else shared, every))
-    if not kept:
-        raise ConfigError("There is nothing to show: no run has any of these steps.")
-    return kept
 
 
 class _Asked:
@@ -162,17 +134,17 @@ class _Asked:
     def __init__(
         self,
         provider: FileProvider,
-        runs: "Sequence[FilterRun]",
-        kept: Mapping[str, frozenset[int]],
+        names: Sequence[str],
+        said: str,
         leave_out: frozenset[Part],
     ) -> None:
         self._plugin = FiltersPlugin(base_plugin.TBContext(data_provider=provider))
         self._apps = self._plugin.get_plugin_apps()
-        self._names = [run.name for run in runs if run.name in kept]
+        self._names = names
         self._runs = {name: run for name, run in self._plugin.store.runs(None, "").items() if name in self._names}
         self._leave_out = leave_out
-        self.title = f"Filters: {self._names[0]}" if len(self._names) == 1 else "Filters"
-        self._said = _saved_sentence(runs, kept)
+        self.title = f"Filters: {names[0]}" if len(names) == 1 else "Filters"
+        self._said = said
 
     def answers(self, report: Report) -> Iterator[_Answer]:
         """Yield all answers."""
@@ -217,11 +189,12 @@ class _Asked:
         where = {"run": name, "layer": layer.id}
         yield self._answer("numbers", "statistics", where)
         yield self._answer("numbers", "curves", where)
-        yield self._answer("tiles", "tiles", where)
+        yield from self._tiles(where, layer)
         has_examples = bool(layer.responses) and "examples" not in self._leave_out
         has_kernels = bool(layer.kernels) and "kernels" not in self._leave_out
         if has_examples or has_kernels:
-            of_filters = [self._json("responses", {**where, "filter": place}) for place in range(layer.about.filters)]
+            store, place = self._plugin.store, Place(None, "", name)
+            of_filters = [responses_to_json(store, place, layer, at) for at in range(layer.about.filters)]
             yield _json_answer("answers to examples", "responses", where, of_filters)
         maps = layer.parts_of("maps")
         if maps and has_examples and "maps" not in self._leave_out:
@@ -232,16 +205,26 @@ class _Asked:
         if "likeness" not in self._leave_out:
             yield from self._likeness(name, layer)
 
+    def _tiles(self, where: Query, layer: Layer) -> Iterator[_Answer]:
+        """Ask for tiles as the tab does, some filters at a time, and say which go together."""
+        steps = len(self._json("statistics", where).get("steps", [])) or 1
+        per_answer = max(1, _TILES_BYTES // (steps * math.prod(layer.about.shape[1:])))
+        last = layer.about.filters - 1
+        chunks = [f"{first}-{min(first + per_answer - 1, last)}" for first in range(0, last + 1, per_answer)]
+        yield _json_answer("tiles", "tiles", where, chunks)
+        for chunk in chunks:
+            yield self._answer("tiles", "tiles", {**where, "filters": chunk})
+
     def _likeness(self, name: str, layer: Layer) -> Iterator[_Answer]:
         where = {"run": name, "layer": layer.id}
         steps = self._json("statistics", where).get("steps", [])
         is_small = layer.about.filters <= _SMALL_LAYER and len(steps) <= _FEW_STEPS
         found = self._similar(name, layer, steps if is_small else steps[-1:])
-        yield _json_answer("likeness", "similar", where, {"filters": layer.indices, "steps": found})
+        yield _json_answer("likeness", "similar", where, {"steps": found})
         for other in self._names:
-            for match in self._runs[other].layers:
-                if other != name and match.about.position == layer.about.position:
-                    yield self._answer("likeness", "match", {**where, "run2": other, "layer2": match.id})
+            match = _like(layer, self._runs[other].layers) if other != name else None
+            if match is not None:
+                yield self._answer("likeness", "match", {**where, "run2": other, "layer2": match.id})
 
     def _similar(self, name: str, layer: Layer, steps: Sequence[int]) -> dict[int, Any]:
         found: dict[int, Any] = {}
@@ -285,21 +268,30 @@ def _json_answer(kind: str, route: str, query: Query, content: Any) -> _Answer:
     return _Answer(kind, question(route, query), gzip.compress(text.encode(), 6, mtime=0))
 
 
-def _saved_sentence(runs: "Sequence[FilterRun]", kept: Mapping[str, frozenset[int]]) -> str:
+def _like(layer: Layer, others: Sequence[Layer]) -> Layer | None:
+    """Find the layer of another run with which the tab compares one: at the same position, or of the same name."""
+    at_its_position = (each for each in others if each.about.position == layer.about.position)
+    of_its_name = (each for each in others if each.about.layer == layer.about.layer)
+    return next(at_its_position, None) or next(of_its_name, None)
+
+
+def _saved_sentence(chosen: Sequence[Chosen]) -> str:
     now = datetime.now(UTC)
     said = f"Saved on {now.day} {now:%B %Y}"
-    counts = {run.name: len(_steps_of(run)) for run in runs if run.name in kept}
-    fewer = [
-        f"{len(kept[name])} of {count} steps of {name}" for name, count in counts.items() if count > len(kept[name])
-    ]
+    counts = {
+        each.layer.run: (len(each.steps), len(each.layer.steps))
+        for each in chosen
+        if len(each.steps) < len(each.layer.steps)
+    }
+    fewer = [f"{kept} of {count} steps of {name}" for name, (kept, count) in counts.items()]
     if not fewer:
         return f"{said}."
     more = f" and {len(fewer) - 3} more" if len(fewer) > 3 else ""
     return f"{said}, with {', '.join(fewer[:3])}{more}: what is said of how filters formed goes by these."
 
 
-def _too_large(nbytes: int, answers: Sequence[_Answer], max_mb: float, steps: int) -> str:
-    """Say what takes the room, and what would make it fit."""
+def _too_large(nbytes: int, answers: Sequence[_Answer], max_mb: float, steps: int, every: int | None) -> str:
+    """Say what takes the room, and what would make it fit; `every` is None where steps were chosen one by one."""
     by_kind: dict[str, int] = {}
     for answer in answers:
         by_kind[answer.kind] = by_kind.get(answer.kind, 0) + len(answer.content) * 4 // 3
@@ -307,10 +299,11 @@ def _too_large(nbytes: int, answers: Sequence[_Answer], max_mb: float, steps: in
     shares = ", ".join(f"{kind} {size / _MB:.1f}" for kind, size in largest)
     ways = []
     growing = sum(size for kind, size in by_kind.items() if kind != "examples")
-    for every in range(2, steps):
-        kept = len(chosen_steps(range(steps), None, every))
+    for times in range(2, steps):
+        kept = len(every_so_many(range(steps), times))
         if nbytes - growing * (1 - kept / steps) < 0.95 * max_mb * _MB:
-            ways.append(f"fewer steps (every={every}, or --every {every})")
+            wanted = f"every={times * every}, or --every {times * every}" if every else f"{kept} of {steps}"
+            ways.append(f"fewer steps ({wanted})")
             break
     ways += [
         f"less in it (leave_out=[{part!r}], or --leave-out {part})"

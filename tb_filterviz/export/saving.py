@@ -1,25 +1,32 @@
 """One way to save: the name of a file says what it becomes."""
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
+
+import numpy as np
+import numpy.typing as npt
 
 from tb_filterviz.config import GridConfig
 from tb_filterviz.errors import ConfigError
-from tb_filterviz.export.frames import alike, chosen_steps, grids, strip
+from tb_filterviz.export.choosing import chosen_layers, chosen_steps, whole_numbers
+from tb_filterviz.export.frames import alike, grids, strip
 from tb_filterviz.export.page import Part, Report, page
-from tb_filterviz.export.tables import Cut, check_package, columns_of, layers_of, write_csv, write_npz, write_parquet
+from tb_filterviz.export.tables import Cut, check_package, columns_of, write_csv, write_npz, write_parquet
 from tb_filterviz.imaging.animation import ANIMATIONS, check_can_play, write_animation
 from tb_filterviz.imaging.encode import to_png
+from tb_filterviz.imaging.layout import Pixels
 
 if TYPE_CHECKING:
     from tb_filterviz.filter_run import FilterRun, FilterRuns, LayerSeries
 
+Numbers = Sequence[int] | npt.NDArray[np.integer[Any]]
 Kind = Literal["grid", "filmstrip", "animation"]
 Background = Literal["black", "white"]
 TABLES = (".csv", ".parquet", ".npz")
@@ -27,6 +34,27 @@ PAGES = (".html",)
 PICTURES = (".png",)
 ENDINGS = (*PICTURES, *ANIMATIONS, *TABLES, *PAGES)
 MAX_MB = 50.0
+FASTEST_GIF = 50
+_LONGEST_PX = {".webp": 16383, ".gif": 65535, ".mp4": 16384}
+
+
+class Options(TypedDict, total=False):
+    """What there is to choose; see `save`."""
+
+    run: str | Sequence[str] | None
+    layer: str | Sequence[str] | None
+    filters: Numbers | None
+    steps: Numbers | None
+    every: int
+    kind: Kind | None
+    columns: int | None
+    scale: int | None
+    fps: float
+    caption: bool
+    background: Background
+    max_mb: float
+    leave_out: Part | Collection[Part]
+    report: Report | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,8 +77,8 @@ def save(
     *,
     run: str | Sequence[str] | None = None,
     layer: str | Sequence[str] | None = None,
-    filters: Sequence[int] | None = None,
-    steps: Sequence[int] | None = None,
+    filters: Numbers | None = None,
+    steps: Numbers | None = None,
     every: int = 1,
     kind: Kind | None = None,
     columns: int | None = None,
@@ -59,10 +87,12 @@ def save(
     caption: bool = True,
     background: Background = "black",
     max_mb: float = MAX_MB,
-    leave_out: Collection[Part] = (),
+    leave_out: Part | Collection[Part] = (),
     report: Report | None = None,
 ) -> Path:
     """Save a run, or several, as the name of the file ends.
+
+    What cannot be read, or has none of the chosen steps, is left out of tables and pages: a `VisualizationWarning`.
 
     - ``.html``: the Filters tab as one page that needs no server and no network, with all that the tab shows.
     - ``.png``: the grid of a layer at its last step, or at ``steps=[3]``; ``kind="filmstrip"``: filters as rows, steps
@@ -83,7 +113,7 @@ def save(
         kind: of picture, where the name leaves that open.
         columns: tiles in a row of a grid; None for nearly square.
         scale: whole factor by which tiles are enlarged; None enlarges small ones to about 64 px.
-        fps: steps a second, in an animation.
+        fps: steps a second, in an animation, 0.1 to 100; in a GIF to 50, since browsers play faster ones slowly.
         caption: whether layer and step stand below a grid.
         background: behind words, ``"black"`` or, for paper, ``"white"``.
         max_mb: how large a page may become, in millions of bytes.
@@ -104,18 +134,20 @@ def save(
     for name, value, choices in (("kind", kind, get_args(Kind)), ("background", background, get_args(Background))):
         if value is not None and value not in choices:
             raise ConfigError(f"`{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}")
-    if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= 100:
-        raise ConfigError(f"`fps` must be a number above 0, up to 100. Received: fps={fps!r}")
+    _check_number("fps", fps, 0.1, FASTEST_GIF if ending == ".gif" else 100)
+    _check_number("max_mb", max_mb, 0, 1e6)
     named = [layer] if isinstance(layer, str) else None if layer is None else list(layer)
+    chosen, places = whole_numbers("steps", steps), whole_numbers("filters", filters)
     runs = _chosen_runs(source.by_name, run)
     if ending in PAGES:
-        content = page(runs, layers=named, steps=steps, every=every, max_mb=max_mb, leave_out=leave_out, report=report)
+        parts = {leave_out} if isinstance(leave_out, str) else set(leave_out)
+        content = page(runs, layers=named, steps=chosen, every=every, max_mb=max_mb, leave_out=parts, report=report)
         return _written(target, lambda unfinished: unfinished.write_bytes(content))
     if ending in TABLES:
-        return _save_table(runs, target, named, filters, steps, every)
+        return _save_table(runs, target, named, places, chosen, every)
     look = _Look(
-        filters=filters,
-        steps=steps,
+        filters=places,
+        steps=chosen,
         every=every,
         kind=kind,
         config=GridConfig(columns=columns, scale=scale),
@@ -126,6 +158,11 @@ def save(
     return _save_picture(_layer_for_a_picture(runs, named), target, look)
 
 
+def _check_number(name: str, value: object, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high or not value:
+        raise ConfigError(f"`{name}` must be a number above {low:g}, up to {high:g}. Received: {name}={value!r}")
+
+
 def check_ending(path: str | Path) -> str:
     """Check that the name of a file says what it becomes, and return its ending.
 
@@ -133,6 +170,8 @@ def check_ending(path: str | Path) -> str:
         ConfigError: if it does not.
     """
     ending = Path(path).suffix.lower()
+    if re.match(r"[A-Za-z][\w+.-]+:/", Path(path).as_posix()):  # one letter would be a Windows drive
+        raise ConfigError(f"Files are saved on this machine; copy them elsewhere from there. Received: {str(path)!r}")
     if ending not in ENDINGS:
         raise ConfigError(f"The name must end in one of {', '.join(ENDINGS)}. Received: {str(path)!r}")
     return ending
@@ -144,7 +183,7 @@ def is_page(path: str | Path) -> bool:
 
 
 def _chosen_runs(runs: "Mapping[str, FilterRun]", chosen: str | Sequence[str] | None) -> "list[FilterRun]":
-    names = [chosen] if isinstance(chosen, str) else list(runs if chosen is None else chosen)
+    names = [chosen] if isinstance(chosen, str) else list(dict.fromkeys(runs if chosen is None else chosen))
     unknown = [name for name in names if name not in runs]
     if unknown or not names:
         listed = ", ".join(list(runs)[:20]) + (", ..." if len(runs) > 20 else "")
@@ -168,8 +207,7 @@ def _save_table(
     every: int,
 ) -> Path:
     cuts = [
-        Cut(layer, chosen_steps(layer.steps.tolist(), steps, every), layer.places_of(filters))
-        for layer in layers_of(runs, named)
+        Cut(each.layer, each.steps, each.layer.places_of(filters)) for each in chosen_layers(runs, named, steps, every)
     ]
     ending = path.suffix.lower()
     if ending == ".npz":
@@ -190,7 +228,8 @@ def _save_picture(layer: "LayerSeries", path: Path, look: _Look) -> Path:
     if kind == "animation":
         check_can_play(ending)
         chosen = chosen_steps(known, look.steps, look.every)
-        frames = alike(list(draw(chosen, ground=look.ground)))
+        frames = alike(list(draw(chosen, ground=look.ground)), look.ground)
+        _check_sides(ending, frames[0])
         return _written(path, lambda unfinished: write_animation(unfinished, frames, look.fps))
     if kind == "filmstrip":
         is_open = look.steps is None and look.every == 1
@@ -203,6 +242,15 @@ def _save_picture(layer: "LayerSeries", path: Path, look: _Look) -> Path:
         raise ConfigError(f"A grid is of one step. Received: {received}. Of several: kind='filmstrip', or a .gif")
     (picture,) = draw(chosen, ground=look.ground)
     return _written(path, lambda unfinished: unfinished.write_bytes(to_png(picture)))
+
+
+def _check_sides(ending: str, frame: Pixels) -> None:
+    most, longest = _LONGEST_PX.get(ending, 1 << 31), max(frame.shape[:2])
+    if longest > most:
+        raise ConfigError(
+            f"A {ending} has sides of at most {most} px, and this one would have {longest}: choose a smaller scale, "
+            "fewer filters or other columns."
+        )
 
 
 def _written(path: Path, write: Callable[[Path], object]) -> Path:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tb_filterviz.errors import ConfigError, UnknownLayerError
+from tb_filterviz.errors import ConfigError
+from tb_filterviz.export.choosing import chosen_layers
 
 if TYPE_CHECKING:
     import pandas
@@ -20,25 +21,7 @@ if TYPE_CHECKING:
 
 Columns = dict[str, Any]  # arrays of one length, by name
 KEYS = ("run", "layer", "filter", "step", "wall_time")
-
-
-def layers_of(runs: Sequence["FilterRun"], layers: Sequence[str] | None) -> list["LayerSeries"]:
-    """List the layers that are meant, of all runs that have them.
-
-    Args:
-        runs: of which.
-        layers: names; None for all.
-
-    Raises:
-        UnknownLayerError: if no run has one of them.
-    """
-    if layers is None:
-        return [run[name] for run in runs for name in run]
-    for name in layers:
-        if not any(name in run for run in runs):
-            runs[0][name]  # says which there are
-            raise UnknownLayerError(f"No run has a layer {name!r}.")
-    return [run[name] for run in runs for name in run if name in layers]
+ARRAYS = ("steps", "filters", "tiles")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +46,12 @@ class Cut:
     def statistics(self) -> dict[str, npt.NDArray[np.float32]]:
         """float32 ``[s, n]`` by the name of the statistic."""
         chosen = np.ix_(self.rows, self.places)
-        return {name: values[chosen] for name, values in self.layer.statistics.items()}
+        return {free_name(name): values[chosen] for name, values in self.layer.statistics.items()}
 
 
-def whole(layer: "LayerSeries") -> Cut:
-    """Mean all steps and filters of a layer."""
-    return Cut(layer, layer.steps.tolist(), layer.places_of(None))
+def free_name(name: str) -> str:
+    """Keep the name of a statistic apart from what tables and arrays call other things: ``statistic_step``."""
+    return f"statistic_{name}" if name in (*KEYS, *ARRAYS) else name
 
 
 def columns_of(cuts: Iterable[Cut]) -> Columns:
@@ -97,12 +80,14 @@ def _columns_of(cut: Cut) -> Columns:
     }
 
 
-def to_pandas(runs: Sequence["FilterRun"], layer: str | None = None) -> "pandas.DataFrame":
+def to_pandas(runs: Sequence["FilterRun"], layer: str | Sequence[str] | None = None) -> "pandas.DataFrame":
     """Make a tidy table of some runs; see `FilterRun.to_pandas`."""
     check_package("pandas", "to_pandas()")
     import pandas
 
-    return pandas.DataFrame(columns_of(map(whole, layers_of(runs, None if layer is None else [layer]))))
+    named = [layer] if isinstance(layer, str) else layer
+    chosen = chosen_layers(runs, named, None, 1)
+    return pandas.DataFrame(columns_of(Cut(each.layer, each.steps, each.layer.places_of(None)) for each in chosen))
 
 
 def check_package(package: str, needing: str) -> None:

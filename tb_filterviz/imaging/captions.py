@@ -11,6 +11,7 @@ from tb_filterviz.imaging.layout import Pixels
 
 SMALLEST_PX, LARGEST_PX = 10, 20  # of letters
 PADDING_PX = 4
+BEFORE = "before training"
 
 
 @cache
@@ -39,7 +40,7 @@ def write(picture: npt.NDArray[np.uint8], text: str, top: int, left: int, size_p
 def spoken_step(step: int, unit: str) -> str:
     """Name a step as the tab does."""
     if step < 0 or (unit == "batch" and step == 0):
-        return "before training"
+        return BEFORE
     return f"{unit} {step}"
 
 

@@ -114,6 +114,14 @@ def grid_for_a_screen(
     return grid(tiles, scores, responsive, flat, config)
 
 
+def grid_sides(count: int, tile_height: int, tile_width: int, config: GridConfig) -> tuple[int, int]:
+    """Tell height and width of the `grid` of so many tiles, in pixels."""
+    cells, columns = _cells_and_columns(count, config)
+    scale, margin = config.scale or automatic_scale(tile_height, tile_width), config.margin_px
+    rows = math.ceil(cells / columns)
+    return rows * (tile_height * scale + margin) - margin, columns * (tile_width * scale + margin) - margin
+
+
 def _cells_and_columns(count: int, config: GridConfig) -> tuple[int, int]:
     cells = config.top_k or max(count, 1)
     return cells, min(config.columns or math.ceil(math.sqrt(cells)), cells)

@@ -86,21 +86,17 @@ class Choice:
     """Which layers are meant, at which steps; what belongs to a run as a whole always is.
 
     Attributes:
-        steps: of runs; of one that is not named, all.
-        layers: their names in tags; None for all.
+        steps: of layers, by their names in tags, of runs. Of a run that is named, other layers are left out; of others,
+            nothing is.
     """
 
-    steps: Mapping[str, Collection[int]] = field(default_factory=dict)
-    layers: Collection[str] | None = None
-
-    def has(self, tag: str) -> bool:
-        """Tell whether a tag is meant."""
-        layer = layer_id_in(tag) if self.layers is not None else None
-        return self.layers is None or layer is None or layer in self.layers
+    steps: Mapping[str, Mapping[str, Collection[int]]] = field(default_factory=dict)
 
     def steps_of(self, run: str, tag: str) -> Collection[int] | None:
         """Tell which steps of a tag are meant; None for all."""
-        return self.steps.get(run) if layer_id_in(tag) is not None else None
+        layers = self.steps.get(run)
+        layer = layer_id_in(tag) if layers is not None else None
+        return None if layers is None or layer is None else layers.get(layer, ())
 
 
 ALL = Choice()
@@ -243,7 +239,7 @@ class FileProvider:
             if runs is not None and run not in runs:
                 continue
             for tag, found in self.run(run).series.items():
-                if found.plugin == plugin and (tags is None or tag in tags) and self._choice.has(tag):
+                if found.plugin == plugin and (tags is None or tag in tags):
                     chosen = found.chosen(self._choice.steps_of(run, tag))
                     if chosen.steps:
                         yield run, tag, chosen
@@ -319,9 +315,11 @@ def _add(series: dict[str, _Found], event: Any, value: Any, place: _Place) -> No
 def _number_in(value: Any) -> float | None:
     if value.HasField("simple_value"):
         return float(value.simple_value)
+    if math.prod(dim.size for dim in value.tensor.tensor_shape.dim) != 1:
+        return None
     array = _array_in(value.tensor)
     try:
-        return None if array is None or array.size != 1 else float(array.item())
+        return None if array is None else float(array.item())
     except (TypeError, ValueError):
         return None
 

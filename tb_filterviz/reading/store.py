@@ -37,10 +37,19 @@ OneSeries = TypeVar("OneSeries", Tiles, Statistics, Responses, Kernels)
 
 
 class Store:
-    """Everything that the tab reads."""
+    """Everything that the tab reads.
 
-    def __init__(self, data_provider: Any, cache_bytes: int = CACHE_BYTES) -> None:
+    Args:
+        data_provider: hands out series, as TensorBoard's do.
+        cache_bytes: how much of what was read is kept.
+        answer_bytes: how much may be read for one answer; None for any amount.
+    """
+
+    def __init__(
+        self, data_provider: Any, cache_bytes: int = CACHE_BYTES, answer_bytes: int | None = ANSWER_BYTES
+    ) -> None:
         self._provider = data_provider
+        self._answer_bytes = answer_bytes
         self.cache = Cache(cache_bytes)
         self._reading = [threading.Lock() for _ in range(16)]
 
@@ -135,7 +144,7 @@ class Store:
         if not parts:
             raise errors.NotFoundError(f"layer {layer.id[:80]!r} has no {kind}.")
         found = side_by_side([self.series(place, part) for part in parts])
-        _check_size([found])
+        self._check_size([found])
         return found
 
     def series(self, place: Place, series: AnySeries) -> Decoded:
@@ -173,7 +182,7 @@ class Store:
                     found.append((series, result))
         if failure is not None and not found:
             raise failure
-        _check_size(decoded for _, decoded in found)
+        self._check_size(decoded for _, decoded in found)
         return tabulate(found)
 
     def many(
@@ -250,7 +259,7 @@ class Store:
             found = list(self._parts(place, parts, None))
         if not found or any(part.steps[-1] != wanted for part in found):  # an earlier one, or it has grown meanwhile
             found = [self._at(place, part, wanted) for part in parts]
-        _check_size(found)
+        self._check_size(found)
         together = side_by_side(found)
         if not len(together.steps):
             raise errors.NotFoundError(f"nothing was logged at step {wanted}.")
@@ -289,7 +298,7 @@ class Store:
             start = part.about.first_filter
             shown = decoded.values[:, within.start - start : within.stop - start]
             found.append(Decoded(decoded.steps, decoded.wall_times, shrink(shown, largest_px)))
-            _check_size(found)
+            self._check_size(found)
         return side_by_side(found)
 
     def _parts(self, place: Place, parts: Sequence[AnySeries], steps: tuple[int, int] | None) -> Iterable[Decoded]:
@@ -300,6 +309,10 @@ class Store:
             return [decoded.at(slice(-1, None)) for decoded in kept if decoded is not None]
         read = self._read(place, [part.tag for part in parts], 1)
         return [decode(read.get(part.tag, ()), part) for part in parts]
+
+    def _check_size(self, found: Iterable[Decoded]) -> None:
+        if self._answer_bytes is not None:
+            check_answer(sum(decoded.values.nbytes for decoded in found), self._answer_bytes)
 
     def _alone(self, place: Place, name: str) -> threading.Lock:
         return self._reading[hash((place.run, name)) % len(self._reading)]
@@ -340,17 +353,13 @@ def _overlap(part: Tiles, filters: range) -> range:
     return range(max(first, filters.start), min(first + part.about.shape[0], filters.stop))
 
 
-def _check_size(found: Iterable[Decoded]) -> None:
-    check_answer(sum(decoded.values.nbytes for decoded in found))
-
-
-def check_answer(nbytes: int) -> None:
+def check_answer(nbytes: int, most_bytes: int = ANSWER_BYTES) -> None:
     """Check that an answer is not too large.
 
     Raises:
         InvalidArgumentError: if it is.
     """
-    if nbytes > ANSWER_BYTES:
+    if nbytes > most_bytes:
         raise errors.InvalidArgumentError(
-            f"more than {ANSWER_BYTES >> 20} MiB at once. Ask for fewer steps, fewer filters or a smaller size."
+            f"more than {most_bytes >> 20} MiB at once. Ask for fewer steps, fewer filters or a smaller size."
         )

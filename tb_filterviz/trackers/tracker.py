@@ -77,6 +77,7 @@ class TrackerSink(ABC, Generic[Run]):
         run, is_own = self._run, self._is_own
         try:
             if run is not None:
+                self._complete(run)  # first: a page may fail
                 for run_dir in self._run_dirs if self._page else ():
                     self._add_page(run, run_dir)
                 self._complete(run)

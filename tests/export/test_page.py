@@ -1,8 +1,10 @@
 """The tab as one page: opened as a file, in two browsers, with no server and no network."""
 
 import base64
+import html
 import json
 import re
+import shutil
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import numpy.typing as npt
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tb_filterviz import ConfigError, StepError, UnknownLayerError, read_run, read_runs
+from tb_filterviz import ConfigError, SeriesError, StepError, UnknownLayerError, read_run, read_runs
 from tb_filterviz.export.page import _modules, page, question
 from tb_filterviz.plugin.plugin import STATIC
 from tests.plugin.browser import Browser, browser, needs_browser
@@ -282,3 +284,37 @@ def test_how_far_it_is_is_told(log_dir: Path) -> None:
 
 def test_a_question_is_written_alike_in_both_languages() -> None:
     assert question("tiles", {"run": 'a "b"/é\\', "layer": 3}) == '["tiles",["layer","3"],["run","a \\"b\\"/é\\\\"]]'
+
+
+def test_tiles_that_are_too_many_for_one_answer_are_in_the_page(log_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tb_filterviz.export.page._TILES_BYTES", 6 * LARGE[1] * LARGE[2] * LARGE[3] * 7)  # of 7 filters
+    content = page([read_run(log_dir / "drawn")], layers=["b"]).decode()
+    asked = [json.loads(html.unescape(found)) for found in re.findall(r'data-answer="([^"]*)"', content)]
+    chunks = [dict(query[1:]).get("filters") for query in asked if query[0] == "tiles"]
+    assert chunks == [None, "0-27", "28-39"]  # stored tiles are averaged down to 35 x 33 px: a quarter
+
+
+def test_an_answer_that_fails_is_no_page(log_dir: Path, tmp_path: Path) -> None:
+    shutil.copytree(log_dir / "drawn", tmp_path / "logs")
+    run = read_run(tmp_path / "logs")
+    assert run["conv_a"].steps.tolist() == list(range(-1, 5))
+    for file in (tmp_path / "logs" / "filters").iterdir():
+        file.write_bytes(b"")
+    with pytest.raises(SeriesError, match="holds nothing"):
+        run.save(tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_layers_that_stand_elsewhere_are_compared_by_their_names(tmp_path: Path) -> None:
+    write(tmp_path / "one", [0], {"layer": "first"}, {"layer": "last", "position": 1})
+    write(tmp_path / "two", [0], {"layer": "first"}, {"layer": "new", "position": 1}, {"layer": "last", "position": 2})
+    content = page(list(read_runs(tmp_path).values())).decode()
+    asked = [json.loads(html.unescape(found)) for found in re.findall(r'data-answer="([^"]*)"', content)]
+    pairs = {
+        (query["run"], query["layer"], query["layer2"])
+        for name, *rest in asked
+        if name == "match"
+        for query in [dict(rest)]
+    }
+    assert ("two/filters", "last", "last") in pairs  # at position 2, where the other has none
+    assert ("one/filters", "last", "new") in pairs

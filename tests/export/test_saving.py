@@ -14,10 +14,21 @@ import pandas
 import pytest
 from PIL import Image, ImageSequence
 
-from tb_filterviz import ConfigError, FilterRun, StepError, UnknownLayerError, read_run, read_runs
+from tb_filterviz import (
+    ConfigError,
+    FilterRun,
+    Statistic,
+    StepError,
+    UnknownLayerError,
+    VisualizationWarning,
+    read_run,
+    read_runs,
+)
 from tb_filterviz.config import GridConfig
+from tb_filterviz.export.frames import MOST_FRAMES_BYTES
 from tb_filterviz.imaging.animation import HOLD_S
-from tests.plugin.serving import snapshot, write
+from tb_filterviz.imaging.layout import grid_sides
+from tests.plugin.serving import layer_events, snapshot, write, write_events
 
 STEPS = range(-1, 5)
 GRAY: dict[str, Any] = {"layer": "gray", "shape": (6, 5, 5, 1)}
@@ -199,7 +210,11 @@ def test_several_runs_in_one_table(tmp_path: Path) -> None:
         ("a", {}, "must end in one of"),
         ("a.gif", {"kind": "film"}, "`kind` must be one of 'grid', 'filmstrip', 'animation'. Received: kind='film'"),
         ("a.gif", {"kind": "filmstrip"}, r"A filmstrip is one picture, so its name ends in \.png"),
-        ("a.gif", {"fps": 0}, "`fps` must be a number above 0"),
+        ("a.gif", {"fps": 0}, r"`fps` must be a number above 0\.1, up to 50. Received: fps=0"),
+        ("a.gif", {"fps": 60}, r"`fps` must be a number above 0\.1, up to 50. Received: fps=60"),
+        ("a.html", {"max_mb": float("nan")}, "`max_mb` must be a number above 0"),
+        ("a.html", {"max_mb": "5"}, "`max_mb` must be a number above 0, up to 1e[+]06. Received: max_mb='5'"),
+        ("a.html", {"leave_out": "tiles"}, "`leave_out` may hold .*Received: 'tiles'"),
         ("a.gif", {"every": 0}, "`every` must be a positive integer. Received: every=0"),
         ("a.gif", {"every": 2, "steps": [1]}, "Give `steps` or `every`, not both"),
         ("a.png", {"steps": [0, 1]}, "A grid is of one step"),
@@ -223,21 +238,107 @@ def test_what_cannot_be_saved(run: FilterRun, name: str, options: dict[str, Any]
 def test_layers_and_steps_that_are_not_there(run: FilterRun, tmp_path: Path) -> None:
     with pytest.raises(UnknownLayerError, match="Its layers: gray, block/coloured"):
         run.save(tmp_path / "a.gif", layer="b")
-    with pytest.raises(UnknownLayerError, match="Its layers: gray, block/coloured"):
+    with pytest.raises(UnknownLayerError, match="No run has a layer 'b'. Layers: gray, block/coloured"):
         run.save(tmp_path / "a.csv", layer="b")
     with pytest.raises(StepError, match=r"among those that were logged: -1, 0, 1, 2, 3, 4. Received: steps=\[9\]"):
         run.save(tmp_path / "a.gif", steps=[9])
 
 
-@pytest.mark.slow
 def test_pictures_that_are_too_many_say_how_many_are_not(tmp_path: Path) -> None:
     write(tmp_path / "logs", range(150), {"layer": "a", "shape": (64, 5, 5, 1)})
     run = read_run(tmp_path / "logs")
-    with pytest.raises(ConfigError, match="too many for one animation") as said:
+    with pytest.raises(ConfigError, match="too many for one animation: choose at most") as said:
         run.save(tmp_path / "a.gif", scale=50)
-    every = re.search(r"every=(\d+)", str(said.value))
-    assert every
-    assert run.save(tmp_path / "a.webp", scale=50, every=int(every[1])).stat().st_size > 0
+    most = re.search(r"at most (\d+) of these steps", str(said.value))
+    assert most
+    height, width = grid_sides(64, 5, 5, GridConfig(scale=50))
+    assert int(most[1]) * height * width * 3 <= MOST_FRAMES_BYTES < (int(most[1]) + 1) * height * width * 3
+    for kind in ("grid", "filmstrip"):
+        with pytest.raises(ConfigError, match="px is too large: choose a smaller scale"):  # and no memory is asked for
+            run.save(tmp_path / "a.png", scale=10_000, kind=kind)
+    with pytest.raises(ConfigError, match=r"A \.webp has sides of at most 16383 px, and this one would have 16635"):
+        run.save(tmp_path / "a.webp", scale=51, columns=1, steps=[0], caption=False)
+    assert run.save(tmp_path / "a.webp", scale=50, columns=1, steps=[0], caption=False).exists()
+
+
+def test_a_picture_is_as_large_as_is_said_before_it_is_drawn() -> None:
+    for count, columns, scale in ((6, None, None), (7, 3, 2), (50, None, 1), (1, 4, 3)):
+        tiles = np.zeros((count, 5, 7, 1), np.uint8)
+        config = GridConfig(columns=columns, scale=scale)
+        drawn = snapshot(0, shape=(count, 5, 7, 1), tiles=tiles).grid(config)
+        assert drawn.shape[:2] == grid_sides(count, 5, 7, config)
+
+
+def test_steps_and_filters_of_any_kind(run: FilterRun, tmp_path: Path) -> None:
+    series = run["gray"]
+    path = run.save(tmp_path / "a.gif", layer="gray", steps=series.steps[::2], filters=series.filters[:2])
+    with Image.open(path) as image:
+        assert image.n_frames == 3  # type: ignore[attr-defined]
+    for wrong in (3, "12", [1.5], [None]):
+        with pytest.raises(ConfigError, match="`steps` must be a list of whole numbers"):
+            run.save(tmp_path / "a.gif", steps=wrong)  # type: ignore[arg-type]
+
+
+def test_each_layer_at_its_own_steps(tmp_path: Path) -> None:
+    events = [*(event for step in range(7) for event in layer_events(step, step, "often"))]
+    events += [event for step in (1, 3, 5) for event in layer_events(step, step, "seldom", position=1)]
+    write_events(tmp_path / "filters", sorted(events, key=lambda event: event.step))
+    run = read_run(tmp_path)
+    table = pandas.read_csv(run.save(tmp_path / "table.csv", every=2))
+    steps = table.groupby("layer")["step"].unique()
+    assert steps["often"].tolist() == [0, 2, 4, 6]
+    assert steps["seldom"].tolist() == [1, 5]
+    with pytest.warns(VisualizationWarning, match="Left out: seldom of filters has none of these steps"):
+        table = pandas.read_csv(run.save(tmp_path / "table.csv", steps=[0, 2]))
+    assert set(table["layer"]) == {"often"}
+    with pytest.raises(StepError, match=r"among those that were logged: 1, 3, 5. Received: steps=\[0\]"):
+        run.save(tmp_path / "page.html", layer="seldom", steps=[0])
+
+
+def test_runs_of_other_lengths_and_without_the_layer(tmp_path: Path) -> None:
+    write(tmp_path / "long", range(6), GRAY)
+    write(tmp_path / "short", range(2), GRAY)
+    write_events(tmp_path / "old" / "filters", layer_events(0, 1.0, "other"))  # no recipe: as of the first edition
+    runs = read_runs(tmp_path)
+    with pytest.warns(VisualizationWarning, match="gray of short/filters has none of these steps"):
+        table = pandas.read_csv(runs.save(tmp_path / "table.csv", layer="gray", steps=[4]))
+    assert set(table["run"]) == {"long/filters"}
+    with pytest.warns(VisualizationWarning):
+        assert runs.save(tmp_path / "page.html", layer="gray", steps=[4]).exists()
+    assert len(pandas.read_csv(runs.save(tmp_path / "table.csv", run=["short/filters"] * 2))) == 12
+    with pytest.raises(ConfigError, match=r"`layer` must name a layer: .*Received: layer=\[\]"):
+        runs.save(tmp_path / "table.csv", layer=[])
+
+
+def test_statistics_that_are_called_as_columns_are(tmp_path: Path) -> None:
+    values = np.arange(6, dtype=np.float32) / 2
+    write(tmp_path, [3], {"more": {"step": values, "tiles": values}}, statistics=[named("step"), named("tiles")])
+    run = read_run(tmp_path)
+    table = run.to_pandas()
+    assert table["step"].tolist() == [3] * 6
+    assert table["statistic_step"].tolist() == values.tolist()
+    with np.load(run.save(tmp_path / "arrays.npz")) as arrays:
+        assert arrays["conv2d_1/tiles"].shape == (1, 6, 5, 5, 1)
+        assert arrays["conv2d_1/statistic_tiles"].tolist() == [values.tolist()]
+
+
+def named(name: str) -> Statistic:
+    return Statistic(name=name, compute=lambda _: 0, description="of one's own")
+
+
+def test_white_is_white_to_the_edge(run: FilterRun, tmp_path: Path) -> None:
+    path = run.save(tmp_path / "a.webp", layer="gray", filters=[0], scale=2, background="white")
+    with Image.open(path) as image:
+        for frame in ImageSequence.Iterator(image):
+            assert np.asarray(frame.convert("L"))[12:, -1].min() == 255  # beside the words
+
+
+def test_addresses_are_no_files(run: FilterRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for address in ("s3://bucket/table.csv", Path("s3://bucket/table.csv")):
+        with pytest.raises(ConfigError, match="Files are saved on this machine"):
+            run.save(address)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_replaced_as_a_whole_or_stays(run: FilterRun, tmp_path: Path) -> None:

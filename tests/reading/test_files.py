@@ -90,7 +90,7 @@ def test_a_number_that_stands_for_many_is_left_out(tmp_path: Path) -> None:
 
 def test_only_what_was_chosen_is_handed_out(tmp_path: Path) -> None:
     write(tmp_path, range(6), {"layer": "a"}, {"layer": "a/b"}, {"layer": "c"})
-    choice = Choice(steps={"filters": {1, 5}}, layers={"a"})
+    choice = Choice({"filters": {"a": {1, 5}}})
     read = FileProvider(tmp_path).choosing(choice).read_tensors(plugin_name="filterviz", downsample=ALL)["filters"]
     assert [datum.step for datum in read.pop("filterviz/recipe")] == [0]  # of the run, whatever steps were chosen
     assert {tuple(datum.step for datum in series) for series in read.values()} == {(1, 5)}

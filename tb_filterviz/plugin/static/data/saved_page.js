@@ -33,6 +33,32 @@ function packed(header, parts) {
   return new Response(new Blob([length, head, ...parts]));
 }
 
+/** @param {string} filters one, or a range @returns {[number, number]} the first and the last */
+function rangeOf(filters) {
+  const [first, last = first] = filters.split("-").map(Number);
+  return [first, last];
+}
+
+/** Some filters of a layer, at all steps. */
+class Chunk {
+  /** @param {number} begin the first of them @param {ArrayBuffer} answer */
+  constructor(begin, answer) {
+    const { header, bytes } = unpack(answer);
+    this.begin = begin;
+    this.header = header;
+    this.bytes = bytes;
+  }
+
+  /** Those of a range of filters that are here. @param {number} at which step @param {number} first @param {number} last */
+  tiles(at, first, last) {
+    const [, count, height, width, channels] = this.header.shape;
+    const tile = height * width * channels;
+    const begin = Math.max(first - this.begin, 0);
+    const end = Math.min(last - this.begin + 1, count);
+    return this.bytes.subarray((at * count + begin) * tile, (at * count + end) * tile);
+  }
+}
+
 export class SavedPage {
   /** @param {Map<string, {text: string, isError: boolean}>} stored base64 of what was compressed, by question */
   constructor(stored) {
@@ -74,22 +100,29 @@ export class SavedPage {
     return JSON.parse(new TextDecoder().decode(await this.find(question(route, { run, layer }))));
   }
 
-  /** Some filters at some steps, out of all. @param {Query} query */
-  async tiles({ run, layer, filters, steps, from, to, size }) {
-    const { header, bytes } = unpack(await this.find(question("tiles", { run, layer })));
-    const [, count, ...shape] = header.shape;
-    const [first, last = first] = filters === undefined ? [0, count - 1] : String(filters).split("-").map(Number);
+  /** Some filters at some steps, out of all, which stand in chunks of filters. @param {Query} query */
+  async tiles({ run, layer, filters, steps, from, to, size = Infinity }) {
+    /** @type {string[]} */
+    const chunks = await this.json("tiles", { run, layer });
+    const ranges = chunks.map(rangeOf);
+    const [first, last] = filters === undefined ? [0, ranges[ranges.length - 1][1]] : rangeOf(String(filters));
+    const some = await Promise.all(chunks.map(async (chunk, at) => {
+      const [begin, end] = ranges[at];
+      if (begin > last || end < first) return [];
+      return [new Chunk(begin, await this.find(question("tiles", { run, layer, filters: chunk })))];
+    }));
+    const held = some.flat();
+    const { header } = held[0];
     const [low, high] = steps === "latest" ? [header.steps.at(-1), Infinity]
       : [Number(from ?? -Infinity), Number(to ?? Infinity)];
     const wanted = header.steps.flatMap((/** @type {number} */ step, /** @type {number} */ at) => (
       step >= low && step <= high ? [at] : []));
-    const tile = shape[0] * shape[1] * shape[2];
-    const parts = wanted.map((/** @type {number} */ at) => shrunk(
-      bytes.subarray((at * count + first) * tile, (at * count + last + 1) * tile), shape, Number(size ?? Infinity)));
-    const [height, width] = shrunkSides(shape, Number(size ?? Infinity));
+    const shape = header.shape.slice(2);
+    const parts = wanted.flatMap((/** @type {number} */ at) => held.map((chunk) => (
+      shrunk(chunk.tiles(at, first, last), shape, Number(size)))));
     return packed({ steps: wanted.map((/** @type {number} */ at) => header.steps[at]),
       wall_times: wanted.map((/** @type {number} */ at) => header.wall_times[at]),
-      shape: [wanted.length, last - first + 1, height, width, shape[2]] }, parts);
+      shape: [wanted.length, last - first + 1, ...shrunkSides(shape, Number(size)), shape[2]] }, parts);
   }
 
   /** What one filter answers, out of all of its layer. @param {Query} query */
@@ -103,7 +136,7 @@ export class SavedPage {
     const found = steps[String(step)];
     if (!found) {
       const known = Object.keys(steps).map(Number);
-      throw new Error(known.length ? `This page was saved with what is alike at step ${known.at(-1)} alone.`
+      throw new Error(known.length ? `This page was saved with what is alike at step ${Math.max(...known)}.`
         : "This page was saved without that.");
     }
     return Response.json({ by: found.by, similar: found.similar[String(filter)] ?? [] });
