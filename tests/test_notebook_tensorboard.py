@@ -44,6 +44,7 @@ def test_the_lines_alone_say_that_there_is_none(tmp_path: Path, env: dict[str, s
     assert outputs(ran.cells[1], "text/plain") == ["[]"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way_out", ["TENSORBOARD_BINARY", 'os.environ["PATH"]'])
 def test_each_way_out_starts_one_with_the_filters_tab(tmp_path: Path, env: dict[str, str], way_out: str) -> None:
     serving.write(tmp_path / "logs", range(3))

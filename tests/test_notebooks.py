@@ -84,6 +84,7 @@ def _check_console(window: Browser) -> None:
 
 
 @needs_browser
+@pytest.mark.slow
 @pytest.mark.parametrize("colours", ["", "background: #111; color: #ddd"], ids=["light", "dark"])
 def test_sliders_move_by_keyboard_several_on_a_page(window: Browser, tmp_path: Path, colours: str) -> None:
     runs: list[FilterRun] = []

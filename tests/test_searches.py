@@ -70,6 +70,7 @@ def _assert_each_has_its_own(
         assert read_run(logs / run).Tags()["scalars"] == []  # nobody else's
 
 
+@pytest.mark.slow
 def test_each_training_of_a_search_has_its_filters_beside_its_curves(
     build: Callable[[str], list[keras.callbacks.Callback]], tmp_path: Path, data: Digits
 ) -> None:

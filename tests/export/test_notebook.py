@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from tb_filterviz import FilterVisualizer, GridConfig, LayerSeries, read_run, read_runs
 from tb_filterviz.export.notebook import MOST_BYTES, MOST_LAYERS, MOST_STEPS, layer_html
@@ -76,6 +77,7 @@ def _noise(log_dir: Path, steps: int) -> None:
     serving.write(log_dir, range(steps), *layers)
 
 
+@pytest.mark.slow
 def test_a_large_run_stays_small_enough_for_a_notebook(tmp_path: Path) -> None:
     _noise(tmp_path, 3)
     run = read_run(tmp_path)

@@ -68,6 +68,7 @@ def test_mlflow_has_every_picture_and_every_point(tmp_path: Path) -> None:
     assert mlflow.active_run() is None
 
 
+@pytest.mark.slow
 def test_each_training_has_a_run_of_its_own(tmp_path: Path) -> None:
     sink = MlflowSink(TINY)
     ours = visualizer(tmp_path / "logs", sink)
@@ -144,6 +145,7 @@ def test_a_failure_is_told_as_text() -> None:
     assert said == "No picture: <b>&\n```\nwhy\n```"
 
 
+@pytest.mark.slow
 def test_a_store_that_is_lost_stops_no_training(store: Path, tmp_path: Path) -> None:
     def lose(epoch: int, logs: Any) -> None:  # noqa: ARG001  Keras gives it
         if epoch == 0:  # whose pictures are not written yet

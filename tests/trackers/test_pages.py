@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 
 import tb_filterviz
 from tb_filterviz import MlflowSink, WandbSink
+from tests.plugin.serving import snapshot
 from tests.trackers.tracked import TINY, train, visualizer
 from tests.trackers.wandb_records import written
 
@@ -51,3 +52,21 @@ def test_wandb_has_the_page_of_a_training(tmp_path: Path, monkeypatch: pytest.Mo
     _save_page(tmp_path / "logs" / "filters", tmp_path / "page.html")
     page = (run.files / row["filterviz/page"]["path"]).read_text(encoding="utf-8")
     assert page == (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_what_waits_for_rows_is_written_before_a_page_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"MODE": "offline", "SILENT": "true", "DIR": str(tmp_path)}.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    sink = WandbSink(page=True)
+    with wandb.init():
+        sink.begin(str(tmp_path / "nowhere" / "filters"))
+        for step in range(3):
+            sink.write(step, [snapshot(step)])
+        with pytest.raises(tb_filterviz.LogDirError, match="There is no log directory"):
+            sink.close()
+    wandb.teardown()
+    gc.collect()
+    (folder,) = (tmp_path / "wandb").glob("offline-run-*")
+    assert [row["filterviz/step"] for row in written(folder).rows] == [0, 1, 2]

@@ -66,6 +66,7 @@ def test_wandb_has_every_picture_and_every_point(folder: Path, tmp_path: Path) -
     assert wandb.run is None
 
 
+@pytest.mark.slow
 def test_each_training_has_a_run_of_its_own(folder: Path, tmp_path: Path) -> None:
     sink = WandbSink(TINY)
     ours = visualizer(tmp_path / "logs", sink)
@@ -156,6 +157,7 @@ def test_a_failure_is_told_as_text(folder: Path) -> None:
     assert row["filterviz/step"] == -1
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_lost_stops_no_training(folder: Path, tmp_path: Path) -> None:
     def lose(epoch: int, logs: Any) -> None:  # noqa: ARG001  Keras gives it
         if epoch == 0:  # whose pictures are not written yet
