@@ -130,6 +130,7 @@ def test_a_model_that_its_first_batch_builds_is_drawn_from_its_first_epoch_on(
     assert steps(tmp_path / "filters", "filters/conv") == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_it_trains_to_the_same_weights(tmp_path: Path, fit: Fit) -> None:
     plain, shown = _quickstart(), _quickstart()
     fit(plain)

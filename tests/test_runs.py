@@ -117,6 +117,7 @@ def test_two_callbacks_in_one_fit_get_a_run_each_and_tensorboard_loses_none(tmp_
     _assert_run_is(tmp_path, "filters_2", memories[1])
 
 
+@pytest.mark.slow
 def test_trainings_in_two_threads_get_a_run_each(tmp_path: Path) -> None:
     memories = [MemorySink(), MemorySink()]
     models = [_model(seed=1), _model(seed=2)]
@@ -278,6 +279,7 @@ def test_a_training_resumed_by_backup_and_restore_goes_on_in_its_run(tmp_path: P
     _assert_run_is(logs, "filters", memory)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("update_freq", ["epoch", 3])
 @pytest.mark.parametrize("seed", [3, 4], ids=["the same", "another"])
 def test_a_training_that_ended_in_its_first_epoch_is_begun_anew_by_the_same_network_only(
@@ -291,6 +293,7 @@ def test_a_training_that_ended_in_its_first_epoch_is_begun_anew_by_the_same_netw
     assert steps_of_runs(tmp_path) == ({"filters": after} if seed == 3 else {"filters": before, "filters_2": after})
 
 
+@pytest.mark.slow
 def test_batches_are_counted_on_where_the_run_ended(tmp_path: Path) -> None:
     model = _model()
     for initial in (0, 2):
@@ -329,6 +332,7 @@ def test_a_loop_that_is_run_again_begins_a_new_run(tmp_path: Path, capsys: pytes
     assert capsys.readouterr().err.count("which holds another training") == 2
 
 
+@pytest.mark.slow
 def test_a_loop_that_loads_a_model_anew_for_every_epoch_stays_in_its_run(tmp_path: Path) -> None:
     with FilterLogger(tmp_path) as logger:
         for step in range(6):

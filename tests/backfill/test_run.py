@@ -186,6 +186,7 @@ def test_the_model_is_built_and_compiled_once(tmp_path: Path) -> None:
     assert set(traces[1:]) == {traces[1]}
 
 
+@pytest.mark.slow
 def test_a_model_that_is_given_is_left_as_it_was(saved: Path, serial: Path, tmp_path: Path) -> None:
     model = networks.plain()
     model.compile("adam", "mse")
@@ -305,6 +306,7 @@ def test_normalization_is_drawn_with_the_statistics_of_each_checkpoint(tmp_path:
     assert not np.allclose(together[0][0], together[1][0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", [None, 1])
 def test_the_input_range_is_that_of_the_first_checkpoint(tmp_path: Path, executor: int | None) -> None:
     """A model that is built for its weights is not adapted yet: what it was adapted to stands in the files."""
@@ -324,6 +326,7 @@ def test_the_input_range_is_that_of_the_first_checkpoint(tmp_path: Path, executo
     assert np.array_equal(drawn, direct)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", [None, 1])
 def test_examples_tell_the_input_range_of_checkpoints(saved: Path, tmp_path: Path, executor: int | None) -> None:
     examples = np.random.default_rng(0).integers(0, 256, (20, 10, 10, 1))

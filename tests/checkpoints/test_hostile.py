@@ -206,6 +206,7 @@ def _many_units(path: Path, units: int) -> Path:
     return path
 
 
+@pytest.mark.slow
 @needs_peak
 def test_arrays_of_zeros_are_not_unpacked(saved: Path, tmp_path: Path) -> None:
     units = 1 << 22  # times 48 inputs, times 4 bytes
@@ -228,6 +229,7 @@ def test_arrays_of_zeros_are_not_unpacked(saved: Path, tmp_path: Path) -> None:
         assert memory < 292
 
 
+@pytest.mark.slow
 @needs_peak
 def test_an_index_may_not_declare_more_than_its_data(tmp_path: Path) -> None:
     units = 1 << 22

@@ -421,6 +421,7 @@ def test_dask_is_asked_for_by_its_extra(tmp_path: Path) -> None:
         assert not (tmp_path / "logs").exists()
 
 
+@pytest.mark.slow
 def test_warnings_are_one_line_without_code(tmp_path: Path) -> None:
     build_lenet(28, 28, 3, 4).save_weights(tmp_path / "w.weights.h5")
     done = run("-m", "tb_filterviz", "layers", tmp_path / "w.weights.h5", "--model", "lenet")

@@ -97,6 +97,7 @@ def test_a_large_run_stays_small_enough_for_a_notebook(tmp_path: Path) -> None:
     assert "averaged down" in alone
 
 
+@pytest.mark.slow
 def test_what_is_left_out_of_a_layer_is_said_and_what_is_shown_is_right(tmp_path: Path) -> None:
     _noise(tmp_path, 2)
     layer = read_run(tmp_path)["block0_conv"]

@@ -137,6 +137,7 @@ def test_nothing_is_asked_of_the_network_and_the_page_says_when_it_was_saved(
     assert set(fetched) <= {"data:", "blob:"}
 
 
+@pytest.mark.slow
 def test_the_address_names_the_place_and_leads_to_it(alone: Browser | Firefox, saved: Path) -> None:
     alone.open_alone(at(saved, run="drawn/filters", layer="conv_a", view="grid", filter=2, step=1))
     alone.loaded()
@@ -148,6 +149,7 @@ def test_the_address_names_the_place_and_leads_to_it(alone: Browser | Firefox, s
     assert "Filter 2" in alone.text()
 
 
+@pytest.mark.slow
 @needs_browser
 def test_trainings_are_compared_and_a_picture_is_saved(window: Browser, saved: Path) -> None:
     window.open_alone(at(saved, run="drawn/filters", layer="conv_a", view="compare", run2="again/filters"))
@@ -224,6 +226,7 @@ def test_some_steps_of_one_layer_without_what_takes_room(window: Browser, log_di
     assert window.complaints() == []
 
 
+@pytest.mark.slow
 @needs_browser
 def test_names_that_want_to_be_code(window: Browser, tmp_path: Path) -> None:
     layers = [{"layer": name, "position": place} for place, name in enumerate(HOSTILE)]
@@ -245,6 +248,7 @@ def test_modules_import_each_other_by_names_that_are_there() -> None:
     assert not any(re.search(r'(?:from|import)\s*\(?\s*"\.', text) for text in modules.values())
 
 
+@pytest.mark.slow
 def test_it_says_what_takes_the_room_and_each_way_out_leads_out(log_dir: Path) -> None:
     runs = list(read_runs(log_dir).values())
     whole = len(page(runs)) / 1e6

@@ -25,6 +25,7 @@ def test_what_was_found_is_read_or_refused(target: str) -> None:
         TARGETS[target](data)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("atheris") is None, reason="atheris, which guides the search, is not installed: no wheel"
 )

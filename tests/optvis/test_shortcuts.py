@@ -63,6 +63,7 @@ def test_a_convolution_of_few_channels(
     _check(layer, np.random.default_rng(1).normal(size=(3, *size, channels)).astype(np.float32))
 
 
+@pytest.mark.slow
 @needs_tensorflow
 @settings(max_examples=40)
 @given(

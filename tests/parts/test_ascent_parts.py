@@ -166,6 +166,7 @@ def test_parts_do_together_what_is_done_by_hand(layer: str, name: str) -> None:
     np.testing.assert_allclose(found.scores[-1], scores[-1], rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_parts_reach_other_processes() -> None:
     parts = [own.Decay(weight=0.5), own.Blur(times=1), own.Jitter(rows=(0, 3, 1)), own.KeptGray()]
     config = Config(objective=own.energy - own.contrast, ascent=replace(PLAIN, steps=3, parts=parts))

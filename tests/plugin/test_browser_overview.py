@@ -11,7 +11,7 @@ from tests.plugin.browser import AXE, Browser, check_accessibility, needs_browse
 from tests.plugin.serving import scalars, write
 from tests.tensorboard import TensorBoard, tensorboard
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.slow]
 
 BLOCKS = ("block1_conv1", "block1_conv2", "block2_conv1", "block2_conv2")
 STEPS = 8

@@ -82,6 +82,7 @@ def test_one_output_follows_the_training(tmp_path: Path) -> None:
     assert read_run(tmp_path / "broken")["conv2d_1"].steps.tolist() == [-1, 0, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_logger_shows_its_steps_in_the_cell_that_runs(tmp_path: Path) -> None:
     cells = (
         "from tb_filterviz import FilterLogger, LiveView, build_lenet\n"
