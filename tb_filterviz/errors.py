@@ -40,7 +40,7 @@ class NoConvolutionError(ModelError):
 
 
 class UnknownLayerError(ModelError):
-    """The model has no layer of this name."""
+    """The model, or the run, has no layer of this name."""
 
 
 class CheckpointError(FilterVizError, ValueError):
@@ -52,7 +52,7 @@ class DatasetError(FilterVizError, ValueError):
 
 
 class StepError(FilterVizError, ValueError):
-    """A step that is not above the last one."""
+    """A step that is not above the last one, or that was not logged."""
 
 
 class SeriesError(FilterVizError, ValueError):
@@ -64,7 +64,7 @@ class WorkerError(FilterVizError, RuntimeError):
 
 
 class LogDirError(FilterVizError, OSError):
-    """Nothing can be written to the log directory."""
+    """The log directory cannot be written, or not be read."""
 
 
 class VisualizationWarning(UserWarning):
