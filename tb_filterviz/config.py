@@ -316,6 +316,11 @@ class Config:
 PRESETS = {"clean": Config, "plain": Config.plain, "classic": Config.classic}
 
 
+def as_grid_config(config: "Config | GridConfig | None") -> "GridConfig":
+    """Take how tiles are laid out from whatever says it; None is the default."""
+    return config.grid if isinstance(config, Config) else config or GridConfig()
+
+
 def as_config(config: Config | str) -> Config:
     """Return a `Config`, or make the preset of that name.
 

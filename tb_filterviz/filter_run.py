@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from tb_filterviz.config import Config, GridConfig
+from tb_filterviz.config import Config, GridConfig, as_grid_config
 from tb_filterviz.errors import ConfigError, LogDirError, SeriesError, StepError, UnknownLayerError
 from tb_filterviz.export.notebook import layer_or_reason, run_html, runs_html
 from tb_filterviz.export.saving import Options, save
@@ -20,11 +20,11 @@ from tb_filterviz.imaging.encode import to_png
 from tb_filterviz.logs.storage import RunPlace
 from tb_filterviz.metadata import KernelKind, ResponseKind
 from tb_filterviz.reading.catalog import Layer, Run
-from tb_filterviz.reading.curves import read_scalars, training_curves
+from tb_filterviz.reading.curves import read_training
 from tb_filterviz.reading.decoded import Decoded, Place, side_by_side
 from tb_filterviz.reading.files import Choice, FileProvider
 from tb_filterviz.reading.formation import Formation, form
-from tb_filterviz.reading.names import natural_order
+from tb_filterviz.reading.names import listed, natural_order
 from tb_filterviz.reading.statistics import Table
 from tb_filterviz.reading.store import Store
 
@@ -70,16 +70,16 @@ class LayerSeries:
         Raises:
             SeriesError: if there is none such.
         """
-        parts = [self._provider.moments(self.run, part.tag, part.about.shape) for part in self._layer.parts]
-        common = set.intersection(*(set(steps) for steps, _ in parts))
-        if not common:
-            tag = next((part.tag for part, (steps, _) in zip(self._layer.parts, parts, strict=True) if not steps), "")
-            raise SeriesError(
-                f"{tag} holds nothing of the type and shape that its metadata says."
-                if tag
-                else f"No step of {self.name!r} is whole."
-            )
-        return {step: time for step, time in zip(*parts[0], strict=True) if step in common}
+        moments: dict[int, float] = {}
+        for at, part in enumerate(self._layer.parts):
+            steps, wall_times = self._provider.moments(self.run, part.tag, part.about.shape)
+            if not steps:
+                raise SeriesError(f"{part.tag} holds nothing of the type and shape that its metadata says.")
+            there = dict(zip(steps, wall_times, strict=True))
+            moments = there if at == 0 else {step: time for step, time in moments.items() if step in there}
+        if not moments:
+            raise SeriesError(f"No step of {self.name!r} is whole.")
+        return moments
 
     @property
     def steps(self) -> Steps:
@@ -103,8 +103,7 @@ class LayerSeries:
             StepError: if the layer was not logged there.
         """
         if step not in self.steps:
-            listed = ", ".join(map(str, self.steps[:8])) + (", ..." if len(self.steps) > 8 else "")
-            raise StepError(f"Layer {self.name!r} was not logged at step {step}. Its steps: {listed}")
+            raise StepError(f"Layer {self.name!r} was not logged at step {step}. Its steps: {listed(self.steps, 8)}")
         return np.asarray(self._at(step).at_step(self._place, self._layer.parts, step).values[0])
 
     def _at(self, step: int) -> Store:
@@ -204,8 +203,7 @@ class LayerSeries:
         if largest_px is not None:
             tiles = layout.shrink(tiles, largest_px)
         scores = self._values_at(at, "score", places, unknown=0)
-        settings = config.grid if isinstance(config, Config) else config or GridConfig()
-        return layout.grid(tiles, scores, *self.marks(at, filters), settings)
+        return layout.grid(tiles, scores, *self.marks(at, filters), as_grid_config(config))
 
     def marks(
         self, step: int, filters: Sequence[int] | None = None
@@ -355,8 +353,8 @@ class FilterRun(Mapping[str, LayerSeries]):
             UnknownLayerError: if the run does not hold it.
         """
         if layer not in self._layers:
-            named = ", ".join(self.layers[:20]) + (", ..." if len(self.layers) > 20 else "")
-            raise UnknownLayerError(f"Run {self.name!r} has no layer {layer!r}. Its layers: {named or 'none'}")
+            named = listed(self.layers, 20) or "none"
+            raise UnknownLayerError(f"Run {self.name!r} has no layer {layer!r}. Its layers: {named}")
         return self._layers[layer]
 
     def __contains__(self, layer: object) -> bool:
@@ -533,13 +531,8 @@ def read_written(place: RunPlace | None, otherwise: str) -> FilterRun:
 def _training_curves(provider: FileProvider, place: Place, run: Run) -> Iterator[tuple[str, Decoded]]:
     if not run.layers:
         return
-    listed = provider.list_scalars()
-    trained = training_curves(listed, place.run, run.layers[0].about.unit)
-    known = Store(provider).runs(None, "") if trained.is_shared else {}
-    clocks = trained.clocks(listed, known)
-    wanted = [*((curve.run, curve.tag) for curve in trained.curves), *clocks.items()]
-    read = read_scalars(provider, None, "", wanted)
-    for curve, data in trained.own(read, clocks, known):
+    _, trained = read_training(provider, place, provider.list_scalars(), run.layers[0].about.unit)
+    for curve, data in trained:
         steps = np.array([datum.step for datum in data], np.int64)
         wall_times = np.array([datum.wall_time for datum in data], np.float64)
         yield f"{curve.of}/{curve.metric}", Decoded(steps, wall_times, np.array([datum.value for datum in data]))

@@ -28,7 +28,7 @@ from tb_filterviz.parts.statistics import RESPONSES, statistics_of
 from tb_filterviz.progress import Cost, Report, say_once, shown_once_long
 from tb_filterviz.recipe import Recipe, Source, make_recipe
 from tb_filterviz.responses.model_responses import ModelResponses, responses_of
-from tb_filterviz.sinks import Sink
+from tb_filterviz.sinks import Sink, for_each
 from tb_filterviz.sinks.run_index import RunIndex
 from tb_filterviz.snapshots import LayerDrawing, LayerResponses, LayerSnapshot, StepUnit
 
@@ -422,18 +422,7 @@ def write_snapshots(snapshots: Sequence[LayerSnapshot], history: History, sinks:
         sink.write(step, snapshots)
     for snapshot in snapshots:
         history.remember_drawing(snapshot, step)
-    errors = [error for sink in others if (error := _failure(sink, step, snapshots))]
-    if errors:
-        raise errors[0]
-
-
-def _failure(sink: Sink, step: int, snapshots: Sequence[LayerSnapshot]) -> Exception | None:
-    """Write, so that one sink that fails does not keep others from what they are due."""
-    try:
-        sink.write(step, snapshots)
-    except Exception as error:
-        return error
-    return None
+    for_each(others, lambda sink: sink.write(step, snapshots))
 
 
 def draw(

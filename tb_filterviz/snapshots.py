@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tb_filterviz.config import Config, GridConfig
+from tb_filterviz.config import Config, GridConfig, as_grid_config
 from tb_filterviz.imaging import layout
 from tb_filterviz.imaging.captions import spoken_marks, spoken_step, spoken_tiles
 from tb_filterviz.imaging.encode import to_png
@@ -182,7 +182,7 @@ class LayerDrawing:
         Returns:
             uint8 ``[height, width, 1]``, or ``[height, width, 3]`` if tiles or marks have colour.
         """
-        return layout.grid(self.tiles, self.scores, self.responsive, self.flat, _grid_config(config))
+        return layout.grid(self.tiles, self.scores, self.responsive, self.flat, as_grid_config(config))
 
     def png(self, config: Config | GridConfig | None = None) -> bytes:
         """Encode `grid` as a PNG file."""
@@ -214,12 +214,6 @@ class LayerDrawing:
         gain = self.statistics["gain"]
         stuck, flat = int((~self.responsive).sum()), int(self.flat.sum())
         return f"{stuck} stuck, {flat} flat; gain {gain.min():.2g} to {gain.max():.2g}, median {np.median(gain):.2g}."
-
-
-def _grid_config(config: Config | GridConfig | None) -> GridConfig:
-    if isinstance(config, Config):
-        return config.grid
-    return config or GridConfig()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)

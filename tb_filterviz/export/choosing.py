@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tb_filterviz.errors import ConfigError, SeriesError, StepError, UnknownLayerError, VisualizationWarning
+from tb_filterviz.reading.names import listed
 
 if TYPE_CHECKING:
     from tb_filterviz.filter_run import FilterRun, LayerSeries
@@ -75,9 +76,9 @@ def chosen_steps(known: Sequence[int], steps: Sequence[int] | None, every: int) 
 
 
 def _check_steps(known: Iterable[int], steps: Sequence[int]) -> None:
-    listed = sorted(set(known))
-    if not steps or not set(steps) <= set(listed):
-        shown = ", ".join(map(str, listed[:12])) + (", ..." if len(listed) > 12 else "")
+    there = sorted(set(known))
+    if not steps or not set(steps) <= set(there):
+        shown = listed(there, 12)
         raise StepError(f"`steps` must be among those that were logged: {shown}. Received: steps={list(steps)!r}")
 
 
@@ -130,9 +131,9 @@ def chosen_layers(
 
 def _check_layers(runs: "Sequence[FilterRun]", layers: Sequence[str] | None) -> None:
     known = dict.fromkeys(layer for run in runs for layer in run.layers)
-    listed = ", ".join(list(known)[:20]) + (", ..." if len(known) > 20 else "")
+    shown = listed(known, 20)
     for name in layers or ():
         if name not in known:
-            raise UnknownLayerError(f"No run has a layer {name!r}. Layers: {listed or 'none'}")
+            raise UnknownLayerError(f"No run has a layer {name!r}. Layers: {shown or 'none'}")
     if layers is not None and not layers:
-        raise ConfigError(f"`layer` must name a layer: {listed}. Received: layer={list(layers)!r}")
+        raise ConfigError(f"`layer` must name a layer: {shown}. Received: layer={list(layers)!r}")

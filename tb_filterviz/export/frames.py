@@ -120,7 +120,7 @@ def strip(
     tiles = np.stack([layer.tiles_at(step)[places] for step in wanted])
     columns = ["start" if spoken_step(step, layer.unit) == BEFORE else str(step) for step in wanted]
     rows = [f"filter {filter_}" for filter_ in shown]
-    return filmstrip(tiles, rows, columns, corner=layer.unit, scale=scale, ground=ground)
+    return filmstrip(tiles, rows, columns, corner=layer.unit, scale=factor, ground=ground)
 
 
 def _strongest(layer: "LayerSeries", count: int) -> list[int]:

@@ -21,6 +21,7 @@ from tb_filterviz.imaging.slider import (
     slider,
     small_grid,
 )
+from tb_filterviz.reading.names import listed
 
 if TYPE_CHECKING:
     from tb_filterviz.filter_run import FilterRun, FilterRuns, LayerSeries
@@ -64,8 +65,6 @@ def layer_html(layer: "LayerSeries", most_bytes: int = MOST_BYTES, tile_px: int 
         HTML that needs nothing else.
     """
     known = layer.steps.tolist()
-    if not known:
-        return f"<div>{html.escape(layer.name)} has no steps.</div>"
     budget = max(most_bytes - _MARKUP_BYTES, 0)
     fit = _fit(layer, known, budget)
     slides = [_slide(layer, step, fit) for step in _spread_steps(known, fit.steps)]
@@ -107,9 +106,9 @@ def _titled(title: str, run: "FilterRun", name: str, most_bytes: int) -> str:
         left -= len(blocks[-1])
     more = ""
     if others:
-        named = ", ".join(others[:MOST_NAMES]) + (", ..." if len(others) > MOST_NAMES else "")
         hint = f"<code>{html.escape(name)}[{html.escape(repr(others[-1]))}]</code>"
-        more = f"<div>{len(others)} more layers: {html.escape(named)}. To see one of them: {hint}</div>"
+        named = html.escape(listed(others, MOST_NAMES))
+        more = f"<div>{len(others)} more layers: {named}. To see one of them: {hint}</div>"
     return f'<div><div style="margin-bottom:.6em">{title}</div>{side_by_side(blocks)}{more}</div>'
 
 
@@ -117,10 +116,10 @@ def runs_html(runs: "FilterRuns") -> str:
     """Show the runs of a log directory: a table of them, and the one that was written last."""
     newest = runs.newest
     names = list(runs)
-    listed = [name for name in names if name in names[:MOST_NAMES] or name == newest.name]
+    shown = [name for name in names if name in names[:MOST_NAMES] or name == newest.name]
     head = "".join(f'<th style="text-align:left">{title}</th>' for title in ("run", "layers", "steps", "last accuracy"))
-    rows = "".join(f"<tr>{_cells(runs[name])}</tr>" for name in listed)
-    more = f"<div>and {len(names) - len(listed)} more</div>" if len(names) > len(listed) else ""
+    rows = "".join(f"<tr>{_cells(runs[name])}</tr>" for name in shown)
+    more = f"<div>and {len(names) - len(shown)} more</div>" if len(names) > len(shown) else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
     name = f"runs[{newest.name!r}]"
     title = f"The newest, <code>{html.escape(name)}</code>:"

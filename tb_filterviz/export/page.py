@@ -116,7 +116,7 @@ def page(
     for each in chosen:
         kept.setdefault(each.layer.run, {})[each.layer.id] = each.steps
     provider = runs[0].provider.choosing(Choice(kept))
-    asked = _Asked(provider, list(kept), _saved_sentence(chosen), frozenset(leave_out))
+    asked = _Asked(provider, kept, _saved_sentence(chosen), frozenset(leave_out))
     answers = list(asked.answers(report or (lambda *_: None)))
     for answer in answers:
         if answer.is_error and answer.kind in ("tiles", "numbers"):
@@ -134,13 +134,14 @@ class _Asked:
     def __init__(
         self,
         provider: FileProvider,
-        names: Sequence[str],
+        kept: Mapping[str, Mapping[str, Sequence[int]]],
         said: str,
         leave_out: frozenset[Part],
     ) -> None:
         self._plugin = FiltersPlugin(base_plugin.TBContext(data_provider=provider))
         self._apps = self._plugin.get_plugin_apps()
-        self._names = names
+        self._kept = kept
+        self._names = names = list(kept)
         self._runs = {name: run for name, run in self._plugin.store.runs(None, "").items() if name in self._names}
         self._leave_out = leave_out
         self.title = f"Filters: {names[0]}" if len(names) == 1 else "Filters"
@@ -189,7 +190,7 @@ class _Asked:
         where = {"run": name, "layer": layer.id}
         yield self._answer("numbers", "statistics", where)
         yield self._answer("numbers", "curves", where)
-        yield from self._tiles(where, layer)
+        yield from self._tiles(where, layer, len(self._kept[name][layer.id]))
         has_examples = bool(layer.responses) and "examples" not in self._leave_out
         has_kernels = bool(layer.kernels) and "kernels" not in self._leave_out
         if has_examples or has_kernels:
@@ -205,9 +206,8 @@ class _Asked:
         if "likeness" not in self._leave_out:
             yield from self._likeness(name, layer)
 
-    def _tiles(self, where: Query, layer: Layer) -> Iterator[_Answer]:
+    def _tiles(self, where: Query, layer: Layer, steps: int) -> Iterator[_Answer]:
         """Ask for tiles as the tab does, some filters at a time, and say which go together."""
-        steps = len(self._json("statistics", where).get("steps", [])) or 1
         per_answer = max(1, _TILES_BYTES // (steps * math.prod(layer.about.shape[1:])))
         last = layer.about.filters - 1
         chunks = [f"{first}-{min(first + per_answer - 1, last)}" for first in range(0, last + 1, per_answer)]
@@ -217,7 +217,7 @@ class _Asked:
 
     def _likeness(self, name: str, layer: Layer) -> Iterator[_Answer]:
         where = {"run": name, "layer": layer.id}
-        steps = self._json("statistics", where).get("steps", [])
+        steps = self._kept[name][layer.id]
         is_small = layer.about.filters <= _SMALL_LAYER and len(steps) <= _FEW_STEPS
         found = self._similar(name, layer, steps if is_small else steps[-1:])
         yield _json_answer("likeness", "similar", where, {"steps": found})

@@ -15,13 +15,14 @@ import numpy.typing as npt
 
 from tb_filterviz.config import GridConfig
 from tb_filterviz.errors import ConfigError
-from tb_filterviz.export.choosing import chosen_layers, chosen_steps, whole_numbers
+from tb_filterviz.export.choosing import chosen_steps, whole_numbers
 from tb_filterviz.export.frames import alike, grids, strip
 from tb_filterviz.export.page import Part, Report, page
-from tb_filterviz.export.tables import Cut, check_package, columns_of, write_csv, write_npz, write_parquet
+from tb_filterviz.export.tables import check_package, columns_of, cuts_of, write_csv, write_npz, write_parquet
 from tb_filterviz.imaging.animation import ANIMATIONS, check_can_play, write_animation
 from tb_filterviz.imaging.encode import to_png
 from tb_filterviz.imaging.layout import Pixels
+from tb_filterviz.reading.names import listed
 
 if TYPE_CHECKING:
     from tb_filterviz.filter_run import FilterRun, FilterRuns, LayerSeries
@@ -186,8 +187,7 @@ def _chosen_runs(runs: "Mapping[str, FilterRun]", chosen: str | Sequence[str] | 
     names = [chosen] if isinstance(chosen, str) else list(dict.fromkeys(runs if chosen is None else chosen))
     unknown = [name for name in names if name not in runs]
     if unknown or not names:
-        listed = ", ".join(list(runs)[:20]) + (", ..." if len(runs) > 20 else "")
-        raise ConfigError(f"`run` must name runs that are there: {listed}. Received: run={chosen!r}")
+        raise ConfigError(f"`run` must name runs that are there: {listed(runs, 20)}. Received: run={chosen!r}")
     return [runs[name] for name in names]
 
 
@@ -206,9 +206,7 @@ def _save_table(
     steps: Sequence[int] | None,
     every: int,
 ) -> Path:
-    cuts = [
-        Cut(each.layer, each.steps, each.layer.places_of(filters)) for each in chosen_layers(runs, named, steps, every)
-    ]
+    cuts = cuts_of(runs, named, steps, every, filters)
     ending = path.suffix.lower()
     if ending == ".npz":
         return _written(path, lambda unfinished: write_npz(unfinished, cuts, with_run=len(runs) > 1))

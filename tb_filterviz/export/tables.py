@@ -49,6 +49,19 @@ class Cut:
         return {free_name(name): values[chosen] for name, values in self.layer.statistics.items()}
 
 
+def cuts_of(
+    runs: Sequence["FilterRun"],
+    layers: Sequence[str] | None = None,
+    steps: Sequence[int] | None = None,
+    every: int = 1,
+    filters: Sequence[int] | None = None,
+) -> list[Cut]:
+    """Choose layers as `chosen_layers` does, and filters by their numbers; None for all."""
+    return [
+        Cut(each.layer, each.steps, each.layer.places_of(filters)) for each in chosen_layers(runs, layers, steps, every)
+    ]
+
+
 def free_name(name: str) -> str:
     """Keep the name of a statistic apart from what tables and arrays call other things: ``statistic_step``."""
     return f"statistic_{name}" if name in (*KEYS, *ARRAYS) else name
@@ -85,9 +98,7 @@ def to_pandas(runs: Sequence["FilterRun"], layer: str | Sequence[str] | None = N
     check_package("pandas", "to_pandas()")
     import pandas
 
-    named = [layer] if isinstance(layer, str) else layer
-    chosen = chosen_layers(runs, named, None, 1)
-    return pandas.DataFrame(columns_of(Cut(each.layer, each.steps, each.layer.places_of(None)) for each in chosen))
+    return pandas.DataFrame(columns_of(cuts_of(runs, [layer] if isinstance(layer, str) else layer)))
 
 
 def check_package(package: str, needing: str) -> None:
@@ -117,12 +128,7 @@ def _texts(values: Any) -> list[Any]:
 
 
 def write_parquet(path: Path, columns: Columns) -> None:
-    """Write a table as Parquet.
-
-    Raises:
-        ConfigError: if pyarrow is not installed.
-    """
-    check_package("pyarrow", "A .parquet file")
+    """Write a table as Parquet, with pyarrow."""
     import pyarrow
     import pyarrow.parquet
 

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tb_filterviz.errors import ConfigError
+from tb_filterviz.imaging.encode import to_image
 from tb_filterviz.imaging.layout import Pixels
 
 HOLD_S = 1.0  # so much longer, the last picture stays
@@ -34,19 +35,18 @@ def check_can_play(suffix: str) -> None:
 def write_animation(path: Path, frames: Sequence[Pixels], fps: float) -> None:
     """Write an animation that plays again and again; its last picture stays a second longer.
 
+    Whether there is an encoder says `check_can_play`.
+
     Args:
         path: ends in ``.gif``, ``.webp``, ``.apng``, ``.png`` or ``.mp4``. WebP and APNG keep every pixel as it is; GIF
             keeps gray ones, and chooses 256 colours for each picture; MP4 (H.264) keeps none.
         frames: uint8 ``[h, w, c]``, all of one shape, ``c`` 1 or 3.
         fps: pictures a second.
-
-    Raises:
-        ConfigError: if there is no encoder.
     """
     if path.suffix.lower() == ".mp4":
         _write_mp4(path, frames, fps)
         return
-    images = [Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame) for frame in frames]
+    images = [to_image(frame) for frame in frames]
     durations = [round(1000 / fps)] * len(images)
     durations[-1] += round(1000 * HOLD_S)
     first, rest = images[0], images[1:]
@@ -63,7 +63,6 @@ def _with_palette(image: Image.Image) -> Image.Image:
 
 
 def _write_mp4(path: Path, frames: Sequence[Pixels], fps: float) -> None:
-    check_can_play(".mp4")
     import imageio_ffmpeg
 
     height, width = (side + side % 2 for side in frames[0].shape[:2])  # H.264 halves the sides of colours

@@ -47,7 +47,7 @@ def spoken_step(step: int, unit: str) -> str:
 def spoken_steps(steps: Sequence[int], unit: str) -> str:
     """Name the first and the last of some steps, and say how many there are."""
     noun = {"epoch": "epochs", "batch": "batches"}[unit]
-    return f"{noun} {steps[0]} to {steps[-1]} ({len(steps)} steps)" if len(steps) else "no steps"
+    return f"{noun} {steps[0]} to {steps[-1]} ({len(steps)} steps)"
 
 
 def spoken_tiles(count: int, height: int, width: int) -> str:

@@ -102,6 +102,11 @@ def _step_and_time(payload: bytes) -> bytes:
     return found[0] if found else b""
 
 
+def event_file_names(folder: Folder) -> list[str]:
+    """List the names of a run's event files, in the order in which TensorBoard reads them."""
+    return sorted(name for name in folder.names() if "tfevents" in name)
+
+
 class EventFile(Protocol):
     """A new event file. One that failed, or was rewound, has ended: what follows belongs in a new one.
 

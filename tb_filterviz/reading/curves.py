@@ -11,7 +11,7 @@ from tensorboard.data.provider import RunTagFilter
 from tb_filterviz.metadata import PLUGIN_NAME, RECIPE_TAG, run_number
 from tb_filterviz.parts.statistics import responsive
 from tb_filterviz.reading.catalog import Layer, Run, read_run
-from tb_filterviz.reading.decoded import Place
+from tb_filterviz.reading.decoded import Place, not_written_again
 
 SCALARS = "scalars"
 MOST_POINTS = 10_000
@@ -90,16 +90,6 @@ def _keras_curves(listed: Mapping[str, Any], runs: Mapping[str, str], unit: str)
     return curves
 
 
-def _replayed(series: Iterable[Any]) -> list[Any]:
-    """Forget what a restarted training wrote again, so that both of TensorBoard's loaders show the same."""
-    kept: list[Any] = []
-    for datum in series:
-        while kept and kept[-1].step >= datum.step:
-            kept.pop()
-        kept.append(datum)
-    return kept
-
-
 def _points(data: Iterable[Any]) -> list[list[float | None]]:
     return [[datum.step, datum.value if math.isfinite(datum.value) else None] for datum in data]
 
@@ -112,17 +102,34 @@ def read_curves(provider: Any, place: Place, layer: Layer) -> dict[str, Any]:
     run = place.run
     listed = provider.list_scalars(place.context, experiment_id=place.experiment, plugin_name=SCALARS)
     own = _own_curves(listed.get(run, {}), run, layer)
-    trained = training_curves(listed, run, layer.about.unit)
-    known = _recipes(provider, place, trained.runs) if trained.is_shared else {}
-    clocks = trained.clocks(listed, known)
-    curves = [*own, *trained.curves]
-    read = read_scalars(
-        provider, place.context, place.experiment, [*((curve.run, curve.tag) for curve in curves), *clocks.items()]
-    )
+    read, trained = read_training(provider, place, listed, layer.about.unit, own)
     named = [curve.to_json(_points(read.get((curve.run, curve.tag), []))) for curve in own]
-    named += [curve.to_json(_points(data)) for curve, data in trained.own(read, clocks, known)]
+    named += [curve.to_json(_points(data)) for curve, data in trained]
     logged = max((len(curve["points"]) for curve in named if curve["run"] == run), default=0)
     return {"curves": named, "logged_steps": logged}
+
+
+def read_training(
+    provider: Any, place: Place, listed: Mapping[str, Mapping[str, Any]], unit: str, also: Sequence[Curve] = ()
+) -> tuple[Scalars, list[tuple[Curve, list[Any]]]]:
+    """Read in one call what Keras logged beside a run, of the run's own training.
+
+    Args:
+        provider: to read from.
+        place: of the run.
+        listed: scalar time series by run and tag.
+        unit: what the run's steps count.
+        also: what else is to be read.
+
+    Returns:
+        All that was read; and Keras' curves, each with the points of this training.
+    """
+    trained = training_curves(listed, place.run, unit)
+    known = _recipes(provider, place, trained.runs) if trained.is_shared else {}
+    clocks = trained.clocks(listed, known)
+    wanted = [(curve.run, curve.tag) for curve in (*also, *trained.curves)]
+    read = read_scalars(provider, place.context, place.experiment, [*wanted, *clocks.items()])
+    return read, list(trained.own(read, clocks, known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +211,12 @@ def read_scalars(provider: Any, context: Any, experiment: str, wanted: Sequence[
         downsample=MOST_POINTS,
         run_tag_filter=RunTagFilter(runs=sorted({run for run, _ in wanted}), tags=sorted({tag for _, tag in wanted})),
     )
-    return {(run, tag): _replayed(data) for run, tags in read.items() for tag, data in tags.items()}
+    return {(run, tag): _standing(data) for run, tags in read.items() for tag, data in tags.items()}
+
+
+def _standing(data: Sequence[Any]) -> list[Any]:
+    """Forget what a restarted training wrote again, so that both of TensorBoard's loaders show the same."""
+    return [data[at] for at in not_written_again([datum.step for datum in data])]
 
 
 def _writer(run: Run | None) -> str | None:

@@ -18,13 +18,13 @@ from tensorboard.data import provider as tensorboard
 from tensorboard.util import tensor_util
 
 from tb_filterviz.errors import LogDirError
-from tb_filterviz.logs.event_files import event_at, events
+from tb_filterviz.logs.event_files import event_at, event_file_names, events
 from tb_filterviz.logs.storage import Folder, LocalFolder, folder_of, reason_of
 from tb_filterviz.reading.catalog import layer_id_in
+from tb_filterviz.reading.curves import SCALARS
 from tb_filterviz.reading.decoded import not_written_again
 from tb_filterviz.reading.descriptions import LARGEST_VALUE_BYTES
 
-SCALARS = "scalars"
 DEEPEST = 32  # folders within folders
 _LARGEST_RECORD_BYTES = LARGEST_VALUE_BYTES + (64 << 10)
 
@@ -273,7 +273,7 @@ def _runs_in(log_dir: Folder) -> Iterator[tuple[str, Folder]]:
             continue
         seen.add(real)
         try:
-            if any("tfevents" in name for name in folder.names()):
+            if event_file_names(folder):
                 yield "/".join(path) or ".", folder
             waiting += [((*path, name), folder.child(name)) for name in reversed(folder.folders())]
         except PermissionError:
@@ -284,7 +284,7 @@ def _go_through(folder: Folder) -> FoundRun:
     series: dict[str, _Found] = {}
     damaged: list[str] = []
     shapes: dict[tuple[int, ...], tuple[int, ...]] = {}  # one object for all values of a shape
-    for name in sorted(name for name in folder.names() if "tfevents" in name):
+    for name in event_file_names(folder):
         began = 0
         with folder.open(name) as stream:
             for event, ended in events(stream, _LARGEST_RECORD_BYTES):

@@ -1,10 +1,12 @@
 """Where snapshots go: event files for TensorBoard, PNG files, memory, or a class of your own."""
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
 
 from tb_filterviz.errors import ConfigError
 from tb_filterviz.snapshots import LayerSnapshot
+
+AnySink = TypeVar("AnySink", bound="Sink")
 
 
 @runtime_checkable
@@ -43,18 +45,24 @@ def begin(sinks: Sequence[Sink], run_dir: str) -> None:
     Raises:
         Exception: whatever the first that failed raised; the others are told all the same.
     """
-    errors = [error for sink in sinks if (error := _failure(sink, run_dir))]
+    beginning = [sink for sink in sinks if isinstance(sink, BeginningSink)]
+    for_each(beginning, lambda sink: sink.begin(run_dir))
+
+
+def for_each(sinks: Iterable[AnySink], call: Callable[[AnySink], object]) -> None:
+    """Call all sinks, so that one that fails does not keep others from what they are due.
+
+    Raises:
+        Exception: whatever the first that failed raised.
+    """
+    errors: list[Exception] = []
+    for sink in sinks:
+        try:
+            call(sink)
+        except Exception as error:
+            errors.append(error)
     if errors:
         raise errors[0]
-
-
-def _failure(sink: Sink, run_dir: str) -> Exception | None:
-    try:
-        if isinstance(sink, BeginningSink):
-            sink.begin(run_dir)
-    except Exception as error:
-        return error
-    return None
 
 
 def checked_sinks(sinks: Sequence[Sink]) -> list[Sink]:

@@ -18,6 +18,7 @@ from tb_filterviz.imaging.encode import to_png
 from tb_filterviz.imaging.layout import shrink
 from tb_filterviz.logs.event_files import (
     EventFile,
+    event_file_names,
     filters_metadata,
     image_metadata,
     new_event_file,
@@ -49,7 +50,7 @@ from tb_filterviz.metadata import (
 from tb_filterviz.parts.statistics import statistics_of
 from tb_filterviz.recipe import Recipe, draws_the_same
 from tb_filterviz.sinks.lock import IsLive
-from tb_filterviz.sinks.run_index import RunIndex, event_file_names, read_recipe
+from tb_filterviz.sinks.run_index import RunIndex, read_recipe
 from tb_filterviz.sinks.runs import Choose, TakenRun, take_run
 from tb_filterviz.sinks.summaries import PictureSummary, curves_of, pictures_of
 from tb_filterviz.snapshots import LayerSnapshot

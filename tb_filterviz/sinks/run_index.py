@@ -13,7 +13,7 @@ from tensorboard.compat.proto.types_pb2 import DT_UINT8
 from tensorboard.util import tensor_util
 
 from tb_filterviz.history import History
-from tb_filterviz.logs.event_files import MAX_PARSED_BYTES, WRITER, events, read_records
+from tb_filterviz.logs.event_files import MAX_PARSED_BYTES, WRITER, event_file_names, events, read_records
 from tb_filterviz.logs.storage import Folder
 from tb_filterviz.metadata import FAILURES_TAG, PLUGIN_NAME, RECIPE_TAG, decode_metadata, last_tag
 from tb_filterviz.recipe import Recipe, draws_the_same
@@ -51,11 +51,6 @@ class RunIndex:
         listed = (self.recipe or {}).get("layers")
         layers = [layer.get("layer") for layer in listed if isinstance(layer, dict)] if isinstance(listed, list) else []
         return [layer for layer in layers if isinstance(layer, str)]
-
-
-def event_file_names(folder: Folder) -> list[str]:
-    """List the names of a run's event files, in the order in which TensorBoard reads them."""
-    return sorted(name for name in folder.names() if "tfevents" in name)
 
 
 def holds_anything(folder: Folder) -> bool:

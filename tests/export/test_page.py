@@ -18,8 +18,8 @@ from selenium.webdriver.common.keys import Keys
 from tb_filterviz import ConfigError, SeriesError, StepError, UnknownLayerError, read_run, read_runs
 from tb_filterviz.export.page import _modules, page, question
 from tb_filterviz.plugin.plugin import STATIC
-from tests.plugin.browser import Browser, browser, needs_browser
-from tests.plugin.firefox import Firefox, firefox, needs_firefox
+from tests.plugin.browser import Browser, needs_browser
+from tests.plugin.firefox import Firefox, needs_firefox
 from tests.plugin.measured import write_measured
 from tests.plugin.serving import HOSTILE, LOADERS, pixels, scalars, tab, write
 
@@ -54,20 +54,6 @@ def log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def saved(log_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return read_runs(log_dir).save(tmp_path_factory.mktemp("saved") / "filters.html")
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    downloads = tmp_path_factory.mktemp("downloads")
-    with browser(tmp_path_factory.mktemp("profile"), downloads=downloads) as opened:
-        opened.downloads = downloads
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def fox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
-    with firefox(tmp_path_factory.mktemp("profile"), downloads=tmp_path_factory.mktemp("downloads")) as opened:
-        yield opened
 
 
 @pytest.fixture(

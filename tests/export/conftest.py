@@ -1,0 +1,3 @@
+from tests.plugin.windows import fox, window
+
+__all__ = ["fox", "window"]
