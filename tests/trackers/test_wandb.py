@@ -3,9 +3,7 @@
 import copy
 import gc
 import html
-import pickle
 import shutil
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,10 @@ import pytest
 import wandb
 from wandb.integration.keras import WandbMetricsLogger
 
-from tb_filterviz import FilterLogger, VisualizationWarning, WandbSink
+from tb_filterviz import FilterLogger, WandbSink
 from tests import processes
-from tests.loaders import steps_of_runs
 from tests.snapshots import snapshot
-from tests.trackers.tracked import TINY, found_in, same, train, visualizer
+from tests.trackers.tracked import TINY, found_in, pickled, same, train, train_while_losing, visualizer
 from tests.trackers.wandb_records import Written, tracked, written
 
 # wandb 0.19 leaves sockets and files to the garbage collector, which is therefore run after each of these tests.
@@ -165,25 +162,13 @@ def test_a_folder_that_is_lost_stops_no_training(folder: Path, tmp_path: Path) -
             shutil.rmtree(files)
             files.touch()
 
-    losing = keras.callbacks.LambdaCallback(on_epoch_end=lose)
     sink = WandbSink(TINY)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model = train(losing, visualizer(tmp_path / "logs", sink))
-    said = [str(each.message) for each in caught if each.category is VisualizationWarning]
-    assert said[0].startswith("No picture of the filters at step 0: ")
-    assert all(np.array_equal(*pair) for pair in zip(model.get_weights(), train().get_weights(), strict=True))
-    assert steps_of_runs(tmp_path / "logs") == {"filters": [-1, 0, 1]}
+    train_while_losing(lose, tmp_path / "logs", sink)
     train(visualizer(tmp_path / "again", sink), epochs=1)
     assert same(tracked(_runs(folder)[-1]), found_in(tmp_path / "again" / "filters"))
 
 
-def _pickled(sink: WandbSink) -> WandbSink:
-    copied: WandbSink = pickle.loads(pickle.dumps(sink))
-    return copied
-
-
-@pytest.mark.parametrize("copied", [copy.deepcopy, _pickled])
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
 def test_a_copy_takes_a_run_of_its_own(folder: Path, copied: Any) -> None:
     tiles = np.zeros((2, 9, 9, 1), np.uint8)
     sink = WandbSink(TINY)

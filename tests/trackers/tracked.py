@@ -1,6 +1,9 @@
 """Trainings that are written to a tracker, and what TensorBoard finds of them."""
 
 import io
+import pickle
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,10 +13,11 @@ import numpy.typing as npt
 from PIL import Image
 from tensorboard.util import tensor_util
 
-from tb_filterviz import AscentConfig, Config, FilterVisualizer, build_lenet, digits
+from tb_filterviz import AscentConfig, Config, FilterVisualizer, VisualizationWarning, build_lenet, digits
 from tb_filterviz.metadata import PLUGIN_NAME
-from tb_filterviz.sinks import Sink
+from tb_filterviz.sinks import AnySink, Sink
 from tests.event_reader import read_run
+from tests.loaders import steps_of_runs
 
 TINY = Config(filters=[0, 7, 3], ascent=AscentConfig(steps=2))
 Pixels = npt.NDArray[np.uint8]
@@ -68,3 +72,21 @@ def train(*callbacks: keras.callbacks.Callback, epochs: int = 2) -> keras.Model:
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(data.x_train[:32], data.y_train[:32], epochs=epochs, verbose=0, callbacks=list(callbacks))
     return model
+
+
+def train_while_losing(lose: Callable[[int, Any], None], log_dir: Path, sink: Sink) -> list[str]:
+    """What is said in a training at whose epochs' ends a tracker loses what it has; nothing else may suffer."""
+    losing = keras.callbacks.LambdaCallback(on_epoch_end=lose)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = train(losing, visualizer(log_dir, sink))
+    said = [str(each.message) for each in caught if each.category is VisualizationWarning]
+    assert said[0].startswith("No picture of the filters at step 0: ")
+    assert all(np.array_equal(*pair) for pair in zip(model.get_weights(), train().get_weights(), strict=True))
+    assert steps_of_runs(log_dir) == {"filters": [-1, 0, 1]}
+    return said
+
+
+def pickled(sink: AnySink) -> AnySink:
+    copied: AnySink = pickle.loads(pickle.dumps(sink))
+    return copied
