@@ -29,6 +29,8 @@ _SAMPLED_PIXELS = _MOST_SAMPLES * 96 * 96
 _LARGER_STRIDES = (2, 4, 8, 16, 32)
 _TEXTURE_GRID = 32  # what an image loses a side, in multiples, so that strides meet what is left as they met the whole
 _MOST_OF_A_SIGNAL = 1024  # values
+_ROUNDING = 1e-6  # of the largest gradient
+_CLIFF = 1000  # convolutions fade by less from one pixel to the next
 TEXTURE_FIELDS = 2  # sides of a texture, in sides of what the centre unit sees
 
 
@@ -94,7 +96,7 @@ def receptive_field(
 ) -> Box | None:
     """Find the smallest box of pixels that a unit of the layer sees; None if it sees none.
 
-    Measured as the pixels where the gradient of any filter is not 0, over several random images.
+    Measured as the pixels where the gradient of any filter is more than rounding, over several random images.
 
     Args:
         image_model: the model.
@@ -113,12 +115,28 @@ def receptive_field(
     count = max(2, min(_MOST_SAMPLES, _SAMPLED_PIXELS // math.prod(image_model.shape[:2])))
     images = ops.convert_to_tensor(samples(image_model.shape, count, span))
     _, gradient = backends.current().value_and_gradient(mixed)(images)
-    seen = np.abs(ops.convert_to_numpy(gradient)).max(axis=(0, 3)) > 0
-    if not seen.any():
+    slopes = np.nan_to_num(np.abs(ops.convert_to_numpy(gradient)), nan=0, posinf=1).max(axis=(0, 3))
+    if not slopes.any():
         return None
-    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-    top, left = int(rows[0]), int(columns[0])
-    return Box(top, left, int(rows[-1]) - top + 1, int(columns[-1]) - left + 1)
+    top, bottom = _ends(slopes.max(axis=1))
+    left, right = _ends(slopes.max(axis=0))
+    return Box(top, left, bottom - top, right - left)
+
+
+def _ends(slopes: npt.NDArray[Any]) -> tuple[int, int]:
+    """Return where what is not 0 begins, and where it has ended, without what is but rounding.
+
+    On a GPU some convolutions go through Fourier's or Winograd's transform, which rounds: zeros come back as up to
+    1e-7 of the largest, 50 pixels far. It is told by both: that it is so little, and that it begins with a cliff.
+    """
+    clear = np.flatnonzero(slopes > _ROUNDING * slopes.max())
+    first, last = int(clear[0]), int(clear[-1])
+    before, after = slopes[:first], slopes[last + 1 :]
+    if before.max(initial=0) > slopes[first] / _CLIFF:
+        first = int(np.flatnonzero(before)[0])
+    if after.max(initial=0) > slopes[last] / _CLIFF:
+        last += 1 + int(np.flatnonzero(after)[-1])
+    return first, last + 1
 
 
 def field_canvas(

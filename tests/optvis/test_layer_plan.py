@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,6 +22,36 @@ def test_lenets_receptive_fields_are_known(lenet: keras.Model) -> None:
     box = receptive_field(image_model_of(lenet), second, 1.0)
     assert box is not None
     assert (box.height, box.width) == (14, 14)
+
+
+class _Leaking(keras.layers.Layer):
+    """Adds to each value a little of all, as much as a convolution by Fourier's transform does on a GPU."""
+
+    def call(self, images: Any) -> Any:
+        return images + 1e-7 * keras.ops.sum(images, axis=(1, 2), keepdims=True)
+
+
+def test_what_leaks_by_rounding_is_not_seen() -> None:
+    keras.utils.set_random_seed(0)
+    convolutions = [LAYERS.Conv2D(4, 3, strides=2), LAYERS.Conv2D(4, 3, name="shown")]
+    field = {}
+    for name, below in {"exact": [], "leaking": [_Leaking()]}.items():
+        model = keras.Sequential([keras.Input((40, 36, 3)), *below, *convolutions])
+        (shown,) = select(model, "shown")
+        field[name] = receptive_field(image_model_of(model), shown, 1.0)
+    assert field["exact"] is not None
+    assert field["exact"].sides == (7, 7)
+    assert field["leaking"] == field["exact"]
+
+
+def test_what_fades_away_is_seen_to_its_end() -> None:
+    model = keras.Sequential([keras.Input((30, 30, 1)), *[LAYERS.Conv2D(1, 3) for _ in range(5)]])
+    fading = np.outer([0.02, 1, 0.02], [0.02, 1, 0.02])[..., None, None]
+    for layer in model.layers:
+        layer.set_weights([fading, np.zeros(1)])
+    field = receptive_field(image_model_of(model), select(model)[-1], 1.0)
+    assert field is not None
+    assert field.sides == (11, 11)  # its edge has 3e-9 of the influence of its centre
 
 
 def test_what_is_linear_in_the_image_is_told_from_what_is_not() -> None:
