@@ -88,6 +88,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ran]:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("document", "number"), PYTHON_BLOCKS, ids=[f"{name}-{place}" for name, place in PYTHON_BLOCKS]
 )
@@ -109,6 +110,7 @@ WRITTEN = {  # by a mark of the block that writes it: the run, a tag, and the st
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mark", WRITTEN)
 def test_the_blocks_of_the_readme_write_what_they_say(ran: Callable[[str], Ran], mark: str) -> None:
     assert sum(mark in block for block in _blocks("README.md", "python")) == 1
@@ -116,6 +118,7 @@ def test_the_blocks_of_the_readme_write_what_they_say(ran: Callable[[str], Ran],
     assert steps(ran("README.md").folder / run, tag) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document", ["README.md", "docs/trackers.md"])
 def test_the_blocks_of_trackers_write_to_them(ran: Callable[[str], Ran], document: str) -> None:
     folder = ran(document).folder

@@ -77,7 +77,10 @@ def test_what_is_maximized_is_what_is_drawn_of_these_filters(lenet: keras.Model,
     [(1, 6), (1, [7, 0, 3]), (4, [6, 1, 0, 3]), (4, range(7, -1, -1)), (8, None)],
     ids=["one by one, one", "one by one, some", "by four, four", "by four, backwards", "at once, all"],
 )
-@pytest.mark.parametrize("layer", ["strided", "grouped", "depthwise", "separable"])
+@pytest.mark.parametrize(
+    "layer",
+    ["strided", *(pytest.param(name, marks=pytest.mark.slow) for name in ("grouped", "depthwise", "separable"))],
+)
 def test_the_tiles_are_those_of_the_whole_layer_to_the_bit_in_batches_of_one_size(
     rgb: keras.Model, layer: str, per_batch: int, filters: Filters
 ) -> None:

@@ -78,8 +78,12 @@ def test_a_second_training_gets_a_run_of_its_own_and_says_so(
 
 @pytest.mark.parametrize(
     ("changes", "options"),
-    [({"filters": 5}, {}), ({"side": 16}, {}), ({"strides": 2}, {}), ({}, {"config": "classic"})],
-    ids=["filters", "size", "strides", "preset"],
+    [
+        pytest.param({"filters": 5}, {}, id="filters"),
+        pytest.param({"side": 16}, {}, id="size", marks=pytest.mark.slow),
+        pytest.param({"strides": 2}, {}, id="strides", marks=pytest.mark.slow),
+        pytest.param({}, {"config": "classic"}, id="preset"),
+    ],
 )
 @pytest.mark.parametrize("initial", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_another_network_or_preset_gets_a_run_of_its_own(
@@ -219,6 +223,7 @@ class _Interrupts(keras.callbacks.Callback):
         setattr(self, when, interrupt)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
 @pytest.mark.parametrize(
     "when", ["on_train_batch_end", "on_epoch_end", pytest.param("on_epoch_begin", marks=pytest.mark.slow)]
@@ -340,6 +345,7 @@ def test_a_loop_that_loads_a_model_anew_for_every_epoch_stays_in_its_run(tmp_pat
     assert steps_of_runs(tmp_path) == {"filters": [0, 1, 2, 3, 4, 5]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filters", [3, 4], ids=["alike", "different"])
 def test_two_models_that_take_turns_get_a_run_each(tmp_path: Path, filters: int) -> None:
     models, memory = (_model(seed=1), _model(filters=filters, seed=2)), MemorySink()
@@ -354,6 +360,7 @@ def test_two_models_that_take_turns_get_a_run_each(tmp_path: Path, filters: int)
         _assert_run_is(tmp_path, run, own)
 
 
+@pytest.mark.slow
 def test_one_more_statistic_keeps_every_step_of_both(tmp_path: Path) -> None:
     model = _model()
     _fit(model, FilterVisualizer(tmp_path))

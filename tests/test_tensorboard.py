@@ -42,6 +42,7 @@ def test_steps_line_up_with_keras_curves(demo: tuple[Path, str]) -> None:
         assert steps(log_dir / "filters", f"filters/{layer}") == [-1, *epochs]
 
 
+@pytest.mark.slow
 def test_its_checkpoints_logged_afterwards_give_the_same_run(demo: tuple[Path, str], tmp_path: Path) -> None:
     log_dir, _ = demo
     with FilterLogger(tmp_path, examples="digits") as logger:

@@ -155,7 +155,14 @@ SITUATIONS: dict[str, tuple[Acts, list[int], dict[str, list[int]], list[str]]] =
     ),
 }
 
-LIKE_OTHERS = {"run deleted", "deleted twice", "log directory replaced by a file", "log directory renamed"}
+LIKE_OTHERS = {
+    "run deleted",
+    "deleted twice",
+    "log directory replaced by a file",
+    "log directory renamed",
+    "renamed and back",
+    "file replaced by its copy",
+}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets nobody delete a file that is open")

@@ -194,7 +194,7 @@ def _described(
 
 def _least_change(layer: keras.Layer, responses: npt.NDArray[np.float32]) -> float:
     """Tell how much a unit's answer has to change to have seen something."""
-    return (1e-6 if is_exact(layer) else 1e-2) * max(float(np.abs(responses).max()), 1e-30)
+    return (1e-5 if is_exact(layer) else 1e-2) * max(float(np.abs(responses).max()), 1e-30)
 
 
 def _field_px(units: npt.NDArray[np.float32], squares: Sequence[int], least_change: float) -> int | None:

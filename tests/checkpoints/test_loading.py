@@ -33,12 +33,18 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return by_name
 
 
+LIKE_OTHERS = {"trackable", "with_optimizer"}
+
+
 def _difference(model: keras.Model, folder: Path) -> float:
     predicted = np.load(folder / "predicted.npy")
     return float(np.abs(model.predict(keras2.IMAGES, verbose=0) - predicted).max())
 
 
-@pytest.mark.parametrize("file", keras2.FILES)
+@pytest.mark.parametrize(
+    "file",
+    [pytest.param(file, marks=[pytest.mark.slow] if file in LIKE_OTHERS else []) for file in keras2.FILES],
+)
 @pytest.mark.parametrize("name", keras2.MODELS)
 def test_what_keras_2_wrote_predicts_the_same(written: Any, name: str, file: str) -> None:
     folder, architecture = written(name), keras2.FILES[file]

@@ -263,7 +263,9 @@ def _state(model: keras.Model) -> list[object]:
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("objective", ["channel_mean", "center_unit", "own_contrast"])
+@pytest.mark.parametrize(
+    "objective", ["channel_mean", "center_unit", pytest.param("own_contrast", marks=pytest.mark.slow)]
+)
 def test_the_score_is_that_of_an_independent_forward_pass(name: str, objective: str) -> None:
     keras.utils.set_random_seed(1)
     case = CASES[name]()

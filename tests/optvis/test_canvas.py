@@ -115,6 +115,7 @@ ON_A_PART: dict[str, tuple[Callable[[], keras.Model], str]] = {
     "ResNet50": (_application("ResNet50"), "conv2_block2_2_conv"),
     "MobileNetV2": (_application("MobileNetV2"), "block_2_project"),
 }
+LARGE = {"VGG16", "ResNet50", "MobileNetV2"}
 ON_THE_WHOLE = {"squeeze and excitation": _excited, "group normalization": _normalized, "one size": _of_one_size}
 
 
@@ -134,7 +135,9 @@ def _seen(model: keras.Model, layer: str) -> tuple[ImageModel, LayerCall, LayerI
         )
 
 
-@pytest.mark.parametrize("name", ON_A_PART)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else []) for name in ON_A_PART]
+)
 def test_a_receptive_field_alone_gives_the_picture_of_the_whole_image(name: str) -> None:
     keras.utils.set_random_seed(5)
     make, layer = ON_A_PART[name]

@@ -276,6 +276,7 @@ def tile_of(picture: Image.Image, filter_: int, columns: int, tile_px: int) -> n
     return found
 
 
+@pytest.mark.slow
 def test_what_is_seen_is_saved(tab: Browser) -> None:
     tab.choose("Layer", "conv_a")
     tab.choose("Stuck", "Show")
@@ -297,7 +298,7 @@ def test_what_is_seen_is_saved(tab: Browser) -> None:
 
 
 @needs_axe
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["light", "dark"])
 @pytest.mark.parametrize("filter_", [None, 3], ids=["layer", "filter"])
 @pytest.mark.parametrize("shown", ["grid", "compare"])
 def test_accessible(window: Browser, server: TensorBoard, shown: str, filter_: int | None, dark: bool) -> None:
@@ -373,6 +374,7 @@ def test_nothing_yet_and_a_sample_say_what_to_do(window: Browser, tmp_path: Path
     window.complaints()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [("--load_fast=true",), ("--load_fast=false", "--path_prefix=/some/where")],

@@ -141,6 +141,7 @@ def test_firefox_tells_what_goes_wrong_in_the_page(tab: Firefox) -> None:
     assert [any(planted in words for words in told) for planted in ("planted 2", "planted 3")] == [True, True]
 
 
+@pytest.mark.slow
 @needs_firefox
 def test_firefox_saves_what_the_tab_makes(tab: Firefox) -> None:
     assert saved(tab, "by_the_tab.png") is True
@@ -156,6 +157,7 @@ def test_firefox_refuses_a_link_in_the_frame(tab: Firefox) -> None:
     assert not (tab.downloads / "by_a_link.png").exists()
 
 
+@pytest.mark.slow
 @needs_firefox
 def test_firefox_in_a_page_of_another_origin(fox: Firefox, server: TensorBoard) -> None:
     with page_around(f"{server.address}#filterviz") as address:
@@ -174,6 +176,7 @@ def test_firefox_in_a_page_of_another_origin(fox: Firefox, server: TensorBoard) 
         assert not (fox.downloads / "forbidden.png").exists()
 
 
+@pytest.mark.slow
 @needs_browser
 def test_chromium_saves_what_the_tab_makes(window: Browser, server: TensorBoard) -> None:
     window.open(server.address)

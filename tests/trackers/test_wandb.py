@@ -76,6 +76,7 @@ def test_each_training_has_a_run_of_its_own(folder: Path, tmp_path: Path) -> Non
         assert same(tracked(run), found_in(tmp_path / run_dir))
 
 
+@pytest.mark.slow
 def test_rows_of_others_are_as_without_us(folder: Path, tmp_path: Path) -> None:
     with wandb.init():
         train(WandbMetricsLogger(), epochs=3)
@@ -90,6 +91,7 @@ def test_rows_of_others_are_as_without_us(folder: Path, tmp_path: Path) -> None:
     assert same(tracked(beside), found_in(tmp_path / "logs" / "filters"))
 
 
+@pytest.mark.slow
 def test_rows_that_others_number_are_not_lost(folder: Path, tmp_path: Path) -> None:
     def log(epoch: int, logs: Any) -> None:
         wandb.log({"mine": logs["loss"]}, step=epoch)
@@ -115,6 +117,7 @@ def test_trainings_in_one_run_keep_all_that_they_wrote(folder: Path, tmp_path: P
         assert same(tracked(run._replace(rows=rows)), found_in(tmp_path / "logs" / name))
 
 
+@pytest.mark.slow
 def test_a_loop_writes_until_it_is_closed(folder: Path, tmp_path: Path) -> None:
     model = train(epochs=1)
     with FilterLogger(tmp_path, "conv2d_2", config=TINY, sinks=[WandbSink(TINY)], verbose=0) as logger:
@@ -168,6 +171,7 @@ def test_a_folder_that_is_lost_stops_no_training(folder: Path, tmp_path: Path) -
     assert same(tracked(_runs(folder)[-1]), found_in(tmp_path / "again" / "filters"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
 def test_a_copy_takes_a_run_of_its_own(folder: Path, copied: Any) -> None:
     tiles = np.zeros((2, 9, 9, 1), np.uint8)
