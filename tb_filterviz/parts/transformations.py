@@ -55,15 +55,51 @@ class Jitter(AscentPart):
         if not (self.rotation or self.scale):
             shifts = ops.take(ops.convert_to_tensor(_shifts(self.shift, self.seed)), step % _DRAWN, axis=0)
             for axis, size in ((1, height), (2, width)):
-                places = ops.clip(ops.arange(size, dtype="int32") - shifts[axis - 1], 0, size - 1)
-                images = ops.take(images, places, axis=axis)
+                images = _taken(images, ops.clip(ops.arange(size, dtype="int32") - shifts[axis - 1], 0, size - 1), axis)
             return images
         matrices = ops.convert_to_tensor(_matrices(self, height, width))
-        matrix = ops.take(matrices, step % _DRAWN, axis=0)
-        each = (
-            ops.zeros((images.shape[0], 8), "float32") + matrix
-        )  # with memory of its own: Keras on PyTorch writes to it
-        return ops.image.affine_transform(images, each, fill_mode="nearest", data_format="channels_last")
+        return _moved(images, ops.take(matrices, step % _DRAWN, axis=0))
+
+
+def _moved(images: Any, matrix: Any) -> Any:
+    """Look at all images at the places that 6 numbers say, between pixels as well.
+
+    Keras' `affine_transform` takes a matrix for each image, and up to 8 times as long; on TensorFlow, its gradient is
+    not that of what it shows.
+    """
+    from keras import ops
+
+    height, width, channels = images.shape[1:]
+    x, y = ops.arange(width, dtype="float32"), ops.arange(height, dtype="float32")[:, None]
+    x, y = matrix[0] * x + matrix[1] * y + matrix[2], matrix[3] * x + matrix[4] * y + matrix[5]
+    x, y = ops.clip(x, 0, width - 1), ops.clip(y, 0, height - 1)
+    columns, rows = _between(x, width), _between(y, height)
+    pixels = ops.reshape(images, (-1, height * width, channels))
+    shown = sum(
+        _taken(pixels, ops.reshape(row * width + column, (-1,)), axis=1) * ops.reshape(of_row * of_column, (1, -1, 1))
+        for row, of_row in rows
+        for column, of_column in columns
+    )
+    return ops.reshape(shown, (-1, height, width, channels))
+
+
+def _between(places: Any, size: int) -> list[tuple[Any, Any]]:
+    """Name the two whole places around each, and the shares that they have in it."""
+    from keras import ops
+
+    before = ops.floor(places)
+    first = ops.cast(before, "int32")
+    return [(first, before + 1 - places), (ops.minimum(first + 1, size - 1), places - before)]
+
+
+def _taken(images: Any, places: Any, axis: int) -> Any:
+    """Take places along an axis, some of them more than once."""
+    from keras import backend, ops
+
+    if backend.backend() == "tensorflow":
+        return ops.take(images, places, axis=axis)
+    # As PyTorch's `index_select`, but its gradient adds up in one order, also on a GPU.
+    return images[(slice(None),) * axis + (places,)]
 
 
 @lru_cache
@@ -74,14 +110,13 @@ def _shifts(most: float, seed: int) -> npt.NDArray[np.int32]:
 
 @lru_cache
 def _matrices(jitter: Jitter, height: int, width: int) -> npt.NDArray[np.float32]:
-    """Make the 8 numbers that say, for a place that is shown, from where in the image it is taken: x first."""
+    """Make the 6 numbers that say, for a place that is shown, from where in the image it is taken: x first."""
     drawn = np.random.default_rng([7, jitter.seed]).uniform(-1, 1, (_DRAWN, 4))
     down, right = jitter.shift * drawn[:, 0], jitter.shift * drawn[:, 1]
     angle, scale = np.deg2rad(jitter.rotation) * drawn[:, 2], 1 + jitter.scale * drawn[:, 3]
     cosine, sine = np.cos(angle) / scale, np.sin(angle) / scale
     x, y = (width - 1) / 2, (height - 1) / 2
-    zero = np.zeros(_DRAWN)
     from_x = x - cosine * (x + right) + sine * (y + down)
     from_y = y - sine * (x + right) - cosine * (y + down)
-    numbers = [cosine, -sine, from_x, sine, cosine, from_y, zero, zero]
+    numbers = [cosine, -sine, from_x, sine, cosine, from_y]
     return np.stack(numbers, axis=1).astype(np.float32)

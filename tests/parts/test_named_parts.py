@@ -10,6 +10,7 @@ from keras import ops
 
 from tb_filterviz import AscentConfig, AscentPart, Config, Maximized, maximize
 from tb_filterviz.errors import ConfigError
+from tb_filterviz.optvis import backends
 from tb_filterviz.parts.ascent_parts import ASCENT_PARTS
 from tb_filterviz.parts.preconditioners import ColorDecorrelation, GradientBlur, SpectralDecay
 from tb_filterviz.parts.regularizers import L2, FixedContrast, TotalVariation
@@ -123,6 +124,23 @@ def test_a_turn_of_a_smooth_image_is_that_of_an_independent_rotation() -> None:
             20 + cosine * from_middle_x - sine * from_middle_y,
         )
         np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("jitter", [Jitter(shift=3), Jitter(shift=3, rotation=25.0, scale=0.2)], ids=["shift", "turn"])
+def test_the_gradient_of_a_transformation_is_that_of_what_it_shows(jitter: Jitter) -> None:
+    shape, weights = (2, 7, 9, 1), _random((2, 7, 9, 1))
+
+    def shown(images: Any, step: Any) -> Any:
+        return ops.sum(jitter.transform(images, step) * ops.convert_to_tensor(weights), axis=(1, 2, 3))
+
+    gradient_of = backends.current().value_and_gradient(shown)
+    for step in range(4):
+        at = ops.convert_to_tensor(np.int32(step))
+        each_pixel = np.eye(63, dtype=np.float32).reshape(63, 7, 9, 1)  # it is linear: pixel by pixel
+        moved = _numpy(jitter.transform(ops.convert_to_tensor(each_pixel), at))
+        expected = np.einsum("phwc,nhwc->np", moved, weights).reshape(shape)
+        _, gradient = gradient_of(ops.convert_to_tensor(_random(shape)), at)
+        np.testing.assert_allclose(_numpy(gradient), expected, atol=1e-5)
 
 
 def test_a_transformation_of_nothing_changes_nothing() -> None:
