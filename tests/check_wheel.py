@@ -53,7 +53,7 @@ def files_of_the_repository() -> dict[str, Path]:
 
 
 def test_it_is_the_wheel_that_is_tested() -> None:
-    assert not PACKAGE.is_relative_to(ROOT)
+    assert PACKAGE != ROOT / "tb_filterviz"
     assert PACKAGE.parent == Path(str(INSTALLED.locate_file("")))
     assert processes.run("-c", "import tb_filterviz; print(tb_filterviz.__file__)").stdout.strip() == str(
         PACKAGE / "__init__.py"
