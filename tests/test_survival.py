@@ -1,10 +1,12 @@
 """Processes that are killed, disks that are full: nothing that was logged is lost, and nothing is there twice."""
 
+import functools
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +53,7 @@ signal.pause()
 """
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [4, pytest.param(50, marks=pytest.mark.stress)])
 def test_processes_killed_at_random_lose_nothing(tmp_path: Path, kills: int) -> None:
     dice, announced = np.random.default_rng(kills), []
     for _ in range(kills):
@@ -133,12 +135,13 @@ print(sum(np.abs(weights).astype(np.float64).sum() for weights in model.get_weig
 """
 
 
+@functools.cache
 def _train_without_us(root: Path, epochs: int) -> str:
     """The sum of the weights that such a training ends with, wherever it was killed and went on."""
     return run("-c", _TRAINING, "", 0, epochs, "backup", cwd=root).stdout.split()[-1]
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_training_killed_at_random_loses_no_epoch_and_ends_the_same(tmp_path: Path, root: Path) -> None:
     dice, announced, weights = np.random.default_rng(0), [], ""
     for kills_left in reversed(range(11)):
@@ -160,20 +163,25 @@ def test_a_training_killed_at_random_loses_no_epoch_and_ends_the_same(tmp_path: 
 _WHOLE = {"filters": [-1, 0, 1, 2, 3]}
 
 
-@pytest.mark.slow
+def _killed(fatal_write: int, cut: int, expected: dict[str, list[int]], mark: pytest.MarkDecorator) -> Any:
+    return pytest.param(fatal_write, cut, expected, marks=mark)
+
+
 @pytest.mark.parametrize(
     ("fatal_write", "cut", "expected"),
     [
-        (1, 0, _WHOLE),  # the head of the file alone
-        (2, 0, _WHOLE),  # the recipe is there, and no step
-        (3, 0, _WHOLE),  # the first layer of the first step
-        (4, 0, _WHOLE),  # both layers of the first step
-        (4, 9, _WHOLE),  # the last record cut off
-        (5, 0, _WHOLE),  # the first layer of step 0
-        (6, 0, {"filters": [-1, 0], "filters_2": [-1, 0, 1, 2, 3]}),  # step 0, but not the backup
-        (6, 9, _WHOLE),  # both layers of step 0, the last record cut off
-        (7, 0, _WHOLE),  # the first layer of step 1
-        (8, 0, {"filters": [-1, 0, 1], "filters_2": [0, 1, 2, 3]}),  # step 1, but not the backup: it is trained again
+        _killed(1, 0, _WHOLE, pytest.mark.slow),  # the head of the file alone
+        _killed(2, 0, _WHOLE, pytest.mark.stress),  # the recipe is there, and no step
+        _killed(3, 0, _WHOLE, pytest.mark.slow),  # the first layer of the first step
+        _killed(4, 0, _WHOLE, pytest.mark.stress),  # both layers of the first step
+        _killed(4, 9, _WHOLE, pytest.mark.slow),  # the last record cut off
+        _killed(5, 0, _WHOLE, pytest.mark.stress),  # the first layer of step 0
+        # Step 0, but not the backup.
+        _killed(6, 0, {"filters": [-1, 0], "filters_2": [-1, 0, 1, 2, 3]}, pytest.mark.slow),
+        _killed(6, 9, _WHOLE, pytest.mark.slow),  # both layers of step 0, the last record cut off
+        _killed(7, 0, _WHOLE, pytest.mark.stress),  # the first layer of step 1
+        # Step 1, but not the backup: it is trained again.
+        _killed(8, 0, {"filters": [-1, 0, 1], "filters_2": [0, 1, 2, 3]}, pytest.mark.slow),
     ],
 )
 def test_a_training_killed_within_a_step_goes_on_in_its_run(

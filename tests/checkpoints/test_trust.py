@@ -148,7 +148,7 @@ def test_networks_of_keras_are_still_loaded(name: str) -> None:
     _built_again(name)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.parametrize("name", NETWORKS)
 def test_all_networks_of_keras_are_still_loaded(name: str) -> None:
     _built_again(name)

@@ -21,9 +21,10 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "MobileNetV2" else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS]
-)
+MARKS = {"MobileNetV2": [], "ResNet50": [pytest.mark.slow], "ConvNeXtTiny": [pytest.mark.slow]}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, [pytest.mark.stress])) for name in NETWORKS])
 def test_a_network_is_drawn(name: str) -> None:
     keras.utils.set_random_seed(0)
     model = NETWORKS[name](weights=None, include_top=False, input_shape=(96, 96, 3))
@@ -47,15 +48,10 @@ def test_a_network_is_drawn(name: str) -> None:
 
 
 HALVES = [
-    *(
-        pytest.param(name, policy, marks=pytest.mark.slow)
-        for name, policy in (
-            ("MobileNetV2", "mixed_bfloat16"),
-            ("MobileNetV2", "mixed_float16"),
-            ("EfficientNetB0", "mixed_float16"),
-            ("Xception", "mixed_float16"),
-        )
-    ),
+    pytest.param("MobileNetV2", "mixed_bfloat16", marks=pytest.mark.slow),
+    pytest.param("MobileNetV2", "mixed_float16", marks=pytest.mark.slow),
+    pytest.param("EfficientNetB0", "mixed_float16", marks=pytest.mark.stress),
+    pytest.param("Xception", "mixed_float16", marks=pytest.mark.stress),
 ]
 
 

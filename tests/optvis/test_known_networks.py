@@ -100,7 +100,7 @@ def test_networks_of_keras_have_their_documented_range(name: str) -> None:
     _check_documented(name)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name not in SMALL])
 def test_all_networks_of_keras_have_their_documented_range(name: str) -> None:
     _check_documented(name)

@@ -188,8 +188,7 @@ def test_runs_with_and_without_examples_take_turns(window: Browser, tmp_path: Pa
         assert window.complaints() == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 1920])
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (1920, "dark")])
 def test_colours_fit_and_can_be_used_at_every_size(width: int, theme: str, tmp_path: Path) -> None:
     _, examples = write_colored(tmp_path / "logs")
     with browser(tmp_path / "profile", width=width, height=720) as window, tensorboard(tmp_path / "logs") as server:

@@ -69,7 +69,7 @@ def train(*callbacks: keras.callbacks.Callback, epochs: int = 2) -> keras.Model:
     data = digits()
     keras.utils.set_random_seed(0)
     model = build_lenet()
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(data.x_train[:32], data.y_train[:32], epochs=epochs, verbose=0, callbacks=list(callbacks))
     return model
 
