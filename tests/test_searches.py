@@ -119,6 +119,7 @@ def test_a_search_that_resumes_trainings_has_each_beside_its_curves(
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:::sklearn.*")  # of how well a few losses are fitted
 def test_a_bayesian_search_has_each_training_beside_its_curves(
     build: Callable[[str], list[keras.callbacks.Callback]], tmp_path: Path, data: Digits
 ) -> None:
