@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,9 @@ def test_a_filmstrip_that_is_left_alone_shows_the_largest_gains_over_a_dozen_ste
 
 def test_a_table_is_what_pandas_reads(run: FilterRun, tmp_path: Path) -> None:
     expected = run.to_pandas()
-    for read, ending in ((pandas.read_csv, "csv"), (pandas.read_parquet, "parquet")):
+    # What pandas 2 reads by itself may miss the last bit of a number; what it would be told not to is gone in pandas 3.
+    exactly = partial(pandas.read_csv, converters={"wall_time": float})
+    for read, ending in ((exactly, "csv"), (pandas.read_parquet, "parquet")):
         found = read(run.save(tmp_path / f"table.{ending}"))
         assert list(found.columns) == list(expected.columns)
         assert len(found) == len(STEPS) * (6 + 4)
