@@ -42,6 +42,10 @@ FLAGS = (
 VIEW = "p.filterviz."
 
 
+# A training is followed until its server has gone, perhaps in the middle of an answer; a fault is answered with 500.
+_SERVER_HAS_GONE = ("CONNECTION_REFUSED", "CONNECTION_RESET", "EMPTY_RESPONSE")
+
+
 class Browser(Window):
     """The tab in a window of Chromium."""
 
@@ -171,7 +175,7 @@ class Browser(Window):
             for one in ours
             if "/font-roboto/" not in one["message"]
             and self.origin in one["message"]
-            and "net::ERR_CONNECTION_REFUSED" not in one["message"]  # a training is followed until its server has gone
+            and not any(f"net::ERR_{error}" in one["message"] for error in _SERVER_HAS_GONE)
         ]
 
     def resize(self, width: int, height: int) -> None:
