@@ -1,6 +1,7 @@
 """A real browser on the tab: Debian's Chromium, headless, that reaches nothing but this machine."""
 
 import shutil
+import socket
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,10 +41,6 @@ FLAGS = (
 )
 
 VIEW = "p.filterviz."
-
-
-# A training is followed until its server has gone, perhaps in the middle of an answer; a fault is answered with 500.
-_SERVER_HAS_GONE = ("CONNECTION_REFUSED", "CONNECTION_RESET", "EMPTY_RESPONSE")
 
 
 class Browser(Window):
@@ -175,8 +172,17 @@ class Browser(Window):
             for one in ours
             if "/font-roboto/" not in one["message"]
             and self.origin in one["message"]
-            and not any(f"net::ERR_{error}" in one["message"] for error in _SERVER_HAS_GONE)
+            and "net::ERR_CONNECTION_REFUSED" not in one["message"]  # a training is followed until its server has gone
+            and not ("net::ERR_EMPTY_RESPONSE" in one["message"] and self._server_has_gone())  # within an answer
         ]
+
+    def _server_has_gone(self) -> bool:
+        server = urllib.parse.urlsplit(self.origin)
+        try:
+            socket.create_connection((server.hostname, server.port), timeout=10).close()
+        except ConnectionRefusedError:
+            return True
+        return False
 
     def resize(self, width: int, height: int) -> None:
         """The page itself."""
